@@ -14,7 +14,8 @@ SyncError                   every error that this package raises on purpose
   LinkRefused               a next link or a delta link was refused: read again
     LinkElsewhere           it leads to another environment
   InvariantBroken           a commit would contradict the protocol: nothing is stored
-  SettingsInvalid           settings or the value-map document: every mistake in one message
+  SettingsInvalid           settings: every mistake in one message
+    MapInvalid              the map document, with the list of its mistakes
   FileUnreadable            a file is not text
   NotSignedIn               no token for the user of this computer
   RowConflict               a table row is another version by now
@@ -133,6 +134,14 @@ class InvariantBroken(SyncError):
 
 class SettingsInvalid(SyncError):
     """One or more settings are missing or wrong; the message lists every one by name, value and remedy."""
+
+
+class MapInvalid(SettingsInvalid):
+    """The map document has mistakes, each with its place, value and remedy."""
+
+    def __init__(self, message: str, mistakes: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.mistakes = mistakes
 
 
 class FileUnreadable(SyncError):

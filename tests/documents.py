@@ -47,7 +47,7 @@ def accounts() -> list[str]:
     """The mapping of accounts, with the fields that are off by default."""
     shipped = AccountMapper(MAPS).table
     everything = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
-    on = MAPS.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
+    on = MAPS.model_copy(update={"fields": {"accounts": {"CreditLimit": "owned"}}})
     table = AccountMapper(on, everything).table
     verified = {field.name: field.max_length for field in table.fields}
     sent = {field: ownership for field, ownership, _, _ in shipped.describe()}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from shared.mapping.addresses import AddressBlock
 from shared.mapping.dates import EMPTY_DATE, Behavior
 from shared.mapping.field_table import FieldTable
-from shared.mapping.type_names import ANY, LOOKUP, TypeNames, in_finops, in_sales
+from shared.mapping.names import shipped
+from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
 from shared.mapping.words import Column, TargetField, WireType
 
 # By the name of a column: the types that the metadata may give it.
@@ -52,9 +53,6 @@ class Behind:
     id_column: str
 
 
-CURRENCY = Behind("transactioncurrencyid", "transactioncurrencies", "transactioncurrencyid")
-
-
 def source_tables(
     entity_set: str,
     id_column: str,
@@ -64,24 +62,35 @@ def source_tables(
     dates: Mapping[str, Behavior] | None = None,
 ) -> Iterator[UsedTable]:
     """A table of Sales whose changes are followed, as its mappings read it, and the tables behind its lookups. A
-    navigation that is not named here leads to a currency."""
+    navigation that is not named here is one of Sales as it is delivered, or else the organisation's own: of that, only
+    the lookup is known."""
     mappings = tuple(mappings)
+    further = {name: behavior for mapping in mappings for name, behavior in mapping.dates.items()}
     blocks = {word.source: word for mapping in mappings for word in mapping.used if isinstance(word, AddressBlock)}
-    yield UsedTable(entity_set, id_column, {}, tracked=True, dates=dates or {}, blocks=tuple(blocks.values()))
+    yield UsedTable(
+        entity_set, id_column, {}, tracked=True, dates={**(dates or {}), **further}, blocks=tuple(blocks.values())
+    )
     for column in (column for mapping in mappings for column in mapping.columns):
         navigation, dot, name = column.name.rpartition(".")
-        behind = {CURRENCY.column: CURRENCY, **navigations}[navigation] if dot else None
+        behind = navigations.get(navigation) or _behind(entity_set, navigation) if dot else None
         types = {attribute_of(name): _type_of(name, column.type, is_date=column.is_date)}
         if behind is None:
             yield UsedTable(entity_set, id_column, types)
         else:
             yield UsedTable(entity_set, id_column, {behind.column: LOOKUP})
-            yield UsedTable(behind.entity_set, behind.id_column, types)
+            if behind.entity_set:
+                yield UsedTable(behind.entity_set, behind.id_column, types)
 
 
-def of_any_type(columns: Iterable[str]) -> Columns:
-    """Columns that are known by name only: a condition of the value-map document compares any type."""
-    return {attribute_of(name): LOOKUP if _is_lookup(name) else ANY for name in columns}
+def _behind(entity_set: str, navigation: str) -> Behind:
+    """What a navigation leads to. That of a column of one's own is called as the column, with capital letters."""
+    table = shipped().get(entity_set)
+    way = None if table is None else table.lookups.get(navigation)
+    if way is None:
+        return Behind(navigation.lower(), "", "")
+    column, leads_to = way
+    known = shipped().get(leads_to)
+    return Behind(column, leads_to, known.id_column) if known is not None else Behind(column, "", "")
 
 
 def of_types(columns: Iterable[Column]) -> Columns:
@@ -91,7 +100,7 @@ def of_types(columns: Iterable[Column]) -> Columns:
 
 def written(fields: Iterable[TargetField], *texts: str) -> Columns:
     """Fields of F&O that are written, and texts that are read with them."""
-    types = {each.name: in_finops(each.type, is_date=each.empty == EMPTY_DATE) for each in fields}
+    types = {each.name: in_finops(each.type, is_date=each.is_date or each.empty == EMPTY_DATE) for each in fields}
     return {**dict.fromkeys(texts, in_finops(str)), **types}
 
 

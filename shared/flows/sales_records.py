@@ -4,10 +4,8 @@ the fields of F&O."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.mapping.conditions import all_hold
 from shared.mapping.field_table import FieldTable
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import Condition
 from shared.mapping.verdicts import Filter, Filtered, Parent
 from shared.mapping.words import Column, expand_of, select_of
 from shared.records import Json, SourceRow, Values
@@ -42,22 +40,16 @@ class FieldRules:
 
 
 class SalesMapper:
-    """A mapping of one table of Sales, to one or more targets. `conditions` are those of the value-map document;
-    `otherwise` is the verdict where one of them does not hold."""
+    """A mapping of one table of Sales, to one or more targets, which have the same filters."""
 
-    def __init__(
-        self, tables: Sequence[FieldTable], scope: Scope, conditions: Sequence[Condition], otherwise: Filtered
-    ) -> None:
+    def __init__(self, tables: Sequence[FieldTable], scope: Scope) -> None:
         self._tables = tables
         self._scope = scope
-        self._conditions = conditions
-        self._otherwise = otherwise
 
     @property
     def select(self) -> tuple[str, ...]:
-        """The columns to read: those of the mapping and those of the conditions."""
-        filtered = (condition.column for condition in self._conditions)
-        return tuple(dict.fromkeys((*select_of(self._columns), *filtered)))
+        """The columns to read."""
+        return select_of(self._columns)
 
     @property
     def expand(self) -> dict[str, tuple[str, ...]]:
@@ -76,9 +68,7 @@ class SalesMapper:
             return Filtered("merged", ends=True)
         if values.get("statecode") == _INACTIVE:
             return Filtered("inactive", ends=True)
-        if not all_hold(self._conditions, values):
-            return self._otherwise
-        return None
+        return self._tables[0].kept_out(values)
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:  # noqa: ARG002 - it has none
         """The records that must be linked first: none."""

@@ -13,10 +13,13 @@ from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.rows import WriteTable
 from shared.clients.dataverse.target import DataverseTarget, RecordTable
 from shared.clients.finops.environment import FinopsSystem
+from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
+from shared.mapping.field_table import FieldTable
+from shared.mapping.map_document import filters_in_words, model_of
 from shared.mapping.results import ResultColumns, ResultMaps
-from shared.mapping.value_maps import ValueMaps, mistaken, model_of, read_value_maps
+from shared.mapping.value_maps import ValueMaps, mistaken, read_value_maps
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
@@ -64,11 +67,11 @@ class FlowSpec:
 
     `name` is also the name of its queue, and begins those of its functions and settings; `source` and `target` are the
     systems that its records come from and go to. `settings` are those of the app with its own, `value_maps` the
-    document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `ownership` of the
-    document. `parents` are the flows whose records its own wait for, `parents_by_key` the target collections in which
-    they name such records by key, `comes_back_from` one of them whose rows are records of this flow. `starts_after` are
-    flows whose records its own look up, so that nothing releases them. `setting_prefix` begins the names of its
-    settings, if the name of the flow does not.
+    document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `fields` of the
+    document; `tables` are these mappings as a deployment wants them. `parents` are the flows whose records its own wait
+    for, `parents_by_key` the target collections in which they name such records by key, `comes_back_from` one of them
+    whose rows are records of this flow. `starts_after` are flows whose records its own look up, so that nothing
+    releases them. `setting_prefix` begins the names of its settings, if the name of the flow does not.
 
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
@@ -84,6 +87,7 @@ class FlowSpec:
     lengths: tuple[str, ...]
     ownership: tuple[str, ...]
     wire: Callable[["Deployment", Systems], Wiring]
+    tables: Callable[["Deployment"], Sequence[FieldTable]]
     required_columns: Callable[["Deployment"], RequiredColumns]
     checks_of_sales: Callable[["Deployment", DataverseSystem, datetime], Iterable[Check]] = _nothing
     checks_of_finops: Callable[["Deployment", DataverseSystem, FinopsSystem], Iterable[Check]] = _nothing
@@ -135,7 +139,7 @@ class FlowSpec:
             parents_by_key=self.parents_by_key,
             comes_back_from=self.comes_back_from,
             off=wiring.off,
-            filters=self.filters,
+            filters={**self.filters, **filters_in_words(deployment.maps, self.name)},
             results=self._results(deployment, systems),
         )
 
@@ -190,7 +194,8 @@ class Flows:
         return model_of(
             [ResultMaps, *(flow.value_maps for flow in self.specs)],
             lengths=[part for flow in self.specs for part in flow.lengths],
-            ownership=[part for flow in self.specs for part in flow.ownership],
+            parts=[part for flow in self.specs for part in flow.ownership],
+            flows=self.names,
             further={"results": (dict[Literal[tuple(results)], ResultColumns], {})} if results else {},  # type: ignore[misc]
         )
 
@@ -254,9 +259,24 @@ class Deployment:
             raise TypeError(f"the settings were read without those of {model.__name__}")
         return self.settings
 
+    def require_sound(self) -> None:
+        """Raises SettingsInvalid that names everything that the map document has wrong about any flow."""
+        mistakes: list[str] = []
+        for flow in self.flows:
+            try:
+                flow.tables(self)
+            except MapInvalid as invalid:
+                mistakes += invalid.mistakes
+        if mistakes:
+            raise mistaken("the map document", mistakes)
+
     def wired(self, systems: Systems) -> dict[str, Flow]:
         """Every flow by name. Raises SettingsInvalid."""
-        wired = {flow.name: flow.wired(self, systems) for flow in self.flows}
+        try:
+            wired = {flow.name: flow.wired(self, systems) for flow in self.flows}
+        except SettingsInvalid:
+            self.require_sound()
+            raise
         return {name: replace(flow, row_ids=_row_ids(flow, wired)) for name, flow in wired.items()}
 
 

@@ -1,21 +1,25 @@
 """A mapping put to work: the words of a flow, with the value maps and the choices of a deployment."""
 
-import difflib
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from shared.discretion import named
 from shared.errors import SchemaDrift
+from shared.mapping.condition_specs import NamedFilter
+from shared.mapping.conditions import columns_in, holds, mistakes_in
+from shared.mapping.effective import StandardMap, effective_map
+from shared.mapping.map_document import MapDocument
+from shared.mapping.names import Names
 from shared.mapping.ranges import Ranges, check_range, range_of
-from shared.mapping.value_maps import ValueMaps, mistaken
-from shared.mapping.verdicts import Remark
+from shared.mapping.value_maps import ValueMaps, as_known_to, mistaken
+from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (
     Column,
     Ownership,
@@ -37,6 +41,7 @@ from shared.systems import System
 _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _LINE_BREAKS = "\n\r\t"
 _ATTRIBUTE = "column_"
+_UTC = ZoneInfo("UTC")
 NOT_ALLOWED = "text_not_allowed"
 # Unicode categories: control characters and halves of a surrogate pair; in numbers also format characters, such as a
 # zero width space: they are invisible, and both systems would treat the number as another one.
@@ -58,15 +63,16 @@ class Content:
 class FieldTable:
     """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
-    `also_read` are columns that the flow needs besides those of its words, even if a deployment switches fields off.
-    `used` are the words that write anything. `lengths` is the part of `text_lengths` in the document, the target's name
-    unless another flow has that. `ranges` are the numbers that the columns of a target in Dataverse take. With `once`,
-    every field is sent at creation only: a document that has one kept equal is refused with SettingsInvalid.
+    The words are those of the standard map with what the document changes of it (see StandardMap); `mistakes` are what
+    is wrong there, and a mapper raises them with require_sound. `also_read` are columns that the flow needs besides
+    those of its words, even if a deployment switches fields off. `used` are the words that write anything. `lengths` is
+    the part of `text_lengths` in the document, the target's name unless another flow has that. `ranges` are the numbers
+    that the columns of a target in Dataverse take. `flow` is the one whose filters count for its rows.
     """
 
     def __init__(
         self,
-        flow: str,
+        part: str,
         target_set: str,
         words: tuple[Word, ...],
         maps: ValueMaps,
@@ -76,24 +82,47 @@ class FieldTable:
         lengths: str | None = None,
         ranges: Ranges | None = None,
         once: bool = False,
+        reads: str = "",
+        every: Iterable[Word] | None = None,
+        needed: frozenset[str] = frozenset(),
+        fixed: frozenset[str] = frozenset(),
+        zone: ZoneInfo = _UTC,
+        flow: str = "",
     ) -> None:
-        overrides = {name: Ownership(value) for name, value in maps.ownership_of(flow).items()}
-        if once:
-            overrides = {**_at_creation(words), **_never_owned(flow, overrides)}
+        self._lengths_part = lengths or target_set
+        standard = StandardMap(
+            part=part,
+            source_set=reads,
+            target_set=target_set,
+            source=source,
+            words=words,
+            every=words if every is None else tuple(every),
+            lengths=self._lengths_part,
+            needed=needed,
+            fixed=fixed,
+            zone=zone,
+            once=once,
+        )
+        document = as_known_to(MapDocument, maps)
+        effective = effective_map(standard, document)
+        words, self.dates = effective.words, effective.dates
+        self._filters = document.filters.get(flow, [])
+        self.mistakes = (*effective.mistakes, *_wrong_filters(flow, reads, self._filters, document.names))
+        self.part = part
         self._source = source
         self._target_set = target_set
         self._words = words
         self._maps = maps
-        self.fields = fields_of(words, overrides)
+        self.fields = fields_of(words, effective.ownership)
         self._by_name = {field.name: field for field in self.fields}
         used = tuple(word for word in words if any(field.name in self._by_name for field in word.fields))
-        self.columns = tuple({column.name: column for column in (*also_read, *columns_of(used))}.values())
+        judged = (column for each in self._filters for column in columns_in(each.keep, reads, document.names))
+        self.columns = tuple({column.name: column for column in (*judged, *also_read, *columns_of(used))}.values())
         self.used = used
         self._sources = {field.name: word.sources(field.name) for word in used for field in word.fields}
-        self._source_model = _source_model(flow, self.columns)
-        self._lengths_part = lengths or target_set
-        usual = maps.lengths_of(self._lengths_part)
-        self._lengths = {field.name: field.max_length or usual.get(field.name) for field in self.fields}
+        self._source_model = _source_model(part, self.columns)
+        usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
+        self._lengths = {field.name: _shortest(field.max_length, usual.get(field.name)) for field in self.fields}
         self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
         self._target_model = _target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)
@@ -113,6 +142,11 @@ class FieldTable:
     def target_fields(self) -> tuple[str, ...]:
         """The target fields that may be written."""
         return tuple(field.name for field in self.fields)
+
+    def kept_out(self, row: Values) -> Filtered | None:
+        """The first filter of the map document that a row does not pass."""
+        failed = next((each.name for each in self._filters if not holds(each.keep, row)), None)
+        return None if failed is None else Filtered(f"filter.{failed}")
 
     def content(self, row: Values) -> Content:
         """The values of every field of a row that check_source has accepted, validated.
@@ -195,6 +229,7 @@ class FieldTable:
     def fingerprint(self, *choices: object) -> str:
         """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
         described = [str(_RULES_VERSION), *(repr(word.columns) + word.meaning for word in self.used)]
+        described += [repr(each) for each in self._filters]
         described += [repr(self.fields), self._maps.in_order, repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
@@ -208,21 +243,18 @@ class FieldTable:
         ]
 
 
-def _at_creation(words: Iterable[Word]) -> dict[str, Ownership]:
-    """Every field that is sent, at creation only."""
-    fields = (field for word in words for field in word.fields if field.ownership is not Ownership.OFF)
-    return {field.name: Ownership.ON_CREATE for field in fields}
+def _wrong_filters(flow: str, table: str, filters: Sequence[NamedFilter], names: Names) -> Iterator[str]:
+    for at, each in enumerate(filters):
+        yield from mistakes_in(each.keep, f"filters.{flow}.{at}.keep", table, names)
+        if each.name in {other.name for other in filters[:at]}:
+            yield f"filters.{flow}.{at}.name: {each.name} is the name of two filters: give one another name"
 
 
-def _never_owned(flow: str, overrides: Mapping[str, Ownership]) -> Mapping[str, Ownership]:
-    owned = [name for name, ownership in overrides.items() if ownership is Ownership.OWNED]
-    if owned:
-        told = (
-            f"ownership.{flow}.{name} is owned, and these records are written once: write on_create or off"
-            for name in owned
-        )
-        raise mistaken("the value-map document", told)
-    return overrides
+def require_sound(*tables: FieldTable) -> None:
+    """Raises SettingsInvalid for everything that the map document has wrong about these mappings."""
+    mistakes = [mistake for table in tables for mistake in table.mistakes]
+    if mistakes:
+        raise mistaken("the map document", mistakes)
 
 
 def is_plain(text: str) -> bool:
@@ -243,26 +275,6 @@ def refuse_characters(name: str, text: str, *, allowed: str = "", categories: fr
         )
 
 
-def require_known(maps: ValueMaps, flow: str, target_set: str, words: Iterable[Word]) -> None:
-    """Raises SettingsInvalid for fields of the value-map document that the mapping does not have: a misspelled name
-    would silently change nothing."""
-    known = [field.name for word in words for field in word.fields]
-    places = {f"ownership.{flow}": maps.ownership_of(flow), f"text_lengths.{target_set}": maps.lengths_of(target_set)}
-    unknown = [
-        f"{place}.{named(name)} is not a field of this mapping{_did_you_mean(name, known)}"
-        for place, names in places.items()
-        for name in names
-        if name not in known
-    ]
-    if unknown:
-        raise mistaken("the value-map document", unknown)
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f": did you mean {close[0]}?" if close else ": remove it"
-
-
 def _attribute(name: str) -> str:
     """A model's attribute for a column: it has no dot, unlike a navigation path, nor an underscore before it."""
     return f"{_ATTRIBUTE}{name.replace('.', '__')}"
@@ -270,6 +282,12 @@ def _attribute(name: str) -> str:
 
 def _column(attribute: object) -> str:
     return str(attribute).removeprefix(_ATTRIBUTE).replace("__", ".")
+
+
+def _shortest(verified: int | None, usual: int | None) -> int | None:
+    """A verified length is not turned off by the document, and may be made shorter there."""
+    known = [length for length in (verified, usual) if length is not None]
+    return min(known, default=None)
 
 
 # To build a model takes longer than everything else in a mapping, so the same columns share one.

@@ -1,13 +1,12 @@
 """Value maps and defaults: the codes that belong to an organisation, as one validated JSON document."""
 
 import json
+import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -17,14 +16,12 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
-    create_model,
-    model_validator,
 )
 
 from shared import exact_json
 from shared.counting import counted
 from shared.discretion import named, shown
-from shared.errors import FileUnreadable, SettingsInvalid
+from shared.errors import FileUnreadable, MapInvalid, SettingsInvalid
 from shared.mapping.units import Units
 from shared.records import Json
 from shared.text_files import read_text
@@ -45,8 +42,6 @@ def _one_code_per_name(codes: dict[str, str]) -> dict[str, str]:
 Code = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 Iso2 = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Iso3 = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Operator = Literal["eq", "ne", "gt", "ge", "lt", "le", "contains", "begins", "blank", "filled"]
 Length = Annotated[int, Field(gt=0)] | None
 Owned = Literal["owned", "on_create", "off"]
 # How many decimals F&O keeps of an amount; its type holds six.
@@ -77,35 +72,11 @@ class Defaults(Part):
         return value or None
 
 
-class Condition(Part):
-    """One condition on a source column; `value` is a text, number or true/false, absent for blank and filled."""
-
-    column: ColumnName
-    operator: Operator
-    value: str | bool | int | Decimal | None = None
-
-    @model_validator(mode="after")
-    def _has_a_fitting_value(self) -> "Condition":
-        match self.operator:
-            case "blank" | "filled":
-                fits, wanted = self.value is None, "no value"
-            case "contains" | "begins":
-                fits, wanted = isinstance(self.value, str) and bool(self.value.strip()), "a text"
-            case "eq" | "ne":
-                fits, wanted = self.value is not None, "a value; use blank or filled to test for blank"
-            case _:
-                fits, wanted = isinstance(self.value, str | int | Decimal), "a text or a number"
-                fits = fits and not isinstance(self.value, bool)
-        if not fits:
-            raise ValueError(f"the operator {self.operator} takes {wanted}")
-        return self
-
-
 class ValueMaps(Part):
-    """The document, without what belongs to one flow only (its model extends this one). Names of countries and states
-    are compared trimmed, without case, and without accents if that leaves one name.
+    """The codes of the document, without those that belong to one flow only (its model extends this one). Names of
+    countries and states are compared trimmed, without case, and without accents if that leaves one name.
 
-    The parts of `text_lengths` and `ownership` are those of the mappings of the flows.
+    The parts of `text_lengths` are those of the mappings of the flows.
     """
 
     defaults: Defaults
@@ -113,19 +84,14 @@ class ValueMaps(Part):
     states: dict[Iso2, Annotated[dict[Code, Code], AfterValidator(_one_code_per_name)]]
     currencies: dict[Iso3, Iso3]
     text_lengths: dict[str, dict[Code, Length]]
-    ownership: dict[str, dict[Code, Owned]] = {}
     units: Units = []
     product_types: dict[Code, int] = {}
 
     @cached_property
     def in_order(self) -> str:
-        """The document as one text, the same for any order of its names, without the columns for results: these are no
-        part of a mapping. Every mapping takes it into its fingerprint, and it is long."""
-        return exact_json.dumps(_ordered(self.model_dump(exclude={"results"})))
-
-    def ownership_of(self, flow: str) -> Mapping[str, Owned]:
-        """What the document says about the ownership of a flow's fields."""
-        return self.ownership.get(flow, {})
+        """The document as one text, the same for any order of its names. Every mapping takes it into its fingerprint,
+        and it is long."""
+        return exact_json.dumps(ordered(self.model_dump()))
 
     def lengths_of(self, target_set: str) -> Mapping[str, Length]:
         """The longest texts that the fields of a target collection accept; None is no limit."""
@@ -157,23 +123,6 @@ class ValueMaps(Part):
 
 
 Maps = TypeVar("Maps", bound=ValueMaps)
-
-
-def model_of(
-    of_flows: Iterable[type[ValueMaps]],
-    lengths: Iterable[str],
-    ownership: Iterable[str],
-    further: Mapping[str, Any] = MappingProxyType({}),
-) -> type[ValueMaps]:
-    """The model of the whole document: what its flows add to it, the names of their parts of `text_lengths` and
-    `ownership`, and further parts."""
-    # Names that are known only now: no type checker can follow them.
-    parts: dict[str, Any] = {
-        "text_lengths": (dict[Literal[tuple(lengths)], dict[Code, Length]], ...),  # type: ignore[misc]
-        "ownership": (dict[Literal[tuple(ownership)], dict[Code, Owned]], {}),  # type: ignore[misc]
-        **further,
-    }
-    return create_model("ValueMaps", __base__=tuple(dict.fromkeys(of_flows)), **parts)
 
 
 def as_known_to(model: type[Maps], maps: ValueMaps) -> Maps:
@@ -227,34 +176,43 @@ def read_value_maps(source: str | None, model: type[ValueMaps]) -> ValueMaps:
     try:
         return model.model_validate(content)
     except ValidationError as invalid:
-        mistakes = [_mistake(error) for error in invalid.errors()]
+        mistakes = _mistakes(invalid)
     raise mistaken(name, mistakes)
 
 
-def mistaken(name: str, mistakes: Iterable[str]) -> SettingsInvalid:
-    """The error that lists mistakes of a value-map document."""
-    listed = [f"  {mistake}" for mistake in mistakes]
-    return SettingsInvalid("\n".join([f"VALUE_MAPS: {name} has {counted(len(listed), 'mistake')}:", *listed]))
+def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:
+    """The error that lists mistakes of a map document."""
+    listed = tuple(dict.fromkeys(mistakes))
+    lines = [f"VALUE_MAPS: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
+    return MapInvalid("\n".join(lines), listed)
 
 
-def _ordered(value: Json) -> Json:
+def ordered(value: Json) -> Json:
     """The same value with its names in order: their order in a document means nothing."""
     if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value)}
-    return [_ordered(each) for each in value] if isinstance(value, list) else value
+        return {name: ordered(value[name]) for name in sorted(value)}
+    return [ordered(each) for each in value] if isinstance(value, list) else value
 
 
 # Parts of a place that are pydantic's names for the branches of a union.
 _BRANCHES = frozenset({"str", "bool", "int", "decimal", "constrained-int"})
+# The branch of a union whose message names every kind of value.
+_ANY_VALUE = "bool_type"
+# The forms of an entry of `fields` that are no words.
+_NO_WORDS = ("ownership", "override")
 _PATTERNS = {
     r"\S": "write at least one character that is not blank",
     r"^[A-Z]{2}$": "write the ISO 3166 code, two capital letters such as US",
     r"^[A-Z]{3}$": "write the ISO 4217 code, three capital letters such as USD",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "write the logical name of a column of the table itself, such as industrycode",
+    r"^[a-z][a-z0-9_]*$": "write small letters, digits and underscores, such as pilot",
+    r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$": "write the logical name of a column, such as "
+    "industrycode, or of one behind a lookup, such as primarycontactid.fullname",
 }
 _KINDS = {
     "string_type": "a text in quotes",
     "string_too_short": "at least one character",
+    "string_too_long": "at most ten characters",
     "dict_type": "an object in braces",
     "model_type": "an object in braces",
     "list_type": "a list in brackets",
@@ -267,10 +225,33 @@ _KINDS = {
 }
 
 
-def _mistake(error: Mapping[str, Any]) -> str:
-    """A mistake by its place, value and remedy; `[key]` as the last part of a place means the name itself."""
-    place = ".".join(named(part) for part in error["loc"] if part not in _BRANCHES) or "the document"
+def _mistakes(invalid: ValidationError) -> list[str]:
+    """Each mistake once: a value that fits no branch of a union is told as one."""
+    found: dict[str, str] = {}
+    for error in invalid.errors():
+        place = _place(error["loc"])
+        if place not in found or error["type"] == _ANY_VALUE:
+            found[place] = _mistake(error, place)
+    return list(found.values())
+
+
+def _place(location: Sequence[str | int]) -> str:
+    """Where a mistake is; `[key]` as the last part means the name itself."""
+    return ".".join(named(part) for part in location if not _is_branch(part)) or "the document"
+
+
+def _is_branch(part: str | int) -> bool:
+    """Whether a part of a place is only the name of a branch of a union."""
+    return part in _BRANCHES or str(part).startswith(("<", "list["))
+
+
+def _mistake(error: Mapping[str, Any], place: str) -> str:
+    """A mistake by its place, value and remedy."""
     match error["type"]:
+        case "union_tag_invalid":
+            words = re.findall(r"<(\w+)>", error["ctx"]["expected_tags"])
+            wrong = error["ctx"]["tag"].strip("<>")
+            return f"{place}.word is {shown(wrong)}: write {', '.join(word for word in words if word not in _NO_WORDS)}"
         case "missing":
             return f"{place} is missing"
         case "extra_forbidden":
@@ -287,6 +268,8 @@ def _remedy(error: Mapping[str, Any]) -> str:
             return f"write {context['expected']}"
         case "value_error":
             return str(error["msg"]).removeprefix("Value error, ")
+        case "too_short":
+            return f"write at least {context['min_length']} of them"
         case kind if kind in _KINDS:
             return f"write {_KINDS[kind]}"
     return str(error["msg"])

@@ -7,15 +7,11 @@ come out, and what cannot be mapped raises Unmappable.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from shared.errors import SyncError
-from shared.mapping.date_columns import behavior_name
-from shared.mapping.dates import EMPTY_DATE, FIRST_DAY, LAST_DAY, Behavior, day_of, noon_utc
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Rejected, Remark
 from shared.records import Json, Values
@@ -62,7 +58,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TargetField:
-    """A field of the target. `empty` empties it; `max_length` is a length that the schema marks verified."""
+    """A field of the target. `empty` empties it; `max_length` is a length that the schema marks verified. It `is_date`
+    if the text is a day or a moment."""
 
     name: str
     ownership: Ownership = Ownership.OWNED
@@ -70,6 +67,7 @@ class TargetField:
     empty: Json = ""
     max_length: int | None = None
     fold_case: bool = False
+    is_date: bool = field(default=False, repr=False)
 
 
 class Word(Protocol):
@@ -158,10 +156,10 @@ def counted(length: int) -> str:
     return f"{length} characters (UTF-16 units: an emoji counts two)"
 
 
-def lines_of(row: Values, sources: Iterable[str]) -> str | None:
+def lines_of(row: Values, sources: Iterable[str], separator: str = "\n") -> str | None:
     """The filled ones of some columns, one per line; None if all are blank."""
     lines = [str(value) for source in sources if (value := value_of(row, source)) is not None]
-    return "\n".join(lines) or None
+    return separator.join(lines) or None
 
 
 def copy(
@@ -221,44 +219,14 @@ def joined(
     sources: tuple[str, ...], target: str, *, ownership: Ownership = Ownership.OWNED, max_length: int | None = None
 ) -> Line:
     """Several text columns, one line for each that is filled."""
-    into = TargetField(target, ownership, max_length=max_length)
-    columns = tuple(map(Column, sources))
-    return Line(columns, into, "filled ones joined by line feeds", lambda row, _maps: lines_of(row, sources))
+    return joined_by(tuple(map(Column, sources)), TargetField(target, ownership, max_length=max_length), "\n")
 
 
-def day(source: str, target: str, zone: ZoneInfo, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """The day that Sales shows, as noon UTC. The behaviour of the column is part of the row; `zone` is that of the
-    business."""
-
-    def read(row: Values, _maps: ValueMaps) -> Json:
-        text = value_of(row, source)
-        behavior = Behavior(str(row.get(behavior_name(source), Behavior.USER_LOCAL)))
-        return None if text is None else noon_utc(_day_for_finops(source, str(text), behavior, zone))
-
-    into = TargetField(target, ownership, empty=EMPTY_DATE)
-    meaning = f"the day that Sales shows (of a UserLocal column, in {zone.key}), sent as noon UTC"
-    return Line((Column(source, is_date=True),), into, meaning, read)
-
-
-def _day_for_finops(source: str, text: str, behavior: Behavior, zone: ZoneInfo) -> date:
-    """The day of a value. Raises Unmappable if it is not a date, and for a day that F&O cannot hold."""
-    try:
-        found = day_of(text, behavior, zone)
-    except (ValueError, OverflowError) as wrong:
-        raise Unmappable(
-            "date_invalid",
-            f"{source} is {text!r}, which is not a date",
-            remedy="correct the record's date",
-            value=f"{source} {text}",
-        ) from wrong
-    if not FIRST_DAY <= found <= LAST_DAY:
-        raise Unmappable(
-            "date_out_of_range",
-            f"{source} is {found}; F&O holds the days from {FIRST_DAY} to {LAST_DAY}",
-            remedy="correct the record's date",
-            value=f"{source} {found}",
-        )
-    return found
+def joined_by(columns: tuple[Column, ...], into: TargetField, separator: str) -> Line:
+    """Several text columns; a separator stands between those that are filled."""
+    names = tuple(column.name for column in columns)
+    by = "line feeds" if separator == "\n" else repr(separator)
+    return Line(columns, into, f"filled ones joined by {by}", lambda row, _maps: lines_of(row, names, separator))
 
 
 def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:

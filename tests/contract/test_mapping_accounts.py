@@ -15,7 +15,7 @@ SCHEMAS = Path(__file__).parents[2] / "local" / "schemas"
 
 # Everything that any deployment can switch on.
 WIDEST = AccountMapper(
-    maps(ownership=owned_as(CreditLimit="owned")),
+    maps(fields=owned_as(CreditLimit="owned")),
     AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True)),
 )
 

@@ -21,7 +21,7 @@ MAPS = FLOWS.read_value_maps(None)
 EVERYTHING = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 ON = MAPS.model_copy(
     update={
-        "ownership": {
+        "fields": {
             "contact_persons": {"Gender": "owned", "MaritalStatus": "owned"},
             "contact_customers": {"PersonGender": "owned", "PersonMaritalStatus": "owned"},
         }

@@ -111,7 +111,7 @@ FIELDS = {field["name"]: field for field in finops()["entities"][accounts.TARGET
 
 @pytest.mark.parametrize("choices", CHOICES)
 def test_every_column_that_the_mapping_reads_exists_with_its_type(choices: AccountChoices) -> None:
-    on = MAPS.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
+    on = MAPS.model_copy(update={"fields": {"accounts": {"CreditLimit": "owned"}}})
     table = AccountMapper(on, choices).table
     assert list(source_mistakes(accounts.ENTITY_SET, table.columns)) == []
 
@@ -204,6 +204,6 @@ def test_a_wrong_mapping_is_found_as_a_whole() -> None:
         copy("nmae", "OrganizationName", max_length=100),
         constant("PartyTyp", "Organization", ownership=Ownership.ON_CREATE),
     )
-    table = FieldTable(accounts.ENTITY_SET, accounts.TARGET_SET, words, MAPS.model_copy(update={"ownership": {}}))
+    table = FieldTable(accounts.ENTITY_SET, accounts.TARGET_SET, words, MAPS.model_copy(update={"fields": {}}))
     assert list(source_mistakes(accounts.ENTITY_SET, table.columns)) == ["nmae does not exist"]
     assert list(target_mistakes(accounts.TARGET_SET, words, MAPS)) == ["PartyTyp does not exist"]

@@ -21,7 +21,7 @@ from shared.mapping.words import TargetField
 from tests.contract.test_mapping_schema import dataverse, finops
 
 SHIPPED = FLOWS.read_value_maps(None)
-WIDEST = SHIPPED.model_copy(update={"ownership": {"accounts": {"CreditLimit": "owned"}}})
+WIDEST = SHIPPED.model_copy(update={"fields": {"accounts": {"CreditLimit": "owned"}}})
 
 
 def tables(maps: ValueMaps = WIDEST) -> dict[str, FieldTable]:

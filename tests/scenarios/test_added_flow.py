@@ -80,9 +80,9 @@ def sync() -> Iterator[Trading]:
 
 
 def filtering(**condition: object) -> str:
-    """The value-map document with a condition of the added flow."""
+    """The map document with a filter of the added flow."""
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    return json.dumps({**shipped, "pricelist_filter": [condition]})
+    return json.dumps({**shipped, "filters": {"pricelists": [{"name": "pilot", "keep": condition}]}})
 
 
 def test_a_record_is_created_and_kept_equal(sync: Trading) -> None:
@@ -148,11 +148,11 @@ def test_its_settings_are_read_checked_and_listed(sync: Trading) -> None:
         WITH_PRICELISTS.read_settings({"PRICELISTS_SCOP": "all"})
 
 
-def test_its_part_of_the_value_map_document_is_read_and_checked(sync: Trading) -> None:
+def test_its_part_of_the_map_document_is_read_and_checked(sync: Trading) -> None:
     wrong = filtering(column="description", operator="like")
-    with pytest.raises(SettingsInvalid, match=r"pricelist_filter\.0\.operator is 'like'"):
+    with pytest.raises(SettingsInvalid, match=r"filters\.pricelists\.0\.keep\.operator is 'like'"):
         sync.start(VALUE_MAPS=wrong)
-    with pytest.raises(SettingsInvalid, match="pricelist_filter is unknown"):
+    with pytest.raises(SettingsInvalid, match=r"filters\.pricelists\.\[key\] is 'pricelists': write 'accounts'"):
         FLOWS.read_value_maps(filtering(column="description", operator="filled"))
 
 
@@ -162,8 +162,10 @@ def test_a_filtered_record_is_explained_in_its_own_words(sync: Trading) -> None:
     sync.sync()
     assert sync.group("Retail") is None
     told = sync.service.explaining(sync.engine.name).explain(id)
-    assert "because a condition of pricelist_filter in the value-map document does not hold" in " ".join(told.sentences)
-    assert told.action == "change the price list, or the condition"
+    assert "because the filter `pilot` of the map document does not keep it: `description` filled does not hold" in (
+        " ".join(told.sentences)
+    )
+    assert told.action == "change the record, or the filter"
 
 
 def test_a_plan_tells_what_a_first_run_would_do(sync: Trading) -> None:

@@ -23,7 +23,7 @@ MAPS = {**json.loads(VALUE_MAPS), "units": UNITS}
 def shop(way: str) -> Iterator[Assortment]:
     """Products sold by piece and by box; P-1 costs 10 a piece. The sync writes items where the solution is not."""
     by_sync = way == "sync"
-    maps = {**MAPS, "ownership": {"products": {"msdynce_ismaintainedexternally": "off"}} if by_sync else {}}
+    maps = {**MAPS, "fields": {"products": {"msdynce_ismaintainedexternally": "off"}} if by_sync else {}}
     with assortment(solution=not by_sync, PRODUCTS_PRICE_ITEMS=way, VALUE_MAPS=json.dumps(maps)) as made:
         made.sales.create(
             "uoms",

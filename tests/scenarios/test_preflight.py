@@ -26,6 +26,7 @@ from shared.setupguide import section
 from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product
+from tests.unit.mapping.samples import keeping
 
 TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
 
@@ -241,12 +242,12 @@ def test_a_customer_group_that_nobody_answers_for_is_one_finding(shared_pair: Pr
 def _everything(tmp_path: Path) -> dict[str, str]:
     """Settings with which every field is read and written."""
     content = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    content["ownership"] |= {
+    content["fields"] |= {
         "accounts": {"CreditLimit": "owned"},
         "contact_persons": {"Gender": "owned", "MaritalStatus": "owned"},
         "contact_customers": {"PersonGender": "owned", "PersonMaritalStatus": "owned"},
     }
-    content["account_filter"] = [{"column": "customertypecode", "operator": "eq", "value": 3}]
+    content["filters"] = keeping({"column": "customertypecode", "operator": "eq", "value": 3})
     file = tmp_path / "maps.json"
     file.write_text(json.dumps(content), encoding="utf-8")
     return {

@@ -32,7 +32,7 @@ def items_by(
     """Price list items by the Sales solution's automation, or by the sync in an organisation without the solution."""
     maps = {**json.loads(VALUE_MAPS), "price_lists": price_lists or {}}
     if way == "sync":
-        maps["ownership"] = {"products": {"msdynce_ismaintainedexternally": "off"}}
+        maps["fields"] = {"products": {"msdynce_ismaintainedexternally": "off"}}
     chosen = {"VALUE_MAPS": json.dumps(maps), "PRODUCTS_PRICE_ITEMS": way, **settings}
     with assortment(solution=way == "automation", sales=sales, **chosen) as world:
         yield world

@@ -22,6 +22,7 @@ from tests.support.assortment import VALUE_MAPS
 from tests.support.operator import operated, p2c
 from tests.support.project import ROOT
 from tests.support.trading import Trading, trading
+from tests.unit.mapping.samples import keeping
 
 ACCOUNT = {
     "accountid": "0000000a-0000-4000-8000-000000000001", "accountnumber": "A-77", "name": "Fabrikam", "statecode": 0,
@@ -62,7 +63,7 @@ def played(folder: Path) -> int:
 @pytest.mark.process
 def test_the_command_tells_what_becomes_of_the_sample_and_plays_with_it(tmp_path: Path) -> None:
     maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    maps["account_filter"] = [{"column": "name", "operator": "ne", "value": "Litware"}]
+    maps["filters"] = keeping({"column": "name", "operator": "ne", "value": "Litware"})
     (tmp_path / "maps.json").write_text(json.dumps(maps), encoding="utf-8")
     other = {**ACCOUNT, "accountid": "0000000a-0000-4000-8000-000000000002", "accountnumber": "A-78", "name": "Litware"}
     folder_of(tmp_path / "rows", accounts=[ACCOUNT, other])

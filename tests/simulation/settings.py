@@ -106,8 +106,9 @@ def _another_group(maps: Document) -> Document:
 
 
 def _fewer_accounts(maps: Document) -> Document:
-    condition = {"column": "name", "operator": "ne", "value": LEFT_OUT}
-    return {**maps, "account_filter": [*maps.get("account_filter", []), condition]}
+    fewer = {"name": "fewer", "keep": {"column": "name", "operator": "ne", "value": LEFT_OUT}}
+    filters = maps.get("filters", {})
+    return {**maps, "filters": {**filters, "accounts": [*filters.get("accounts", []), fewer]}}
 
 
 _OF_THE_MAPS: Mapping[str, Callable[[Document], Document]] = {

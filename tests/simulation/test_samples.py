@@ -38,6 +38,7 @@ from tests.simulation.settings import (
     mappers_of,
     settings_of,
 )
+from tests.unit.mapping.samples import keeping
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ADVENTURE_WORKS = SHIPPED.read_text(encoding="utf-8").replace(
@@ -122,12 +123,15 @@ def test_what_a_record_lacks_is_blank_and_what_no_mapping_reads_is_left_out(tmp_
     assert (row.id, row.values["name"], row.values["telephone1"]) == (A, "Fabrikam", None)
 
 
+TIER: Any = {"accounts": {"new_tier": {"type": "text"}}}
+
+
 def test_a_column_of_the_users_own_filter_is_read(tmp_path: Path) -> None:
-    maps = changed(account_filter=[{"column": "new_tier", "operator": "eq", "value": "gold"}])
+    maps = changed(own_columns=TIER, filters=keeping({"column": "new_tier", "operator": "eq", "value": "gold"}))
     other = {**ACCOUNT, "accountid": B, "accountnumber": "3"}
     folder = folder_of(tmp_path, accounts=[{**ACCOUNT, "new_tier": "gold"}, other])
     assert dict(shares(read(folder, maps), maps)["accounts"].ends) == {
-        ("written", ""): 1, ("filtered", "account_filter"): 1,
+        ("written", ""): 1, ("filtered", "filter.pilot"): 1,
     }  # fmt: skip
 
 
@@ -244,8 +248,8 @@ def test_histories_of_the_shipped_value_map_end_as_they_must() -> None:
 
 OWN_MAPS = {
     "fields are off or sent at creation": changed(
-        ownership={
-            "accounts": {"OrganizationName": "on_create", "CustomerGroupId": "off", "OnHoldStatus": "off"},
+        fields={
+            "accounts": {"OrganizationName": "on_create", "LanguageId": "off", "OnHoldStatus": "off"},
             "contact_persons": {"FirstName": "off", "Notes": "on_create"},
             "contact_customers": {"PersonFirstName": "on_create"},
             "products": {"name": "on_create", "price": "off"},
@@ -254,8 +258,8 @@ OWN_MAPS = {
         }
     ),
     "filters and other words": changed(
-        account_filter=[{"column": "numberofemployees", "operator": "ne", "value": 5}],
-        contact_filter=[{"column": "telephone1", "operator": "filled"}],
+        filters=keeping({"column": "numberofemployees", "operator": "ne", "value": 5})
+        | keeping({"column": "telephone1", "operator": "filled"}, flow="contacts"),
         units=[{"sales": "Dozen", "finops": "DZ"}],
         currencies={"CHF": "CHF"},
         countries={"Suisse": "CH"},
@@ -309,15 +313,15 @@ def maps_of(variant: str, maps: str) -> Any:
 
 
 def test_what_a_variant_changes_is_changed_in_the_users_document() -> None:
-    condition = {"column": "new_tier", "operator": "filled"}
-    own = json.loads(changed(account_filter=[condition]))
+    own = json.loads(changed(own_columns=TIER, filters=keeping({"column": "new_tier", "operator": "filled"})))
     own["defaults"]["customer_group"] = "20"
     maps = json.dumps(own)
     assert maps_of("as it began", maps) == own
     assert maps_of("another customer group", maps)["defaults"] == {**own["defaults"], "customer_group": "10"}
-    assert maps_of("fewer accounts", maps)["account_filter"] == [
-        condition, {"column": "name", "operator": "ne", "value": LEFT_OUT},
-    ]  # fmt: skip
+    assert maps_of("fewer accounts", maps)["filters"]["accounts"] == [
+        *own["filters"]["accounts"],
+        {"name": "fewer", "keep": {"column": "name", "operator": "ne", "value": LEFT_OUT}},
+    ]
 
 
 def test_every_variant_differs_from_how_it_began_with_the_users_document() -> None:

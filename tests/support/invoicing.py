@@ -120,7 +120,7 @@ _OF_SOLUTION = {
     "invoice_lines": ("invoicenumber", "invoicedate", "ismisctax", "ismaintainedexternally"),
 }
 _OFF = {part: {f"msdynce_{name}": "off" for name in names} for part, names in _OF_SOLUTION.items()}
-STANDARD_ONLY = json.dumps({**json.loads(VALUE_MAPS), "ownership": _OFF})
+STANDARD_ONLY = json.dumps({**json.loads(VALUE_MAPS), "fields": _OFF})
 
 
 @contextmanager

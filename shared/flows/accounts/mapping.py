@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import Field
-
 from shared.errors import SettingsInvalid
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.sales_records import FieldRules, SalesMapper
 from shared.mapping.addresses import AddressBlock, AddressRules
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
-from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Known, Mapped, Verdict
 from shared.mapping.words import (
     Column,
     Ownership,
@@ -36,6 +35,8 @@ TARGET_SET = "CustomersV3"
 KEY_COLUMN = "accountnumber"
 KEY_FIELD = "CustomerAccount"
 KEY_LENGTH = 20
+# What a customer cannot do without.
+NEEDED = frozenset({"PartyType", "IsExternallyMaintained", "OrganizationName", "CustomerGroupId", "SalesCurrencyCode"})
 # The values that mark a customer as coming from an account.
 MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Organization"}
 NUMBERING = Numbering(
@@ -55,12 +56,6 @@ _ALSO_READ = (
     Column("createdon", is_date=True),
     Column("modifiedon", is_date=True),
 )
-
-
-class AccountMaps(ValueMaps):
-    """What the flow adds to the value-map document."""
-
-    account_filter: list[Condition] = Field(default_factory=list)
 
 
 class PartyNumber(StrEnum):
@@ -137,11 +132,20 @@ class AccountMapper(SalesMapper):
 
     def __init__(self, maps: ValueMaps, choices: AccountChoices | None = None) -> None:
         self.choices = choices = choices or AccountChoices()
-        require_known(maps, ENTITY_SET, TARGET_SET, account_words(_EVERY_FIELD))
-        self.table = FieldTable(ENTITY_SET, TARGET_SET, account_words(choices), maps, also_read=_ALSO_READ)
-        super().__init__(
-            (self.table,), choices.scope, as_known_to(AccountMaps, maps).account_filter, Filtered("account_filter")
+        self.table = FieldTable(
+            ENTITY_SET,
+            TARGET_SET,
+            account_words(choices),
+            maps,
+            also_read=_ALSO_READ,
+            reads=ENTITY_SET,
+            every=account_words(_EVERY_FIELD),
+            needed=NEEDED,
+            zone=choices.scope.zone,
+            flow=ACCOUNTS,
         )
+        require_sound(self.table)
+        super().__init__((self.table,), choices.scope)
         self._require_hold_to_be_owned()
         hold = choices.on_hold_when_ended
         self.rules = FieldRules(table=self.table, end={} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
@@ -164,7 +168,7 @@ class AccountMapper(SalesMapper):
         owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}
         if self.choices.on_hold_when_ended is not OnHold.OFF and "OnHoldStatus" not in owned:
             raise SettingsInvalid(
-                "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and ownership.accounts.OnHoldStatus of the "
+                "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and fields.accounts.OnHoldStatus of the "
                 "value-map document keeps the sync from taking them off again: remove one of the two"
             )
 

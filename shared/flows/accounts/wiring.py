@@ -10,7 +10,6 @@ from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import (
     AccountChoices,
     AccountMapper,
-    AccountMaps,
     DeliveryAddress,
     OnHold,
     PartyNumber,
@@ -20,14 +19,11 @@ from shared.flows.choices import address_rules_of, route_to, scope_of
 from shared.flows.required_columns import (
     RequiredColumns,
     UsedCollection,
-    UsedTable,
-    of_any_type,
     source_tables,
     written,
 )
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.mapping.verdicts import Filter
 from shared.sync.flow import Tracked
 from shared.systems import System
 
@@ -67,9 +63,8 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper = account_mapper(deployment)
-    filtered = UsedTable(accounts.ENTITY_SET, accounts.ID_COLUMN, of_any_type(mapper.select))
     return RequiredColumns(
-        (filtered, *source_tables(accounts.ENTITY_SET, accounts.ID_COLUMN, (mapper.table,), {})),
+        tuple(source_tables(accounts.ENTITY_SET, accounts.ID_COLUMN, (mapper.table,), {})),
         (
             UsedCollection(
                 accounts.TARGET_SET, written(mapper.table.fields, accounts.KEY_FIELD), key=accounts.KEY_FIELD
@@ -83,18 +78,12 @@ ACCOUNTS_FLOW = FlowSpec(
     source=System.DATAVERSE,
     target=System.FINOPS,
     settings=AccountSettings,
-    value_maps=AccountMaps,
     lengths=(accounts.TARGET_SET,),
     ownership=(accounts.ENTITY_SET,),
     wire=wire,
+    tables=lambda deployment: (account_mapper(deployment).table,),
     required_columns=required_columns,
-    filters={
-        **OF_SALES,
-        "account_filter": Filter(
-            "a condition of account_filter in the value-map document does not hold",
-            "change the account, or the condition",
-        ),
-    },
+    filters=OF_SALES,
     sales_table="account",
     results_in=accounts.ENTITY_SET,
 )

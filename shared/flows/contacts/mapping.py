@@ -7,16 +7,15 @@ route.
 
 from dataclasses import dataclass, field
 
-from pydantic import Field
-
 from shared.errors import SettingsInvalid
 from shared.flows.accounts.mapping import OnHold
+from shared.flows.contacts import CONTACTS
 from shared.flows.sales_records import FieldRules, SalesMapper
 from shared.mapping.addresses import AddressBlock, AddressRules
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
+from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import (
     Column,
@@ -46,6 +45,11 @@ CUSTOMER_KEY = "CustomerAccount"
 # The values that mark a contact person and a customer as coming from a contact.
 PERSON_MARK = {"IsContactPersonExternallyMaintained": "Yes"}
 CUSTOMER_MARK = {"IsExternallyMaintained": "Yes", "PartyType": "Person"}
+# What a contact person, and a customer, cannot do without.
+PERSON_NEEDED = frozenset({"IsContactPersonExternallyMaintained", "LastName"})
+CUSTOMER_NEEDED = frozenset(
+    {"PartyType", "IsExternallyMaintained", "PersonLastName", "CustomerGroupId", "SalesCurrencyCode"}
+)
 # Also of a contact person: it may become a customer, and its number never changes.
 NUMBERING = Numbering(
     KEY_COLUMN,
@@ -73,12 +77,6 @@ _ALSO_READ = (
     Column("createdon", is_date=True),
     Column("modifiedon", is_date=True),
 )
-
-
-class ContactMaps(ValueMaps):
-    """What the flow adds to the value-map document."""
-
-    contact_filter: list[Condition] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +151,34 @@ class ContactMapper(SalesMapper):
 
     def __init__(self, maps: ValueMaps, choices: ContactChoices | None = None) -> None:
         self.choices = choices = choices or ContactChoices()
-        require_known(maps, PERSON_PART, PERSON_PART, person_words(_EVERY_FIELD))
-        require_known(maps, CUSTOMER_PART, CUSTOMER_PART, customer_words(_EVERY_FIELD))
         self.person = FieldTable(
-            PERSON_PART, PERSON_SET, person_words(choices), maps, also_read=_ALSO_READ, lengths=PERSON_PART
+            PERSON_PART,
+            PERSON_SET,
+            person_words(choices),
+            maps,
+            also_read=_ALSO_READ,
+            lengths=PERSON_PART,
+            reads=ENTITY_SET,
+            every=person_words(_EVERY_FIELD),
+            needed=PERSON_NEEDED,
+            zone=choices.scope.zone,
+            flow=CONTACTS,
         )
         self.customer = FieldTable(
-            CUSTOMER_PART, CUSTOMER_SET, customer_words(choices), maps, also_read=_ALSO_READ, lengths=CUSTOMER_PART
+            CUSTOMER_PART,
+            CUSTOMER_SET,
+            customer_words(choices),
+            maps,
+            also_read=_ALSO_READ,
+            lengths=CUSTOMER_PART,
+            reads=ENTITY_SET,
+            every=customer_words(_EVERY_FIELD),
+            needed=CUSTOMER_NEEDED,
+            zone=choices.scope.zone,
+            flow=CONTACTS,
         )
-        tables, conditions = (self.person, self.customer), as_known_to(ContactMaps, maps).contact_filter
-        super().__init__(tables, choices.scope, conditions, Filtered("contact_filter"))
+        require_sound(self.person, self.customer)
+        super().__init__((self.person, self.customer), choices.scope)
         _require_owned(self.person, PERSON_PART, "IsInactive", "the end of a contact turns contact persons inactive")
         hold = choices.on_hold_when_ended
         if hold is not OnHold.OFF:
@@ -216,8 +232,8 @@ def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:
     """What an end sets must be ours to set back when the contact comes back."""
     if name not in {each.name for each in table.fields if each.ownership is Ownership.OWNED}:
         raise SettingsInvalid(
-            f"{what}, and ownership.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
-            f"remove ownership.{part}.{name}"
+            f"{what}, and fields.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
+            f"remove fields.{part}.{name}"
         )
 
 

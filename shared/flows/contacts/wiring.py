@@ -12,19 +12,18 @@ from shared.flows.accounts.mapping import OnHold
 from shared.flows.choices import address_rules_of, route_to, scope_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
-from shared.flows.contacts.mapping import ContactChoices, ContactMapper, ContactMaps
+from shared.flows.contacts.mapping import ContactChoices, ContactMapper
 from shared.flows.contacts.settings import ContactSettings
 from shared.flows.required_columns import (
     Behind,
     RequiredColumns,
     UsedCollection,
-    UsedTable,
-    of_any_type,
     source_tables,
     written,
 )
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked
 from shared.systems import System
@@ -75,11 +74,16 @@ def _customer(deployment: Deployment, systems: Systems, mapper: ContactMapper) -
     return route_to(customers, contacts.CUSTOMER, mapper.customer_rules, adopt=mapper.choices.adopt_existing)
 
 
+def tables(deployment: Deployment) -> tuple[FieldTable, ...]:
+    """The mappings of the flow."""
+    mapper = contact_mapper(deployment)
+    return mapper.person, mapper.customer
+
+
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper = contact_mapper(deployment)
     account = Behind("parentcustomerid", accounts.ENTITY_SET, accounts.ID_COLUMN)
-    filtered = UsedTable(contacts.ENTITY_SET, contacts.ID_COLUMN, of_any_type(mapper.select))
     read = source_tables(
         contacts.ENTITY_SET,
         contacts.ID_COLUMN,
@@ -89,7 +93,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
     key = (*contacts.PERSON_KEY, *contacts.PERSON_CONSTANT_KEY)
     customers = written(mapper.customer.fields, contacts.CUSTOMER_KEY)
     return RequiredColumns(
-        (filtered, *read),
+        tuple(read),
         (
             UsedCollection(contacts.PERSON_SET, written(mapper.person.fields, *key)),
             UsedCollection(contacts.CUSTOMER_SET, customers, key=contacts.CUSTOMER_KEY),
@@ -102,17 +106,13 @@ CONTACTS_FLOW = FlowSpec(
     source=System.DATAVERSE,
     target=System.FINOPS,
     settings=ContactSettings,
-    value_maps=ContactMaps,
     lengths=(contacts.PERSON_PART, contacts.CUSTOMER_PART),
     ownership=(contacts.PERSON_PART, contacts.CUSTOMER_PART),
     wire=wire,
+    tables=tables,
     required_columns=required_columns,
     filters={
         **OF_SALES,
-        "contact_filter": Filter(
-            "a condition of contact_filter in the value-map document does not hold",
-            "change the contact, or the condition",
-        ),
         "no_account": Filter(
             "the contact belongs to no account and is no active customer", "quote it, or give it an account"
         ),

@@ -48,7 +48,7 @@ from shared.flows.invoices.amounts import (
 )
 from shared.flows.invoices.rules import ORDER_STATE, InvoiceRules
 from shared.flows.products.catalogue import NotThere
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Verdict
@@ -182,8 +182,6 @@ class InvoiceMapper:
     def __init__(self, maps: ValueMaps, choices: InvoiceChoices | None = None) -> None:
         self.choices = choices = choices or InvoiceChoices()
         words = header_words(choices)
-        require_known(maps, HEADER_PART, TARGET_SET, words)
-        require_known(maps, LINE_PART, TARGET_LINE_SET, line_words())
         also_read = tuple(map(Column, (NUMBER_FIELD, VOUCHER_FIELD, ORDER_FIELD, CUSTOMER_FIELD, CURRENCY_FIELD)))
         self.header = FieldTable(
             HEADER_PART, TARGET_SET, words, maps, also_read=also_read, source=System.FINOPS, ranges=HEADER_RANGES
@@ -197,6 +195,7 @@ class InvoiceMapper:
             source=System.FINOPS,
             ranges=LINE_RANGES,
         )
+        require_sound(self.header, self.lines)
         self.rules = InvoiceRules(table=self.header, lines=self.lines)
         self.fingerprint = f"{self.header.fingerprint(choices)}{self.lines.fingerprint()}"
         self._references = DocumentReferences(maps, choices.zone, CUSTOMER_FIELD)

@@ -34,6 +34,7 @@ from shared.flows.products import PRODUCTS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.dates import Behavior
+from shared.mapping.field_table import FieldTable
 from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
 from shared.mapping.verdicts import Filter
 from shared.mapping.words import Column
@@ -167,6 +168,12 @@ def is_under_number(_key: str, _row: Values) -> bool:
     return True
 
 
+def tables(deployment: Deployment) -> tuple[FieldTable, ...]:
+    """The mappings of the flow."""
+    mapper = invoice_mapper(deployment)
+    return mapper.header, mapper.lines
+
+
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes; nothing if it is off."""
     if deployment.settings_for(InvoiceSettings).INVOICES == "off":
@@ -215,6 +222,7 @@ INVOICES_FLOW = FlowSpec(
     lengths=(invoices.TARGET_SET, invoices.TARGET_LINE_SET),
     ownership=(invoices.HEADER_PART, invoices.LINE_PART),
     wire=wire,
+    tables=tables,
     required_columns=required_columns,
     starts_after=(ACCOUNTS, CONTACTS, PRODUCTS, ORDERS, ORDERSBACK),
     filters={

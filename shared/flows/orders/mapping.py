@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from shared.flows.orders import ORDERS
 from shared.flows.orders.order_rows import (
     FROM_FINOPS,
     HEADER_ID_COLUMN,
@@ -25,7 +26,13 @@ from shared.flows.orders.order_rows import (
     why_none_is_activated,
 )
 from shared.flows.sales_documents.discounts import DiscountSplit
-from shared.flows.sales_documents.mapping import CURRENCY, DocumentNames, SalesDocumentMapper
+from shared.flows.sales_documents.mapping import (
+    CURRENCY,
+    FIXED_IN_LINES,
+    NEEDED_IN_LINES,
+    DocumentNames,
+    SalesDocumentMapper,
+)
 from shared.flows.sales_documents.rows import (
     EXTERNAL,
     EXTERNAL_ONLY,
@@ -54,12 +61,13 @@ from shared.flows.sales_documents.words import (
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import DateColumns
 from shared.mapping.dates import Behavior
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.days import day
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
-from shared.mapping.words import Column, Unmappable, Word, constant, copy, day, default, looked_up, looked_up_name
+from shared.mapping.words import Column, Unmappable, Word, constant, copy, default, looked_up, looked_up_name
 from shared.records import SourceRow, Values
 
 HEADER_SET, LINE_SET = "salesorders", "salesorderdetails"
@@ -182,10 +190,18 @@ class OrderMapper(SalesDocumentMapper):
 
     def __init__(self, maps: ValueMaps, choices: OrderChoices | None = None) -> None:
         self.choices = choices = choices or OrderChoices()
-        require_known(maps, HEADER_PART, TARGET_SET, [word for every in _EVERY_FIELD for word in header_words(every)])
-        require_known(maps, LINE_PART, TARGET_LINE_SET, [word for every in _EVERY_FIELD for word in line_words(every)])
         header = FieldTable(
-            HEADER_PART, TARGET_SET, header_words(choices), maps, also_read=_HEADER_ALSO_READ, once=True
+            HEADER_PART,
+            TARGET_SET,
+            header_words(choices),
+            maps,
+            also_read=_HEADER_ALSO_READ,
+            once=True,
+            reads=HEADER_SET,
+            every=[word for every in _EVERY_FIELD for word in header_words(every)],
+            fixed=frozenset({CUSTOMER_FIELD}),
+            zone=choices.zone,
+            flow=ORDERS,
         )
         lines = FieldTable(
             LINE_PART,
@@ -195,7 +211,13 @@ class OrderMapper(SalesDocumentMapper):
             also_read=_LINE_ALSO_READ,
             lengths=TARGET_LINE_SET,
             once=True,
+            reads=LINE_SET,
+            every=[word for every in _EVERY_FIELD for word in line_words(every)],
+            needed=NEEDED_IN_LINES | {"OrderedSalesQuantity"},
+            fixed=FIXED_IN_LINES,
+            zone=choices.zone,
         )
+        require_sound(header, lines)
         super().__init__(NAMES, header, lines, DATE_COLUMNS, maps)
         self.rules = SalesDocumentRules(table=header, lines=lines)
         self.fingerprint = header.fingerprint(choices, lines.fingerprint())
@@ -231,7 +253,9 @@ class OrderMapper(SalesDocumentMapper):
                 self.checked_lines(order)
             require_one_order(candidates)
             rule = order_filter(candidates[0])
-            return self._map(candidates[0], known) if rule is None else Filtered(rule)
+            if rule is not None:
+                return Filtered(rule)
+            return self.header.kept_out(candidates[0]) or self._map(candidates[0], known)
         except Unmappable as unmappable:
             return unmappable.rejected()
 

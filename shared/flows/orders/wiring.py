@@ -16,6 +16,7 @@ from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
 from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route
 from shared.systems import System
@@ -63,6 +64,12 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     )
 
 
+def tables(deployment: Deployment) -> tuple[FieldTable, ...]:
+    """The mappings of the flow."""
+    mapper = order_mapper(deployment)
+    return mapper.header, mapper.lines
+
+
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper = order_mapper(deployment)
@@ -83,6 +90,7 @@ ORDERS_FLOW = FlowSpec(
     lengths=(orders.TARGET_SET, orders.TARGET_LINE_SET),
     ownership=(orders.HEADER_PART, orders.LINE_PART),
     wire=wire,
+    tables=tables,
     required_columns=required_columns,
     checks_of_sales=preflight.checks_of_sales,
     checks_of_finops=preflight.checks_of_finops,

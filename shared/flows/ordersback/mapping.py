@@ -12,7 +12,7 @@ from shared.clients.quoting import is_guid
 from shared.flows.orders import mapping as orders
 from shared.flows.orders import order_rows
 from shared.flows.ordersback.value_maps import OrderStatusMaps
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import Column, Unmappable, Word, mapped_option
@@ -79,9 +79,9 @@ class OrderStatusMapper:
     """The mapping with the value maps of a deployment; satisfies the engine's Mapper."""
 
     def __init__(self, maps: ValueMaps) -> None:
-        require_known(maps, PART, TARGET_SET, order_words())
         known = as_known_to(OrderStatusMaps, maps)
         self.table = FieldTable(PART, TARGET_SET, order_words(), known, also_read=_ALSO_READ, source=System.FINOPS)
+        require_sound(self.table)
         self._lines = FieldTable(PART, TARGET_SET, (), known, also_read=LINE_COLUMNS, source=System.FINOPS)
         self.fingerprint = self.table.fingerprint()
 

@@ -94,6 +94,7 @@ ORDERSBACK_FLOW = FlowSpec(
     lengths=(),
     ownership=(back.PART,),
     wire=wire,
+    tables=lambda deployment: (OrderStatusMapper(deployment.maps).table,),
     required_columns=required_columns,
     filters=FILTERS,
     parents=(ORDERS,),

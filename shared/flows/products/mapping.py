@@ -11,10 +11,11 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from shared.flows.products import PRODUCTS
 from shared.flows.products.catalogue import Catalogue, LookedUp, NotThere
 from shared.mapping.amounts import rounded
 from shared.mapping.dates import today
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering
 from shared.mapping.ranges import Range, Ranges, check_range
 from shared.mapping.value_maps import ValueMaps
@@ -38,6 +39,8 @@ NUMBERING = Numbering(
     when_too_long="give the product a shorter number in F&O",
 )
 
+# What a product cannot do without; the unit and its group are found by the catalogue.
+NEEDED, FIXED = frozenset({"name", "quantitydecimal"}), frozenset({"defaultuomid", "defaultuomscheduleid"})
 RANGES: Ranges = {"price": Range(0, 10**12), "currentcost": Range(0, 10**12), "quantitydecimal": Range(0, 5)}
 
 ITEM = "productpricelevel"
@@ -129,10 +132,20 @@ class ProductMapper:
         self.choices = choices or ProductChoices()
         self._maps = maps
         words = product_words(self.choices)
-        require_known(maps, TARGET_SET, TARGET_SET, words)
         self.table = FieldTable(
-            TARGET_SET, TARGET_SET, words, maps, also_read=_ALSO_READ, source=System.FINOPS, ranges=RANGES
+            TARGET_SET,
+            TARGET_SET,
+            words,
+            maps,
+            also_read=_ALSO_READ,
+            source=System.FINOPS,
+            ranges=RANGES,
+            reads=ENTITY_SET,
+            needed=NEEDED,
+            fixed=FIXED,
+            flow=PRODUCTS,
         )
+        require_sound(self.table)
         self.fingerprint = self.table.fingerprint(self.choices)
         self._kept: tuple[References, Catalogue] | None = None
 
@@ -149,6 +162,9 @@ class ProductMapper:
         """Map and validate one product. Raises SchemaDrift."""
         values = row.values
         self.table.check_source(values)
+        kept_out = self.table.kept_out(values)
+        if kept_out is not None:
+            return kept_out
         catalogue = self._catalogue(known.references)
         try:
             key = NUMBERING.of(row.values)

@@ -98,8 +98,14 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     table = product_mapper(deployment).table
-    read = UsedCollection(products.ENTITY_SET, {column.name: in_finops(column.type) for column in table.columns})
-    names = {field.name: LOOKUP if field.name in products.LOOKUPS else in_sales(field.type) for field in table.fields}
+    read = UsedCollection(
+        products.ENTITY_SET,
+        {column.name: in_finops(column.type, is_date=column.is_date) for column in table.columns},
+    )
+    names = {
+        field.name: LOOKUP if field.name in products.LOOKUPS else in_sales(field.type, is_date=field.is_date)
+        for field in table.fields
+    }
     also_read = dict.fromkeys((products.STATE, products.STRUCTURE), in_sales(int))
     product = UsedTable(
         products.TARGET_SET, products.ID_COLUMN, {products.KEY_COLUMN: in_sales(str), **also_read, **names}
@@ -132,6 +138,7 @@ PRODUCTS_FLOW = FlowSpec(
     lengths=(products.TARGET_SET,),
     ownership=(products.TARGET_SET,),
     wire=wire,
+    tables=lambda deployment: (product_mapper(deployment).table,),
     required_columns=required_columns,
     checks_of_sales=catalogue_checks,
 )

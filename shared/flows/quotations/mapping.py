@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from shared.flows.quotations import QUOTATIONS
 from shared.flows.quotations.quote_rows import (
     HEADER_ID_COLUMN,
     KEY_COLUMN,
@@ -23,7 +24,13 @@ from shared.flows.quotations.quote_rows import (
 from shared.flows.quotations.revisions import chain_of, reuse_of
 from shared.flows.quotations.rules import ORDER_FIELD, STATUS_FIELD, QuotationRules, QuotationStatus
 from shared.flows.sales_documents.discounts import DiscountSplit
-from shared.flows.sales_documents.mapping import CURRENCY, DocumentNames, SalesDocumentMapper
+from shared.flows.sales_documents.mapping import (
+    CURRENCY,
+    FIXED_IN_LINES,
+    NEEDED_IN_LINES,
+    DocumentNames,
+    SalesDocumentMapper,
+)
 from shared.flows.sales_documents.rows import (
     EXTERNAL,
     EXTERNAL_ONLY,
@@ -53,23 +60,13 @@ from shared.flows.sales_documents.words import (
 from shared.mapping.addresses import AddressRules
 from shared.mapping.date_columns import DateColumns
 from shared.mapping.dates import EMPTY_DATE, Behavior
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.days import day
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
-from shared.mapping.words import (
-    Column,
-    Line,
-    TargetField,
-    Unmappable,
-    Word,
-    constant,
-    copy,
-    day,
-    default,
-    looked_up_name,
-)
+from shared.mapping.words import Column, Line, TargetField, Unmappable, Word, constant, copy, default, looked_up_name
 from shared.records import Json, SourceRow, Values
 
 HEADER_SET, LINE_SET = "quotes", "quotedetails"
@@ -215,10 +212,31 @@ class QuotationMapper(SalesDocumentMapper):
 
     def __init__(self, maps: ValueMaps, choices: QuotationChoices | None = None) -> None:
         self.choices = choices = choices or QuotationChoices()
-        require_known(maps, HEADER_PART, TARGET_SET, [word for every in _EVERY_FIELD for word in header_words(every)])
-        require_known(maps, LINE_PART, TARGET_LINE_SET, [word for every in _EVERY_FIELD for word in line_words(every)])
-        header = FieldTable(HEADER_PART, TARGET_SET, header_words(choices), maps, also_read=_HEADER_ALSO_READ)
-        lines = FieldTable(LINE_PART, TARGET_LINE_SET, line_words(choices), maps, also_read=_LINE_ALSO_READ)
+        header = FieldTable(
+            HEADER_PART,
+            TARGET_SET,
+            header_words(choices),
+            maps,
+            also_read=_HEADER_ALSO_READ,
+            reads=HEADER_SET,
+            every=[word for every in _EVERY_FIELD for word in header_words(every)],
+            fixed=frozenset({CUSTOMER_FIELD}),
+            zone=choices.zone,
+            flow=QUOTATIONS,
+        )
+        lines = FieldTable(
+            LINE_PART,
+            TARGET_LINE_SET,
+            line_words(choices),
+            maps,
+            also_read=_LINE_ALSO_READ,
+            reads=LINE_SET,
+            every=[word for every in _EVERY_FIELD for word in line_words(every)],
+            needed=NEEDED_IN_LINES | {"RequestedSalesQuantity"},
+            fixed=FIXED_IN_LINES,
+            zone=choices.zone,
+        )
+        require_sound(header, lines)
         super().__init__(NAMES, header, lines, DATE_COLUMNS, maps)
         self.rules = QuotationRules(table=header, lines=lines, statuses=choices.statuses)
         self.fingerprint = header.fingerprint(choices, lines.fingerprint())
@@ -244,7 +262,9 @@ class QuotationMapper(SalesDocumentMapper):
         try:
             require_one_quote(header, revisions)
             rule = filter_of(header, lines)
-            return self._map(header, revisions, known) if rule is None else Filtered(rule)
+            if rule is not None:
+                return Filtered(rule)
+            return self.header.kept_out(header) or self._map(header, revisions, known)
         except Unmappable as unmappable:
             return unmappable.rejected()
 

@@ -15,6 +15,7 @@ from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
 from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route
 from shared.systems import System
@@ -61,6 +62,12 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     )
 
 
+def tables(deployment: Deployment) -> tuple[FieldTable, ...]:
+    """The mappings of the flow."""
+    mapper = quotation_mapper(deployment)
+    return mapper.header, mapper.lines
+
+
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     return required_columns_of(quotation_mapper(deployment), _INTO, quotations.DATE_COLUMNS)
@@ -77,6 +84,7 @@ QUOTATIONS_FLOW = FlowSpec(
     lengths=(quotations.TARGET_SET, quotations.TARGET_LINE_SET),
     ownership=(quotations.HEADER_PART, quotations.LINE_PART),
     wire=wire,
+    tables=tables,
     required_columns=required_columns,
     filters={
         "draft": Filter("the quote is a draft, and no other revision is active", "activate it"),

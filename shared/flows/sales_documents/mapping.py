@@ -19,6 +19,9 @@ from shared.records import Json, References, Values
 CURRENCY = currency("transactioncurrencyid.isocurrencycode", "CurrencyCode", ownership=Ownership.OWNED)
 # The field that numbers the lines of a document in F&O.
 LINE_KEY_FIELD = "LineCreationSequenceNumber"
+# What a line cannot do without. Its product identifies it, and stays what it is.
+NEEDED_IN_LINES = frozenset({"SalesUnitSymbol", "SalesPrice", "SalesPriceQuantity"})
+FIXED_IN_LINES = frozenset({"ProductNumber"})
 
 
 @dataclass(frozen=True, slots=True)

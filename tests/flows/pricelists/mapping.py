@@ -5,16 +5,15 @@ The table below is the mapping; everything else in this module is a filter or a 
 
 from dataclasses import dataclass, field
 
-from pydantic import Field
-
 from shared.flows.sales_records import FieldRules, SalesMapper
-from shared.mapping.field_table import FieldTable, require_known
+from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering
 from shared.mapping.scope import Scope
-from shared.mapping.value_maps import Condition, ValueMaps, as_known_to
-from shared.mapping.verdicts import Filtered, Known, Mapped, Verdict
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.verdicts import Known, Mapped, Verdict
 from shared.mapping.words import Column, Unmappable, Word, constant, copy
 from shared.records import SourceRow
+from tests.flows.pricelists import PRICELISTS
 
 ENTITY_SET = "pricelevels"
 ID_COLUMN = "pricelevelid"
@@ -22,7 +21,7 @@ KEY_COLUMN = "name"
 TARGET_SET = "CustomerGroups"
 KEY_FIELD = "CustomerGroupId"
 KEY_LENGTH = 10
-# The name of the mapping in `ownership` of the value-map document.
+# The name of the mapping in `fields` of the map document.
 PART = "pricelists"
 NUMBERING = Numbering(
     KEY_COLUMN,
@@ -37,12 +36,6 @@ _ALSO_READ = (
     Column("createdon", is_date=True),
     Column("modifiedon", is_date=True),
 )
-
-
-class PriceListMaps(ValueMaps):
-    """What the flow adds to the value-map document."""
-
-    pricelist_filter: list[Condition] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +56,11 @@ class PriceListMapper(SalesMapper):
 
     def __init__(self, maps: ValueMaps, choices: PriceListChoices | None = None) -> None:
         self.choices = choices = choices or PriceListChoices()
-        require_known(maps, PART, TARGET_SET, pricelist_words())
-        self.table = FieldTable(PART, TARGET_SET, pricelist_words(), maps, also_read=_ALSO_READ)
-        conditions = as_known_to(PriceListMaps, maps).pricelist_filter
-        super().__init__((self.table,), choices.scope, conditions, Filtered("pricelist_filter"))
+        self.table = FieldTable(
+            PART, TARGET_SET, pricelist_words(), maps, also_read=_ALSO_READ, reads=ENTITY_SET, flow=PRICELISTS
+        )
+        require_sound(self.table)
+        super().__init__((self.table,), choices.scope)
         self.rules = FieldRules(table=self.table)
         self.fingerprint = self.table.fingerprint(choices)
 

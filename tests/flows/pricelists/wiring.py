@@ -6,22 +6,14 @@ from shared.clients.dataverse.sources import DataverseTable
 from shared.clients.finops.environment import FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.flows.choices import route_to, scope_of
-from shared.flows.required_columns import (
-    RequiredColumns,
-    UsedCollection,
-    UsedTable,
-    of_any_type,
-    source_tables,
-    written,
-)
+from shared.flows.required_columns import RequiredColumns, UsedCollection, source_tables, written
 from shared.flows.sales_records import OF_SALES
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
-from shared.mapping.verdicts import Filter
 from shared.sync.flow import Tracked
 from shared.systems import System
 from tests.flows.pricelists import PRICELISTS
 from tests.flows.pricelists import mapping as pricelists
-from tests.flows.pricelists.mapping import PriceListChoices, PriceListMapper, PriceListMaps
+from tests.flows.pricelists.mapping import PriceListChoices, PriceListMapper
 from tests.flows.pricelists.settings import PriceListSettings
 
 
@@ -53,10 +45,9 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes."""
     mapper, key = pricelist_mapper(deployment), pricelists.KEY_FIELD
-    filtered = UsedTable(pricelists.ENTITY_SET, pricelists.ID_COLUMN, of_any_type(mapper.select))
     read = source_tables(pricelists.ENTITY_SET, pricelists.ID_COLUMN, (mapper.table,), {})
     groups = UsedCollection(pricelists.TARGET_SET, written(mapper.table.fields, key), key=key)
-    return RequiredColumns((filtered, *read), (groups,))
+    return RequiredColumns(tuple(read), (groups,))
 
 
 PRICELISTS_FLOW = FlowSpec(
@@ -64,17 +55,11 @@ PRICELISTS_FLOW = FlowSpec(
     source=System.DATAVERSE,
     target=System.FINOPS,
     settings=PriceListSettings,
-    value_maps=PriceListMaps,
     lengths=(pricelists.TARGET_SET,),
     ownership=(pricelists.PART,),
     wire=wire,
+    tables=lambda deployment: (pricelist_mapper(deployment).table,),
     required_columns=required_columns,
-    filters={
-        **OF_SALES,
-        "pricelist_filter": Filter(
-            "a condition of pricelist_filter in the value-map document does not hold",
-            "change the price list, or the condition",
-        ),
-    },
+    filters=OF_SALES,
     sales_table="pricelevel",
 )

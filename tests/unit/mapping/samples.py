@@ -68,8 +68,13 @@ def mapper(choices: AccountChoices | None = None, **parts: Json) -> AccountMappe
 
 
 def owned_as(**fields: str) -> dict[str, Json]:
-    """The document's part `ownership` for accounts."""
+    """The document's part `fields` for accounts, by ownership alone."""
     return {"accounts": dict(fields)}
+
+
+def keeping(*conditions: Json, flow: str = "accounts") -> dict[str, Json]:
+    """The document's part `filters` with one filter, for which all conditions must hold."""
+    return {flow: [{"name": "pilot", "keep": {"and": list(conditions)}}]}
 
 
 def lengths(**fields: int | None) -> dict[str, Json]:

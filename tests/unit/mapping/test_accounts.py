@@ -17,6 +17,7 @@ from tests.unit.mapping.samples import (
     SEATTLE,
     account,
     filtered,
+    keeping,
     mapped,
     mapper,
     owned_as,
@@ -74,29 +75,29 @@ def test_the_credit_limit_is_off_until_the_document_turns_it_on() -> None:
     row = account(creditlimit=Decimal("1000.50"))
     assert "CreditLimit" not in mapper().table.target_fields
     assert "creditlimit" not in mapper().select
-    on = mapper(ownership=owned_as(CreditLimit="owned"))
+    on = mapper(fields=owned_as(CreditLimit="owned"))
     assert mapped(on, row).owned["CreditLimit"] == Decimal("1000.50")
     assert "creditlimit" in on.select
 
 
 def test_a_field_can_be_given_to_the_people_of_finops() -> None:
-    customer = mapped(mapper(ownership=owned_as(SalesMemo="on_create")), account(description="Note"))
+    customer = mapped(mapper(fields=owned_as(SalesMemo="on_create")), account(description="Note"))
     assert "SalesMemo" not in customer.owned
     assert customer.on_create["SalesMemo"] == "Note"
 
 
 def test_a_field_that_is_created_only_can_be_kept_equal() -> None:
-    assert mapped(mapper(ownership=owned_as(CustomerGroupId="owned")), account()).owned["CustomerGroupId"] == "10"
+    assert mapped(mapper(fields=owned_as(CustomerGroupId="owned")), account()).owned["CustomerGroupId"] == "10"
 
 
 def test_a_field_that_is_off_is_neither_written_nor_read() -> None:
-    off = mapper(ownership=owned_as(SalesMemo="off"))
+    off = mapper(fields=owned_as(SalesMemo="off"))
     assert "SalesMemo" not in off.table.target_fields
     assert "description" not in off.select
 
 
-def test_an_account_needs_its_name_also_where_the_name_is_not_sent() -> None:
-    off = mapper(ownership=owned_as(OrganizationName="off"))
+def test_an_account_needs_its_name_also_where_it_is_sent_at_creation_only() -> None:
+    off = mapper(fields=owned_as(OrganizationName="on_create"))
     assert "name" in off.select
     assert "OrganizationName" not in mapped(off, account()).owned
     assert rejected(off, account(name=None)).cause == "name_missing"
@@ -205,14 +206,14 @@ def test_an_account_that_was_not_merged_is_mapped() -> None:
 
 def test_an_account_outside_the_filter_is_filtered_and_has_not_ended() -> None:
     condition: Json = {"column": "customertypecode", "operator": "eq", "value": 3}
-    customers = mapper(account_filter=[condition])
-    assert filtered(customers, account(customertypecode=1)) == Filtered("account_filter", ends=False)
+    customers = mapper(filters=keeping(condition))
+    assert filtered(customers, account(customertypecode=1)) == Filtered("filter.pilot", ends=False)
     assert mapped(customers, account(customertypecode=3))
 
 
 def test_the_columns_of_the_filter_are_read() -> None:
     condition: Json = {"column": "industrycode", "operator": "filled"}
-    assert "industrycode" in mapper(account_filter=[condition]).select
+    assert "industrycode" in mapper(filters=keeping(condition)).select
 
 
 def test_a_filtered_account_is_not_judged_further() -> None:
@@ -238,7 +239,7 @@ def test_an_account_that_is_active_again_takes_its_customer_off_hold() -> None:
 @pytest.mark.parametrize("ownership", ["on_create", "off"])
 def test_a_hold_that_could_never_be_lifted_is_refused(ownership: str) -> None:
     with pytest.raises(SettingsInvalid, match="ACCOUNTS_ON_HOLD_WHEN_ENDED"):
-        mapper(AccountChoices(on_hold_when_ended=OnHold.ALL), ownership=owned_as(OnHoldStatus=ownership))
+        mapper(AccountChoices(on_hold_when_ended=OnHold.ALL), fields=owned_as(OnHoldStatus=ownership))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_the_scope_decides_on_accounts_that_are_not_linked(scope: Scope, values:
 
 
 def test_government_id_and_spouse_are_never_mapped() -> None:
-    every = mapper(replace(AccountChoices(), on_hold_when_ended=OnHold.ALL), ownership=owned_as(CreditLimit="owned"))
+    every = mapper(replace(AccountChoices(), on_hold_when_ended=OnHold.ALL), fields=owned_as(CreditLimit="owned"))
     assert not {"governmentid", "spousesname"} & set(every.select)
 
 

@@ -74,7 +74,7 @@ def test_the_sample_accounts_of_each_country_get_its_code() -> None:
 
 
 def test_money_stays_a_decimal_with_every_digit() -> None:
-    on = mapper(ownership=owned_as(CreditLimit="owned"))
+    on = mapper(fields=owned_as(CreditLimit="owned"))
     limit = mapped(on, account(creditlimit=Decimal("1234567890123.1234"))).owned["CreditLimit"]
     assert isinstance(limit, Decimal)
     assert str(limit) == "1234567890123.1234"

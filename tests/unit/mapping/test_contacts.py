@@ -15,7 +15,7 @@ from shared.mapping.addresses import AddressRules
 from shared.mapping.scope import Scope
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, SourceRow
-from tests.unit.mapping.samples import KNOWN, SEATTLE, maps
+from tests.unit.mapping.samples import KNOWN, SEATTLE, keeping, maps
 
 ACCOUNT = "11111111-0000-0000-0000-0000000000AA"
 PARENT = Parent("accounts", "customer", ACCOUNT.lower())
@@ -52,7 +52,7 @@ def verdict(row: SourceRow, known: Known = LINKED, choices: ContactChoices | Non
 
 # Made once: each is a set of models.
 MAPPER = mapper()
-PERSONAL = mapper(ownership={"contact_persons": {"Gender": "owned", "MaritalStatus": "owned"}})
+PERSONAL = mapper(fields={"contact_persons": {"Gender": "owned", "MaritalStatus": "owned"}})
 
 
 def mapped(row: SourceRow, known: Known = LINKED, choices: ContactChoices | None = None) -> Mapped:
@@ -126,8 +126,8 @@ def test_every_contact_takes_one_route_or_is_filtered_by_a_rule_with_a_name(
 
 def test_a_contact_outside_the_filter_is_filtered_and_has_not_ended() -> None:
     condition: Json = {"column": "customertypecode", "operator": "eq", "value": 3}
-    some = mapper(contact_filter=[condition])
-    assert some.evaluate(contact(customertypecode=1), LINKED) == Filtered("contact_filter", ends=False)
+    some = mapper(filters=keeping(condition, flow="contacts"))
+    assert some.evaluate(contact(customertypecode=1), LINKED) == Filtered("filter.pilot", ends=False)
     assert isinstance(some.evaluate(contact(customertypecode=3), LINKED), Mapped)
     assert "customertypecode" in some.select
 
@@ -269,7 +269,7 @@ def test_neither_government_id_nor_spouse_is_ever_read() -> None:
         "contact_persons": {"Gender": "owned", "MaritalStatus": "owned"},
         "contact_customers": {"PersonGender": "owned", "PersonMaritalStatus": "owned"},
     }
-    assert not {"governmentid", "spousesname"} & set(mapper(ownership=on).select)
+    assert not {"governmentid", "spousesname"} & set(mapper(fields=on).select)
 
 
 def test_an_unknown_country_or_state_rejects_the_contact() -> None:
@@ -398,13 +398,13 @@ def test_the_customer_of_an_ended_contact_stays_or_goes_on_hold_by_setting() -> 
     ],
 )
 def test_what_an_end_sets_must_be_ours_to_set_back(ownership: Json, choices: ContactChoices) -> None:
-    with pytest.raises(SettingsInvalid, match="remove ownership"):
-        mapper(choices, ownership=ownership)
+    with pytest.raises(SettingsInvalid, match="remove fields"):
+        mapper(choices, fields=ownership)
 
 
 def test_a_misspelled_field_of_the_document_is_named() -> None:
     with pytest.raises(SettingsInvalid, match="did you mean LastName"):
-        mapper(ownership={"contact_persons": {"LastNam": "off"}})
+        mapper(fields={"contact_persons": {"LastNam": "off"}})
 
 
 # First start

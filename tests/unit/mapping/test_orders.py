@@ -194,7 +194,7 @@ def test_a_quotation_that_is_not_for_finops_keeps_no_order_off() -> None:
 
 
 def test_an_order_does_not_wait_for_a_quotation_that_the_document_leaves_out() -> None:
-    without = mapper(ownership={"orders": {"QuotationNumber": "off"}})
+    without = mapper(fields={"orders": {"QuotationNumber": "off"}})
     assert mapped(order(header(**OF_A_QUOTE)), without).parents == (OF_ACCOUNT,)
     assert "quoteid" not in without.header_expand
 
@@ -304,12 +304,12 @@ def test_everything_is_sent_at_creation_only() -> None:
 @pytest.mark.parametrize("part", ["orders", "order_lines"])
 def test_a_document_that_would_keep_a_field_of_an_order_equal_is_refused(part: str) -> None:
     field = {"orders": "Email", "order_lines": "SalesPrice"}[part]
-    with pytest.raises(SettingsInvalid, match=rf"ownership\.{part}\.{field} is owned"):
-        mapper(ownership={part: {field: "owned"}})
+    with pytest.raises(SettingsInvalid, match=rf"fields\.{part}\.{field} is owned"):
+        mapper(fields={part: {field: "owned"}})
 
 
 def test_a_field_of_an_order_may_be_left_out() -> None:
-    without = mapper(ownership={"orders": {"Email": "off"}, "order_lines": {"ShippingSiteId": "off"}})
+    without = mapper(fields={"orders": {"Email": "off"}, "order_lines": {"ShippingSiteId": "off"}})
     assert "Email" not in without.header_fields
     assert "ShippingSiteId" not in mapped(order(), without).lines[1].on_create
 
@@ -317,7 +317,7 @@ def test_a_field_of_an_order_may_be_left_out() -> None:
 @pytest.mark.parametrize("part", ["orders", "order_lines"])
 def test_a_misspelled_field_of_the_document_is_refused(part: str) -> None:
     with pytest.raises(SettingsInvalid, match="SalesPrise"):
-        mapper(ownership={part: {"SalesPrise": "off"}})
+        mapper(fields={part: {"SalesPrise": "off"}})
 
 
 def test_no_order_in_finops_forbids_or_needs_a_change() -> None:

@@ -195,7 +195,7 @@ def test_an_amount_that_sales_does_not_take_is_rejected_by_its_column_with_the_r
 
 
 def test_a_price_that_no_item_takes_is_rejected_also_where_the_product_has_no_price() -> None:
-    mapping = mapper(SYNC, ownership={"products": {"price": "off"}})
+    mapping = mapper(SYNC, fields={"products": {"price": "off"}})
     mapped(product(SalesPrice=10**13), mapping=mapping)
     verdict = rejected(product(SalesPrice=10**15), mapping=mapping)
     assert (verdict.cause, "amount of productpricelevels" in verdict.message) == ("number_out_of_range", True)
@@ -347,30 +347,30 @@ def test_where_the_sync_writes_items_the_product_names_no_list_and_the_item_does
 
 
 def test_the_sync_can_name_the_list_of_a_product_by_ownership() -> None:
-    mapping = mapper(SYNC, ownership={"products": {"pricelevelid": "owned"}})
+    mapping = mapper(SYNC, fields={"products": {"pricelevelid": "owned"}})
     assert mapped(product(), mapping=mapping).owned["pricelevelid"] == LIST
 
 
 def test_the_mark_of_the_solution_can_be_left_out_by_ownership() -> None:
-    mapping = mapper(ownership={"products": {"msdynce_ismaintainedexternally": "off"}})
+    mapping = mapper(fields={"products": {"msdynce_ismaintainedexternally": "off"}})
     assert "msdynce_ismaintainedexternally" not in mapped(product(), mapping=mapping).owned
 
 
 def test_a_field_that_people_of_sales_may_change_is_sent_at_creation_only() -> None:
-    verdict = mapped(product(), mapping=mapper(ownership={"products": {"description": "on_create"}}))
+    verdict = mapped(product(), mapping=mapper(fields={"products": {"description": "on_create"}}))
     assert verdict.on_create["description"] == "Fast"
     assert "description" not in verdict.owned
 
 
 def test_a_field_that_the_mapping_does_not_have_is_a_mistake_of_the_document() -> None:
     with pytest.raises(SettingsInvalid, match="descripton"):
-        mapper(ownership={"products": {"descripton": "off"}})
+        mapper(fields={"products": {"descripton": "off"}})
 
 
 @pytest.mark.parametrize("field", ["CurrencyCode", "SalesUnitSymbol", "SalesPrice", "ProductNumber"])
 def test_what_the_look_up_needs_is_read_even_where_its_columns_are_off(field: str) -> None:
-    off: Json = dict.fromkeys(["transactioncurrencyid", "defaultuomid", "price", "pricelevelid"], "off")
-    assert field in mapper(ownership={"products": off}).select
+    off: Json = dict.fromkeys(["transactioncurrencyid", "price", "pricelevelid"], "off")
+    assert field in mapper(fields={"products": off}).select
 
 
 @pytest.mark.parametrize(("publish", "on_create"), [(True, {STATE: 0}), (False, {})])
@@ -441,7 +441,7 @@ def test_a_choice_that_changes_what_is_written_changes_the_fingerprint(choices: 
         {"price_lists": {"USD": "List"}},
         {"product_types": {"Item": 2}},
         {"defaults": in_group("Other")},
-        {"ownership": {"products": {"description": "off"}}},
+        {"fields": {"products": {"description": "off"}}},
         {"text_lengths": {"products": {"name": 50}}},
     ],
 )

@@ -539,7 +539,7 @@ def test_numbers_that_dataverse_writes_differently_are_the_same_content() -> Non
 
 
 def test_fields_of_header_and_lines_can_be_given_to_the_people_of_finops() -> None:
-    mapping = mapper(ownership={"quotations": {"Email": "off"}, "quotation_lines": {"SalesPrice": "on_create"}})
+    mapping = mapper(fields={"quotations": {"Email": "off"}, "quotation_lines": {"SalesPrice": "on_create"}})
     quotation = mapped(quote(), mapping)
     assert "Email" not in quotation.owned
     assert "SalesPrice" in quotation.lines[1].on_create
@@ -548,12 +548,12 @@ def test_fields_of_header_and_lines_can_be_given_to_the_people_of_finops() -> No
 
 @pytest.mark.parametrize("part", ["quotations", "quotation_lines"])
 def test_a_misspelled_field_of_the_document_is_refused(part: str) -> None:
-    with pytest.raises(SettingsInvalid, match=rf"ownership\.{part}\.SalesPrise is not a field of this mapping"):
-        mapper(ownership={part: {"SalesPrise": "off"}})
+    with pytest.raises(SettingsInvalid, match=rf"fields\.{part}\.SalesPrise is not a field of this mapping"):
+        mapper(fields={part: {"SalesPrise": "off"}})
 
 
 def test_the_currency_decides_the_precision_also_where_it_is_not_sent() -> None:
-    off = mapper(ownership={"quotations": {"CurrencyCode": "off"}}, amount_decimals={"USD": 0})
+    off = mapper(fields={"quotations": {"CurrencyCode": "off"}}, amount_decimals={"USD": 0})
     assert rejected(quote(header(line(priceperunit=Decimal("1.5")))), off).cause == "too_many_decimals"
 
 
@@ -579,7 +579,7 @@ def test_every_choice_changes_the_fingerprint() -> None:
         replace(choices, addresses=AddressRules(street_number=True)),
     ]
     prints = [mapper(each).fingerprint for each in (choices, *others)]
-    prints.append(mapper(ownership={"quotation_lines": {"SalesPrice": "off"}}).fingerprint)
+    prints.append(mapper(fields={"quotation_lines": {"DeliveryAddressName": "off"}}).fingerprint)
     assert len(set(prints)) == len(prints)
     assert mapper().fingerprint == prints[0]
 
@@ -605,4 +605,4 @@ def test_a_document_that_was_read_without_revisions_is_no_quote() -> None:
 
 
 def test_fields_that_a_setting_would_add_to_a_quotation_may_stand_in_the_document() -> None:
-    assert mapper(ownership={"quotations": {"DeliveryAddressStreetNumber": "off"}})
+    assert mapper(fields={"quotations": {"DeliveryAddressStreetNumber": "off"}})

@@ -20,7 +20,18 @@ from shared.mapping.words import Line, TargetField, Unmappable
 from shared.records import Json, SourceRow
 from shared.systems import System
 from tests.support.patience import PATIENCE_S
-from tests.unit.mapping.samples import KNOWN, SEATTLE, account, document, lengths, mapped, mapper, owned_as, rejected
+from tests.unit.mapping.samples import (
+    KNOWN,
+    SEATTLE,
+    account,
+    document,
+    keeping,
+    lengths,
+    mapped,
+    mapper,
+    owned_as,
+    rejected,
+)
 
 MAPPER = mapper()
 
@@ -96,7 +107,7 @@ def test_a_column_of_another_type_is_schema_drift_and_no_record_is_to_blame(colu
 
 
 def test_an_amount_may_be_a_whole_number_and_never_a_truth_value() -> None:
-    on = mapper(ownership=owned_as(CreditLimit="owned"))
+    on = mapper(fields=owned_as(CreditLimit="owned"))
     assert mapped(on, account(creditlimit=5)).owned["CreditLimit"] == 5
     with pytest.raises(SchemaDrift, match="creditlimit"):
         on.evaluate(account(creditlimit=True), KNOWN)
@@ -126,7 +137,7 @@ def test_an_amount_may_be_a_whole_number_and_never_a_truth_value() -> None:
     ],
 )
 def test_values_agree_after_the_normalisation_of_finops(field: str, ours: Json, theirs: Json, agree: bool) -> None:
-    on = mapper(ownership=owned_as(CreditLimit="owned"))
+    on = mapper(fields=owned_as(CreditLimit="owned"))
     assert on.rules.agree(field, ours, theirs) is agree
     assert on.rules.agree(field, theirs, ours) is agree
 
@@ -142,21 +153,21 @@ def test_a_text_is_emptied_by_an_empty_text_and_a_number_by_zero() -> None:
     assert MAPPER.rules.empty("OrganizationNumberOfEmployees") == 0
 
 
-@pytest.mark.parametrize("part", ["ownership", "text_lengths"])
+@pytest.mark.parametrize("part", ["fields", "text_lengths"])
 def test_a_misspelled_field_of_the_document_is_refused_with_the_right_name(part: str) -> None:
-    wrong: Json = owned_as(OrganisationName="off") if part == "ownership" else lengths(OrganisationName=5)
+    wrong: Json = owned_as(OrganisationName="off") if part == "fields" else lengths(OrganisationName=5)
     with pytest.raises(SettingsInvalid, match=r"OrganisationName is not a field.*did you mean OrganizationName"):
         mapper(None, **{part: wrong})
 
 
 def test_every_misspelled_field_is_named_in_one_message() -> None:
     with pytest.raises(SettingsInvalid) as raised:
-        mapper(ownership=owned_as(Wrong="off", Bad="off"), text_lengths=lengths(Xyz=5))
+        mapper(fields=owned_as(Wrong="off", Bad="off"), text_lengths=lengths(Xyz=5))
     assert all(name in str(raised.value) for name in ("Wrong", "Bad", "Xyz", "3 mistake"))
 
 
 def test_fields_that_a_setting_would_add_may_stand_in_the_document() -> None:
-    assert mapper(ownership=owned_as(AddressCounty="off"), text_lengths=lengths(DeliveryAddressStreetNumber=10))
+    assert mapper(fields=owned_as(AddressCounty="off"), text_lengths=lengths(DeliveryAddressStreetNumber=10))
 
 
 FINGERPRINT = MAPPER.fingerprint
@@ -168,9 +179,9 @@ FINGERPRINT = MAPPER.fingerprint
         lambda: mapper(countries={"Germany": "DE"}),
         lambda: mapper(currencies={"EUR": "EUR"}),
         lambda: mapper(text_lengths=lengths(SiteId=11)),
-        lambda: mapper(ownership=owned_as(SalesMemo="off")),
-        lambda: mapper(ownership=owned_as(SalesMemo="on_create")),
-        lambda: mapper(account_filter=[{"column": "industrycode", "operator": "filled"}]),
+        lambda: mapper(fields=owned_as(SalesMemo="off")),
+        lambda: mapper(fields=owned_as(SalesMemo="on_create")),
+        lambda: mapper(filters=keeping({"column": "industrycode", "operator": "filled"})),
         lambda: mapper(AccountChoices(party_number=PartyNumber.FINOPS)),
         lambda: mapper(AccountChoices(delivery_address=DeliveryAddress.FIRST)),
         lambda: mapper(AccountChoices(on_hold_when_ended=OnHold.ALL)),
@@ -185,8 +196,10 @@ def test_the_fingerprint_changes_with_whatever_could_change_a_result(other: Call
 
 
 def test_a_filter_by_text_and_one_by_number_have_different_fingerprints() -> None:
-    by_text = mapper(account_filter=[{"column": "x", "operator": "eq", "value": "1.5"}])
-    by_number = mapper(account_filter=[{"column": "x", "operator": "eq", "value": Decimal("1.5")}])
+    filters: Json = keeping({"column": "x", "operator": "eq", "value": "1.5"})
+    by_text = mapper(filters=filters, own_columns={"accounts": {"x": {"type": "text"}}})
+    filters = keeping({"column": "x", "operator": "eq", "value": Decimal("1.5")})
+    by_number = mapper(filters=filters, own_columns={"accounts": {"x": {"type": "decimal"}}})
     assert by_text.fingerprint != by_number.fingerprint
 
 

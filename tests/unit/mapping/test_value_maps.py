@@ -13,7 +13,7 @@ from shared.errors import SettingsInvalid
 from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
-from tests.unit.mapping.samples import document, maps
+from tests.unit.mapping.samples import document, keeping, maps
 
 # Reading the names of countries and states takes nearly all of the time.
 SHORT = document(countries={"Germany": "DE"}, states={})
@@ -117,25 +117,26 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
         ),
         ({"text_lengths": {"CustomersV3": {"SiteId": "5"}}}, "SiteId is '5': write a whole number without quotes"),
         ({"text_lengths": {"CustomersV2": {}}}, "text_lengths.CustomersV2.[key] is 'CustomersV2': write 'CustomersV3'"),
-        ({"ownership": {"account": {}}}, "ownership.account.[key] is 'account': write 'accounts'"),
+        ({"fields": {"account": {}}}, "fields.account.[key] is 'account': write 'accounts'"),
         (
-            {"ownership": {"accounts": {"SalesMemo": "never"}}},
-            "ownership.accounts.SalesMemo is 'never': write 'owned', 'on_create' or 'off'",
+            {"fields": {"accounts": {"SalesMemo": "never"}}},
+            "fields.accounts.SalesMemo is 'never': write 'owned', 'on_create' or 'off'",
         ),
-        ({"account_filter": {}}, "account_filter is an object: write a list in brackets"),
-        ({"account_filter": [{"operator": "filled"}]}, "account_filter.0.column is missing"),
+        ({"filters": {"accounts": {}}}, "filters.accounts is an object: write a list in brackets"),
+        ({"filters": keeping({"operator": "filled"})}, "filters.accounts.0.keep.and.0.column is missing"),
         (
-            {"account_filter": [{"column": "owner.name", "operator": "filled"}]},
-            "account_filter.0.column is 'owner.name': write the logical name of a column",
+            {"filters": keeping({"column": "owner.name", "operator": "filled"})},
+            "keep.and.0.column is 'owner.name': write the logical name of a column",
         ),
         (
-            {"account_filter": [{"column": "x", "operator": "like", "value": "a"}]},
-            "account_filter.0.operator is 'like'",
+            {"filters": keeping({"column": "x", "operator": "like", "value": "a"})},
+            "filters.accounts.0.keep.and.0.operator is 'like'",
         ),
-        ({"account_filter": [{"column": "x", "operator": "eq"}]}, "the operator eq takes a value"),
-        ({"account_filter": [{"column": "x", "operator": "blank", "value": 1}]}, "the operator blank takes no value"),
-        ({"account_filter": [{"column": "x", "operator": "contains", "value": 1}]}, "contains takes a text"),
-        ({"account_filter": [{"column": "x", "operator": "gt", "value": True}]}, "gt takes a text or a number"),
+        ({"filters": keeping({"column": "x", "operator": "eq"})}, "the operator eq takes a value"),
+        ({"filters": keeping({"column": "x", "operator": "in", "value": []})}, "the operator in takes a list"),
+        ({"filters": keeping({"column": "x", "operator": "blank", "value": 1})}, "the operator blank takes no value"),
+        ({"filters": keeping({"column": "x", "operator": "contains", "value": 1})}, "contains takes a text"),
+        ({"filters": keeping({"column": "x", "operator": "gt", "value": True})}, "gt takes a text or a number"),
     ],
 )
 def test_a_mistake_is_reported_by_place_value_and_remedy(parts: dict[str, Json], said: str) -> None:
@@ -155,7 +156,7 @@ def test_no_mistake_is_reported_in_the_words_of_a_library() -> None:
         defaults={},
         countries={"Germany": 5},
         currencies=5,
-        account_filter=[{"column": "x", "operator": "eq", "value": []}],
+        filters=keeping({"column": "x", "operator": "eq", "value": [{}]}),
         text_lengths={"CustomersV3": {"SiteId": Decimal("1.5")}},
     )
     assert "Input should" not in message

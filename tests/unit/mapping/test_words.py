@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from shared.flows.registry import FLOWS
 from shared.mapping.date_columns import behavior_name
+from shared.mapping.days import day
 from shared.mapping.field_table import FieldTable
-from shared.mapping.words import Line, Unmappable, choice, day, joined, length_of, yes_no
+from shared.mapping.words import Line, Unmappable, choice, joined, length_of, yes_no
 from shared.records import Json, Values
 
 MAPS = FLOWS.read_value_maps(None)

@@ -1,0 +1,153 @@
+"""The map that counts: a standard map with what the map document changes of it. Both are lists of words, and take the
+same way from here on."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from shared.discretion import named
+from shared.mapping.dates import Behavior
+from shared.mapping.document_words import word_of
+from shared.mapping.field_specs import Override, WordSpec
+from shared.mapping.map_document import MapDocument
+from shared.mapping.names import nearest
+from shared.mapping.word_checks import Ends, WrongWord
+from shared.mapping.words import Line, Ownership, TargetField, Word
+from shared.systems import System
+
+
+@dataclass(frozen=True, slots=True)
+class StandardMap:
+    """A mapping as it is without a document. `part` is its name in `fields`, `lengths` that in `text_lengths`. `every`
+    are its words whatever the settings say. `source_set` is the table that it reads; empty if the document may not add
+    fields. The target cannot do without the fields `needed`; those that are `fixed` also keep their words, since the
+    flow itself finds their values. With `once`, every field is sent at creation only."""
+
+    part: str
+    source_set: str
+    target_set: str
+    source: System
+    words: tuple[Word, ...]
+    every: tuple[Word, ...]
+    lengths: str
+    needed: frozenset[str]
+    fixed: frozenset[str]
+    zone: ZoneInfo
+    once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveMap:
+    """The words that count, the ownership and the lengths that differ from theirs, how the date columns behave that the
+    document reads, and what is wrong in it: wrong entries are left out of the rest."""
+
+    words: tuple[Word, ...]
+    ownership: Mapping[str, Ownership]
+    lengths: Mapping[str, int]
+    dates: Mapping[str, Behavior]
+    mistakes: tuple[str, ...]
+
+
+def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
+    """What a document makes of a standard map."""
+    specs = document.fields_of(standard.part)
+    worded = {name: spec for name, spec in specs.items() if isinstance(spec, WordSpec)}
+    mistakes = [*_wrong_names(standard, document, specs, worded), *_wrong_choices(standard, specs, worded)]
+    lines: dict[str, Line] = {}
+    for name in sorted(worded):
+        place = f"fields.{standard.part}.{named(name)}"
+        try:
+            lines[name] = word_of(name, worded[name], _ends(standard, document), document, _usual(standard, name))
+        except WrongWord as wrong:
+            mistakes.append(f"{place}{f'.{wrong.place}' if wrong.place else ''}: {wrong}")
+    replaced = tuple(_replaced(word, lines) for word in standard.words)
+    standing = {field.name for word in standard.words for field in word.fields}
+    further = tuple(line for name, line in lines.items() if name not in standing)
+    words = (*replaced, *further)
+    given = {name: Ownership(spec.ownership) for name, spec in specs.items() if spec.ownership is not None}
+    ownership = {**_at_creation(words), **given} if standard.once else given
+    lengths = {name: spec.length for name, spec in specs.items() if spec.length is not None}
+    return EffectiveMap(words, ownership, lengths, _dates(standard, document, lines), tuple(mistakes))
+
+
+def _dates(standard: StandardMap, document: MapDocument, lines: Mapping[str, Line]) -> dict[str, Behavior]:
+    """How the date columns of the table itself behave that are read for the document."""
+    read = {column.name for line in lines.values() for column in line.columns if column.is_date}
+    known = {name: document.names.find(standard.source_set, name) for name in read if "." not in name}
+    return {name: found.behavior for name, found in known.items() if found is not None and found.behavior is not None}
+
+
+def _ends(standard: StandardMap, document: MapDocument) -> Ends:
+    towards = System.FINOPS if standard.source is System.DATAVERSE else System.DATAVERSE
+    return Ends(standard.source_set, standard.target_set, towards, standard.zone, document.names)
+
+
+def _usual(standard: StandardMap, name: str) -> Ownership:
+    """The ownership of a field whose entry does not name one: that of the standard map, unless it is off there."""
+    if standard.once:
+        return Ownership.ON_CREATE
+    field = _field(standard, name)
+    return Ownership.OWNED if field is None or field.ownership is Ownership.OFF else field.ownership
+
+
+def _field(standard: StandardMap, name: str) -> TargetField | None:
+    return next((field for word in standard.every for field in word.fields if field.name == name), None)
+
+
+def _replaced(word: Word, lines: Mapping[str, Line]) -> Word:
+    return lines.get(word.fields[0].name, word) if len(word.fields) == 1 else word
+
+
+def _at_creation(words: tuple[Word, ...]) -> dict[str, Ownership]:
+    """Every field that is sent, at creation only."""
+    fields = (field for word in words for field in word.fields if field.ownership is not Ownership.OFF)
+    return {field.name: Ownership.ON_CREATE for field in fields}
+
+
+def _wrong_names(
+    standard: StandardMap, document: MapDocument, specs: Mapping[str, Override], worded: Mapping[str, WordSpec]
+) -> Iterator[str]:
+    """Names that the mapping does not have: a misspelled one would silently change nothing."""
+    known = {field.name for word in standard.every for field in word.fields}
+    for name in specs:
+        if name not in known and name not in worded:
+            place = f"fields.{standard.part}.{named(name)}"
+            close = nearest(name, known)
+            hint = f"did you mean {close}?" if close else "remove it, or give it a `word` to map it"
+            yield f"{place} is not a field of this mapping: {hint}"
+    for name in document.lengths_of(standard.lengths):
+        if name not in known and name not in worded:
+            close = nearest(name, known)
+            hint = f"did you mean {close}?" if close else "remove it"
+            yield f"text_lengths.{standard.lengths}.{named(name)} is not a field of this mapping: {hint}"
+
+
+def _wrong_choices(
+    standard: StandardMap, specs: Mapping[str, Override], worded: Mapping[str, WordSpec]
+) -> Iterator[str]:
+    """What a target cannot do without, and what a flow decides itself."""
+    parts = {field.name: word for word in standard.every if len(word.fields) > 1 for field in word.fields}
+    for name, spec in specs.items():
+        place = f"fields.{standard.part}.{name}"
+        if spec.ownership == "off" and name in standard.needed | standard.fixed:
+            yield f"{place} is off, and {standard.target_set} cannot do without it: remove it"
+        if standard.once and spec.ownership == "owned":
+            yield f"{place} is owned, and these records are written once: write on_create or off"
+        if name in worded and not standard.source_set:
+            yield f"{place} has a word, and this mapping takes no further fields: remove it"
+        elif name in worded and name in standard.fixed:
+            yield f"{place} has a word, and the sync itself finds the value of {name}: remove it"
+        elif name in worded and name in parts:
+            yield f"{place} has a word, and {name} is one field of a block ({parts[name].meaning}): remove it"
+        elif name not in worded and spec.length is not None:
+            yield from _wrong_length(standard, name, spec.length)
+
+
+def _wrong_length(standard: StandardMap, name: str, length: int) -> Iterator[str]:
+    field, place = _field(standard, name), f"fields.{standard.part}.{name}.length"
+    if field is None:
+        return
+    if field.type is not str:
+        yield f"{place}: {length}: {name} is no text, and only a text has a length"
+    elif field.max_length is not None and length > field.max_length:
+        yield f"{place}: {length}: {name} takes {field.max_length} characters at most"

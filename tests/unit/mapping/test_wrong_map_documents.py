@@ -1,0 +1,290 @@
+"""Wrong map documents: each has one message, with the place, the value and what is allowed."""
+
+# ruff: noqa: E501 - tables of cases, one a line
+
+from typing import Any
+
+import pytest
+
+from shared import exact_json
+from shared.errors import SettingsInvalid
+from shared.flows.registry import FLOWS
+from shared.records import Json
+from tests.unit.mapping.samples import document
+
+SETTINGS = {
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "DATAVERSE_URL": "https://contoso.crm.dynamics.com",
+    "FINOPS_URL": "https://contoso.operations.dynamics.com",
+    "COMPANY": "usmf",
+}
+OWN: dict[str, Json] = {
+    "accounts": {"new_since": {"type": "date"}},
+    "CustomersV3": {"ContosoRating": {"type": "whole"}},
+}
+
+
+def check(content: dict[str, Json]) -> None:
+    """Read a document, and make every mapping with it."""
+    FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "VALUE_MAPS": exact_json.dumps(content)})).require_sound()
+
+
+def mistakes(**parts: Json) -> list[str]:
+    """What is told of the shipped document with these parts."""
+    with pytest.raises(SettingsInvalid) as refused:
+        check(document(countries={}, states={}, own_columns=OWN, **parts))
+    return [line.strip() for line in str(refused.value).splitlines()[1:]]
+
+
+def of_accounts(**fields: Json) -> dict[str, Json]:
+    return {"accounts": fields}
+
+
+def word(name: str, /, **arguments: Json) -> dict[str, Json]:
+    """An entry with a word; `source` stands for `from`."""
+    return {"word": name, **{"from" if key == "source" else key: value for key, value in arguments.items()}}
+
+
+def keeping(**condition: Any) -> dict[str, Json]:
+    return {"accounts": [{"name": "pilot", "keep": condition}]}
+
+
+NUMBER = "a whole number"
+WRONG_FIELDS: list[tuple[str, Json, str]] = [
+    ("NameAlias", word("coppy", source="name"), "NameAlias.word is 'coppy': write copy, constant, default"),
+    ("NameAlias", word("copy"), "NameAlias.from is missing"),
+    (
+        "NameAlias",
+        word("copy", source="name", colour="red"),
+        "NameAlias.colour is unknown: correct the name, or remove it",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="nmae"),
+        "NameAlias.from: nmae is no column of accounts: did you mean name? One of",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="primarycontactid.fullnam"),
+        "NameAlias.from: primarycontactid.fullnam is no column of accounts: did you mean primarycontactid.fullname?",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="primarycontact.fullname"),
+        "NameAlias.from: primarycontact.fullname is no column of accounts: did you mean primarycontactid.fullname?",
+    ),
+    ("NameAlias", word("copy", source="a.b.c"), "NameAlias.from is 'a.b.c': write the logical name of a column"),
+    (
+        "NameAlias",
+        word("copy", source="primarycontactid"),
+        "NameAlias.from: primarycontactid is a lookup: name a column behind it",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="numberofemployees"),
+        "NameAlias.from: numberofemployees is a whole number, and NameAlias takes a text: use another column",
+    ),
+    (
+        "CreditLimit",
+        word("copy", source="name"),
+        "CreditLimit.from: name is a text, and CreditLimit takes a number: use decimal",
+    ),
+    (
+        "IsOneTimeCustomer",
+        word("copy", source="donotphone"),
+        "IsOneTimeCustomer.from: donotphone is yes or no, and IsOneTimeCustomer takes a member of an enumeration (No, Yes)",
+    ),
+    (
+        "NameAlais",
+        word("copy", source="name"),
+        "NameAlais: NameAlais is no field of CustomersV3: did you mean NameAlias?",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="name", length=50),
+        "NameAlias.length: 50: NameAlias takes 20 characters at most",
+    ),
+    ("NameAlias", word("copy", source="name", length=0), "NameAlias.length is 0: write a whole number above 0"),
+    (
+        "CreditLimit",
+        word("copy", source="creditlimit", length=5),
+        "CreditLimit.length: 5: CreditLimit is a number, and only a text has a length",
+    ),
+    (
+        "CustomerAccount",
+        word("copy", source="name"),
+        "CustomerAccount: CustomersV3 does not let it be written: it is the key, which the sync writes itself",
+    ),
+    ("NameAlias", word("copy", source="name", ownership="mine"), "NameAlias.ownership is 'mine': write 'owned'"),
+    ("SalesMemo", "never", "SalesMemo is 'never': write 'owned', 'on_create' or 'off'"),
+    ("SalesMeno", "off", "SalesMeno is not a field of this mapping: did you mean SalesMemo?"),
+    ("PartyType", "off", "PartyType is off, and CustomersV3 cannot do without it: remove it"),
+    ("OrganizationName", "off", "OrganizationName is off, and CustomersV3 cannot do without it: remove it"),
+    ("IsExternallyMaintained", "off", "IsExternallyMaintained is off, and CustomersV3 cannot do without it"),
+    (
+        "AddressCity",
+        word("copy", source="address1_city"),
+        "AddressCity has a word, and AddressCity is one field of a block",
+    ),
+    ("Priority", word("constant", value="High"), "Priority.value: 'High': Priority takes a member of an enumeration"),
+    ("ContosoRating", word("constant", value="7"), f"ContosoRating.value: '7': ContosoRating takes {NUMBER}"),
+    ("NameAlias", word("default", name="group"), "NameAlias.name is 'group': write 'customer_group', 'site'"),
+    ("NameAlias", word("first_of", source=["name"]), "NameAlias.from is a list: write at least 2 of them"),
+    (
+        "NameAlias",
+        word("first_of", source=["name", "creditlimit"]),
+        "NameAlias.from.1: creditlimit is a number, and NameAlias takes a text",
+    ),
+    (
+        "CreditLimit",
+        word("joined", source=["name", "fax"]),
+        "CreditLimit.word: joined: CreditLimit takes a number",
+    ),
+    (
+        "Priority",
+        word("option", source="accountcategorycode", to={"A": "High"}),
+        "Priority.to: 'A' is no option of accountcategorycode: write whole numbers",
+    ),
+    (
+        "OnHoldStatus",
+        word("option", source="accountcategorycode", to={"1": "Everything"}),
+        "OnHoldStatus.to: 'Everything': OnHoldStatus takes a member of an enumeration (No, Invoice, All",
+    ),
+    (
+        "OnHoldStatus",
+        word("option", source="name", to={"1": "All"}),
+        "OnHoldStatus.from: name is a text: this word reads an option or a member of an enumeration",
+    ),
+    (
+        "NameAlias",
+        word("yes_no", source="donotphone"),
+        "NameAlias.word: yes_no: NameAlias takes a text",
+    ),
+    (
+        "LineOfBusinessId",
+        word("value_map", source="sic", map="industries"),
+        "LineOfBusinessId.map: 'industries' is not in `value_maps`, which has none: add one to `value_maps`",
+    ),
+    ("SalesMemo", word("currency", source="nam"), "SalesMemo.from: nam is no column of accounts: did you mean name?"),
+    ("NameAlias", word("day", source="createdon"), "NameAlias.word: day: NameAlias takes a text"),
+    (
+        "AddressValidFrom",
+        word("day", source="new_since"),
+        "AddressValidFrom.from: new_since does not say how it behaves: write its `behavior` in `own_columns`",
+    ),
+    (
+        "AddressValidFrom",
+        word("date_time", source="openrevenue"),
+        "AddressValidFrom.from: openrevenue is a number: this word reads a date",
+    ),
+    (
+        "CreditLimit",
+        word("decimal", source="creditlimit", decimals=9),
+        "CreditLimit.decimals is 9: write a whole number from 0 to 6",
+    ),
+    (
+        "NameAlias",
+        word("rules", rules=[{"when": {"column": "nmae", "operator": "filled"}, "value": "A"}]),
+        "NameAlias.rules.0.when.column: nmae is no column of accounts: did you mean name?",
+    ),
+    (
+        "NameAlias",
+        word("rules", rules=[{"when": {"column": "name", "operator": "filled"}, "value": 5}]),
+        "NameAlias.rules.0.value: 5: NameAlias takes a text",
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "entry", "told"), WRONG_FIELDS)
+def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> None:
+    (message,) = mistakes(fields=of_accounts(**{field: entry}))
+    assert message.startswith(f"fields.accounts.{told}"), message
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"fields": {"acounts": {}}}, "fields.acounts.[key] is 'acounts': write 'accounts'"),
+        ({"fields": {"quotations": {"RequestingCustomerAccountNumber": "off"}}},
+         "fields.quotations.RequestingCustomerAccountNumber is off, and CDSSalesQuotationHeaders cannot do without it"),
+        ({"fields": {"quotation_lines": {"ProductNumber": "off"}}},
+         "fields.quotation_lines.ProductNumber is off, and CDSSalesQuotationLines cannot do without it"),
+        ({"fields": {"order_lines": {"SalesPrice": "off"}}},
+         "fields.order_lines.SalesPrice is off, and CDSSalesOrderLines cannot do without it"),
+        ({"fields": {"orders": {"OrderingCustomerAccountNumber": word("constant", value="C-1")}}},
+         "fields.orders.OrderingCustomerAccountNumber has a word, and the sync itself finds the value of"),
+        ({"fields": {"orders": {"Email": "owned"}}},
+         "fields.orders.Email is owned, and these records are written once: write on_create or off"),
+        ({"fields": {"contact_persons": {"LastName": "off"}}},
+         "fields.contact_persons.LastName is off, and CDSContactPersonsV2 cannot do without it"),
+        ({"fields": {"products": {"name": "off"}}}, "fields.products.name is off, and products cannot do without it"),
+        ({"fields": {"products": {"vendorid": word("copy", source="VendorId")}}},
+         "fields.products.vendorid.from: VendorId is no column of SellableReleasedProducts"),
+        ({"fields": {"products": {"isstockitem": word("copy", source="IsStockedProduct")}}},
+         "fields.products.isstockitem.from: IsStockedProduct is a member of an enumeration, and isstockitem takes yes or no"),
+        ({"filters": {"acounts": []}}, "filters.acounts.[key] is 'acounts': write 'accounts'"),
+        ({"filters": {"accounts": [{"keep": {"column": "name", "operator": "filled"}}]}}, "filters.accounts.0.name is missing"),
+        ({"filters": keeping(column="nmae", operator="filled")},
+         "filters.accounts.0.keep.column: nmae is no column of accounts: did you mean name?"),
+        ({"filters": keeping(column="name", operator="like", value="A")},
+         "filters.accounts.0.keep.operator is 'like': write 'eq'"),
+        ({"filters": keeping(column="customertypecode", operator="eq", value="3")},
+         "filters.accounts.0.keep.value: '3': customertypecode holds a number"),
+        ({"filters": keeping(column="customertypecode", operator="in", value=[3, "x"])},
+         "filters.accounts.0.keep.value: 'x': customertypecode holds a number"),
+        ({"filters": {"products": [{"name": "pilot", "keep": {"column": "ProductType", "operator": "eq", "value": "X"}}]}},
+         "filters.products.0.keep.value: 'X': ProductType holds one of Item, Service"),
+        ({"filters": keeping(**{"or": [{"column": "name", "operator": "filled"}, {"column": "x", "operator": "filled"}]})},
+         "filters.accounts.0.keep.or.1.column: x is no column of accounts"),
+        ({"filters": keeping(**{"and": []})}, "filters.accounts.0.keep.and is a list: write at least 1 of them"),
+        ({"filters": {"accounts": [{"name": "Pilot", "keep": {"column": "name", "operator": "filled"}}]}},
+         "filters.accounts.0.name is 'Pilot': write small letters, digits and underscores, such as pilot"),
+        ({"filters": {"products": [{"name": "pilot", "keep": {"column": "productname", "operator": "filled"}}]}},
+         "filters.products.0.keep.column: productname is no column of SellableReleasedProducts: did you mean ProductName?"),
+        ({"value_maps": {"industries": {"Retail": True}}}, "value_maps.industries.Retail is True: write"),
+    ],
+)  # fmt: skip
+def test_a_wrong_part_has_one_message(parts: dict[str, Json], told: str) -> None:
+    (message,) = mistakes(**parts)
+    assert message.startswith(told), message
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"account": {}}, "own_columns is an object: account is no table or collection that a mapping reads or writes: "
+         "did you mean accounts?"),
+        ({"accounts": {"new_x": {"type": "colour"}}}, "own_columns.accounts.new_x.type is 'colour': write 'text'"),
+        ({"CustomersV3": {"X": {"type": "member"}}}, "own_columns.CustomersV3.X is an object: an enumeration needs"),
+        ({"contacts": {"governmentid": {"type": "text"}}},
+         "own_columns is an object: governmentid of contacts is never mapped: remove it"),
+        ({"accounts": {"new_x": {"type": "date", "length": 5}}},
+         "own_columns.accounts.new_x is an object: `length` belongs to the type text, and the type here is date"),
+    ],
+)  # fmt: skip
+def test_a_wrong_column_of_ones_own_has_one_message(columns: Json, told: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        check(document(countries={}, states={}, own_columns=columns))
+    (message,) = [line.strip() for line in str(refused.value).splitlines()[1:]]
+    assert message.startswith(told), message
+
+
+def test_mistakes_of_several_mappings_are_told_together() -> None:
+    told = mistakes(
+        fields={
+            "accounts": {"PartyType": "off"},
+            "contact_persons": {"LastName": "off"},
+            "orders": {"Email": "owned"},
+            "order_lines": {"SalesPrice": "off"},
+            "products": {"name": "off"},
+        }
+    )
+    assert len(told) == 5
+
+
+def test_every_flow_refuses_a_field_that_it_does_not_have() -> None:
+    parts = [part for flow in FLOWS for part in flow.ownership]
+    told = mistakes(fields={part: {"Zzz": "off"} for part in parts})
+    assert sorted(told) == sorted(
+        f"fields.{part}.Zzz is not a field of this mapping: remove it, or give it a `word` to map it" for part in parts
+    )
