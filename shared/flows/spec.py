@@ -210,6 +210,7 @@ class Flows:
     def deployment(self, settings: Settings) -> "Deployment":
         """What these settings of the flows mean, with the value-map document that they name. Raises SettingsInvalid."""
         deployment = Deployment(self, settings, self.read_value_maps(settings.VALUE_MAPS))
+        deployment.require_sound()
         deployment.check_results()
         return deployment
 

@@ -298,8 +298,11 @@ def test_a_column_that_a_mapping_uses_is_refused_for_results() -> None:
         "FINOPS_URL": "https://b.example", "COMPANY": "usmf",
     }  # fmt: skip
     named = {"accounts": {"state": STATE}, "orders": {"state": "msd_x"}}
-    condition = [{"column": STATE, "operator": "filled"}]
-    text = json.dumps({**json.loads(VALUE_MAPS), "results": named, "account_filter": condition})
+    further = {
+        "own_columns": {"accounts": {STATE: {"type": "text"}}},
+        "filters": {"accounts": [{"name": "known", "keep": {"column": STATE, "operator": "filled"}}]},
+    }
+    text = json.dumps({**json.loads(VALUE_MAPS), "results": named, **further})
     with pytest.raises(SettingsInvalid) as refused:
         FLOWS.deployment(FLOWS.read_settings({**settings, "VALUE_MAPS": text}))
     assert "results.accounts.state is new_financestate, which the mapping of accounts uses" in str(refused.value)
