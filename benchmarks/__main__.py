@@ -1,7 +1,7 @@
 """Measures the flows: `make bench`, or `python -m benchmarks`.
 
 For each flow and latency three runs against the same state: the first sync of all records, all of them looked at again
-with nothing changed, and a change of one percent of them; then the naive loop.
+with nothing changed, and a change of one percent of them, where they may change; then the loops of others.
 """
 
 import argparse
@@ -32,7 +32,10 @@ _HEADINGS = (
     *("latency", "run", "records", "seconds", "records/s"),
     *("Sales reads", "Sales writes", "F&O reads", "F&O writes", "storage", "CPU s", "peak MB"),
 )
-_BESIDE = ("latency", "naive loop", "first sync", "bound", "set by", "first sync / naive", "first sync / bound")
+_BESIDE = (
+    *("latency", "naive loop", "SDK loop", "first sync", "bound", "set by"),
+    *("first sync / naive", "first sync / SDK", "first sync / bound"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ def _measured(options: Options, console: Console) -> Iterator[Compared]:
             folder = Path(name)
             more = options.accounts if ACCOUNTS in group else 0
             write_samples(folder, records=options.records, more_accounts=more)
-            plan = Plan(folder, options.products if PRODUCTS in group else 0)
+            settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
+            plan = Plan(folder, options.products if PRODUCTS in group else 0, settings=settings)
             for latency_ms in options.latencies_ms:
                 yield from measure(plan, group, latency_ms, options.naive, console.print)
 
@@ -109,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--accounts", type=_count, default=0, metavar="N", help="generated accounts beside those of the sample")
     add("--products", type=_count, metavar="N", help=f"generated products beside those of the sample ({_PRODUCTS})")
-    add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of quotations a tenth (100)")
+    add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of documents a tenth (100)")
     document.add_option(parser)
     return parser
 
@@ -123,7 +127,10 @@ def _count(text: str) -> int:
 def _show(console: Console, flow: str, compared: Sequence[Compared], machine: str, write: Path | None) -> None:
     runs = [_cells(run) for each in compared for run in each.runs]
     beside = [_beside(each) for each in compared]
-    for title, headings, rows in ((MEASURED[flow].title, _HEADINGS, runs), ("Beside the naive loop", _BESIDE, beside)):
+    for title, headings, rows in (
+        (MEASURED[flow].title, _HEADINGS, runs),
+        ("Beside the loops of others", _BESIDE, beside),
+    ):
         table = Table(*headings, title=title, title_justify="left", title_style="bold")
         for row in rows:
             table.add_row(*row)
@@ -152,10 +159,12 @@ def _beside(each: Compared) -> tuple[str, ...]:
     return (
         f"{each.latency_ms:g} ms",
         f"{each.naive.speed:,.1f}",
+        "" if each.sdk is None else f"{each.sdk.speed:,.0f}",
         f"{first.speed:,.0f}",
         f"{first.bound.speed:,.0f}",
         first.bound.cause,
         f"{first.speed / each.naive.speed:.1f}",
+        "" if each.sdk is None else f"{first.speed / each.sdk.speed:.1f}",
         f"{first.speed / first.bound.speed:.0%}",
     )
 

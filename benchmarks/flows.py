@@ -1,7 +1,7 @@
 """The flows that are measured: what their records refer to, and how people change one percent of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from benchmarks.stage import COMPANY, Stage
@@ -11,6 +11,8 @@ from local.demo.selling import ACTIVE, Seller
 from shared.clients import quoting
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.invoices import INVOICES
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.products import mapping as products
 from shared.flows.quotations import QUOTATIONS, quote_rows
@@ -20,13 +22,15 @@ from shared.flows.registry import FLOWS
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One flow. `change` changes the source records that are named; `needs` are the flows whose records must be in
-    their targets before. The naive loop takes one of `naive_part` records: a quote has many lines."""
+    """One flow. `change` changes the source records that are named; there is none where records are written once.
+    `needs` are the flows whose records must be in their targets before, in this order. The naive loop takes one of
+    `naive_part` records: a quote has many lines. `settings` are what the flow needs beside the usual ones."""
 
     name: str
-    change: Callable[[Stage, Sequence[str]], None]
+    change: Callable[[Stage, Sequence[str]], None] | None
     needs: tuple[str, ...] = ()
     naive_part: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -69,5 +73,13 @@ MEASURED: Mapping[str, Flow] = {
         Flow(CONTACTS, _rename_contacts, needs=(ACCOUNTS,)),
         Flow(PRODUCTS, _rename_products),
         Flow(QUOTATIONS, _revise_quotes, needs=(ACCOUNTS, PRODUCTS), naive_part=10),
+        Flow(ORDERS, None, needs=(ACCOUNTS, PRODUCTS, QUOTATIONS), naive_part=10),
+        Flow(
+            INVOICES,
+            None,
+            needs=(ACCOUNTS, PRODUCTS, QUOTATIONS, ORDERS),
+            naive_part=10,
+            settings={"INVOICES": "on"},
+        ),
     )
 }

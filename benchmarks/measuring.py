@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks.flows import MEASURED, Flow
 from benchmarks.hosts import forget_peak, usage_of
@@ -9,9 +10,11 @@ from benchmarks.limits import Bound, lowest_bound
 from benchmarks.naive import Naive, run_naively
 from benchmarks.preparing import prepare
 from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
+from benchmarks.sdk_loop import run_by_sdk
 from benchmarks.stage import Plan, Stage, running_stage
 from local.demo.systems import Requests
 from local.simulator.auth import system_clock
+from shared.flows.products import PRODUCTS
 from shared.sync.hints import Hint, messages
 from shared.sync.limits import Limits
 
@@ -54,11 +57,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """All that was measured of one flow at one latency."""
+    """All that was measured of one flow at one latency. `sdk` is the loop over Microsoft's SDK, where there is one."""
 
     flow: str
     runs: tuple[Measured, ...]
     naive: Naive
+    sdk: Naive | None
     latency_ms: float
 
 
@@ -84,13 +88,22 @@ def measure(
         stage.stop()
         stage.delay(latency_ms)
         naive = [_naive(stage, flow, latency_ms, naive_records, say) for flow in measured]
-    return [Compared(*flow, latency_ms) for flow in zip(flows, runs, naive, strict=True)]
+        sdk = [_by_sdk(stage, flow, latency_ms, say) for flow in measured]
+    return [Compared(*flow, latency_ms) for flow in zip(flows, runs, naive, sdk, strict=True)]
 
 
 def _naive(stage: Stage, flow: Flow, latency_ms: float, records: int, say: Callable[[str], None]) -> Naive:
     naive = run_naively(stage, flow.name, stage.ids(flow.name)[: -(-records // flow.naive_part)])
     say(f"{flow.name}, {latency_ms:g} ms, naive loop: {naive.records} records in {naive.seconds:.1f} s")
     return naive
+
+
+def _by_sdk(stage: Stage, flow: Flow, latency_ms: float, say: Callable[[str], None]) -> Naive | None:
+    if flow.name != PRODUCTS:
+        return None
+    loop = run_by_sdk(stage, latency_ms)
+    say(f"{flow.name}, {latency_ms:g} ms, loop over the SDK: {loop.records} records in {loop.seconds:.1f} s")
+    return loop
 
 
 def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[str], None]) -> Iterator[Measured]:
@@ -127,17 +140,20 @@ def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[
 
 
 def _acts(stage: Stage, flow: Flow, ids: Sequence[str]) -> tuple[Act, ...]:
+    acts = (
+        Act(FIRST_SYNC, ids, lambda: stage.let_flow(flow.name)),
+        Act(UNCHANGED, ids, lambda: look_again(stage, flow.name, ids)),
+    )
+    if flow.change is None:
+        return acts
     count = max(len(ids) // 100, 1)
     some = ids[:: max(len(ids) // count, 1)][:count]
-    return (
-        Act(FIRST_SYNC, ids, lambda: stage.let_flow(flow.name)),
-        Act(UNCHANGED, ids, lambda: _look_again(stage, flow.name, ids)),
-        # The last one: a quote that is revised is named by several messages, some of which come back later.
-        Act(CHANGED, some, lambda: flow.change(stage, some), ("updated",)),
-    )
+    # The last one: a quote that is revised is named by several messages, some of which come back later.
+    return (*acts, Act(CHANGED, some, partial(flow.change, stage, some), ("updated",)))
 
 
-def _look_again(stage: Stage, flow: str, ids: Sequence[str]) -> None:
+def look_again(stage: Stage, flow: str, ids: Sequence[str]) -> None:
+    """Queue records that have not changed."""
     for message in messages(flow, "bench", [Hint(id) for id in sorted(ids)], Limits().hints_per_message):
         stage.storage.queues.send(flow, message.to_body())
 

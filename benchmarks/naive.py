@@ -14,12 +14,19 @@ from benchmarks.stage import COMPANY, Stage
 from local.demo.errors import DemoFailed
 from local.demo.flows import API
 from local.demo.systems import DATAVERSE, FINOPS, Access
+from shared.clients.dataverse.rows import WriteTable
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.quoting import EnumMember
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
+from shared.flows.finops_documents import references
+from shared.flows.invoices import INVOICES
+from shared.flows.invoices import mapping as invoices
+from shared.flows.invoices.wiring import number_of_key
+from shared.flows.orders import ORDERS
+from shared.flows.orders import mapping as orders
 from shared.flows.products import PRODUCTS
 from shared.flows.products import mapping as products
 from shared.flows.products.mapping import ProductChoices
@@ -86,23 +93,43 @@ def _write_contact(systems: Systems, mapped: Mapped) -> None:
 
 
 def _write_quotation(systems: Systems, mapped: Mapped) -> None:
-    of, key = quotations, FinopsKey(COMPANY, (quotations.KEY_FIELD,))
-    _create(systems, of.TARGET_SET, key, mapped, mapped.key)
+    _write_document(systems, mapped, quotations.TARGET_SET, quotations.TARGET_LINE_SET, quotations.KEY_FIELD)
+
+
+def _write_order(systems: Systems, mapped: Mapped) -> None:
+    _write_document(systems, mapped, orders.TARGET_SET, orders.TARGET_LINE_SET, orders.KEY_FIELD)
+
+
+def _write_document(systems: Systems, mapped: Mapped, entity_set: str, line_set: str, key_field: str) -> None:
+    key = FinopsKey(COMPANY, (key_field,))
+    _create(systems, entity_set, key, mapped, mapped.key)
     for number, line in mapped.lines.items():
         values = {**line.owned, **line.on_create, **key.values(mapped.key + _OWN), LINE_KEY_FIELD: number}
-        systems[FINOPS].send("POST", f"/data/{of.TARGET_LINE_SET}", _filled(values))
+        systems[FINOPS].send("POST", f"/data/{line_set}", _filled(values))
 
 
 def _write_product(systems: Systems, mapped: Mapped) -> None:
-    """Without its state and its price, which need requests of their own."""
-    columns = {name: value for name, value in {**mapped.owned, **mapped.on_create}.items() if name not in _LATE}
-    body: dict[str, Json] = {products.ID_COLUMN: str(uuid4()), products.KEY_COLUMN: mapped.key + _OWN}
-    for name, value in _filled(columns).items():
-        if name in products.LOOKUPS:
-            body[f"{name}@odata.bind"] = f"/{products.LOOKUPS[name]}({value})"
-        else:
-            body[name] = value
+    body = {products.ID_COLUMN: str(uuid4()), **product_columns(mapped), products.KEY_COLUMN: mapped.key + _OWN}
     systems[DATAVERSE].send("POST", f"{API}/{products.TARGET_SET}", body)
+
+
+def product_columns(mapped: Mapped) -> dict[str, Json]:
+    """A product as it is created, without its state and its price, which need requests of their own."""
+    columns = {name: value for name, value in {**mapped.owned, **mapped.on_create}.items() if name not in _LATE}
+    table = WriteTable(products.TARGET_SET, "product", products.ID_COLUMN, products.LOOKUPS)
+    return {products.KEY_COLUMN: mapped.key, **table.body(_filled(columns))}
+
+
+def _write_invoice(systems: Systems, mapped: Mapped) -> None:
+    of, id = invoices, str(uuid4())
+    header = WriteTable(of.TARGET_SET, of.LOGICAL_NAME, of.ID_COLUMN, of.LOOKUPS, references.READ_AS)
+    lines = WriteTable(of.TARGET_LINE_SET, of.LINE_LOGICAL_NAME, of.LINE_ID_COLUMN, of.LINE_LOOKUPS)
+    values = _filled({**mapped.owned, **mapped.on_create})
+    number = {of.KEY_COLUMN: number_of_key(mapped.key) + _OWN}
+    systems[DATAVERSE].send("POST", f"{API}/{of.TARGET_SET}", {of.ID_COLUMN: id, **header.body(values), **number})
+    for position, line in mapped.lines.items():
+        columns = lines.body(_filled({**line.owned, **line.on_create, of.ID_COLUMN: id, of.POSITION_COLUMN: position}))
+        systems[DATAVERSE].send("POST", f"{API}/{of.TARGET_LINE_SET}", columns)
 
 
 _WRITES: Mapping[str, Callable[[Systems, Mapped], None]] = {
@@ -110,6 +137,8 @@ _WRITES: Mapping[str, Callable[[Systems, Mapped], None]] = {
     CONTACTS: _write_contact,
     PRODUCTS: _write_product,
     QUOTATIONS: _write_quotation,
+    ORDERS: _write_order,
+    INVOICES: _write_invoice,
 }
 
 

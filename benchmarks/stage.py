@@ -24,7 +24,8 @@ from shared.state.storage.account import Storage
 
 COMPANY = "usmf"
 NEVER = "0 0 0 1 1 *"
-_QUICKLY, _SWEEPING = "*/2 * * * * *", "*/5 * * * * *"
+PULL_EVERY_S = 2
+_QUICKLY, _SWEEPING = f"*/{PULL_EVERY_S} * * * * *", "*/5 * * * * *"
 
 
 @dataclass(frozen=True, slots=True)

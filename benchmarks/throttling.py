@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks import document
+from benchmarks.limits import PROTECTED_REQUESTS, PROTECTED_WINDOW_S
 from benchmarks.progress import PATIENCE_S, Done, wait_until_done
 from benchmarks.records import write_samples
 from benchmarks.stage import Plan, Stage, running_stage
@@ -128,6 +129,7 @@ def _measured(parsed: argparse.Namespace, folder: Path) -> Iterator[str]:
         used = used_of(list(read_exchanges(exchanges)), limit)
     yield from _lines(len(ids), parsed.hosts, limit, done, used)
     yield f"| failures listed, links with a counted attempt | {failures}, {attempts} |"
+    yield _calculated(parsed.calculate, len(ids) / max(used.accepted, 1), used.share)
     yield f"| the simulator's own count | {seen['seen']} seen, {_refused(seen)} refused |"
 
 
@@ -176,6 +178,14 @@ def read_exchanges(file: Path) -> Iterator[Asked]:
         yield Asked((at - found[0][0]).total_seconds(), wait)
 
 
+def _calculated(records: int, records_a_request: float, share: float) -> str:
+    """How long so many records take with the real limit, where as many share a request and the same share is used."""
+    requests_a_second = PROTECTED_REQUESTS / PROTECTED_WINDOW_S * share
+    minutes = f"{records / records_a_request / requests_a_second / 60:.0f} min" if requests_a_second else "-"
+    limit = f"{PROTECTED_REQUESTS:,} requests in {PROTECTED_WINDOW_S:g} s"
+    return f"| {records:,} products with {limit}, calculated | {minutes} |"
+
+
 def _attempts(stage: Stage) -> tuple[int, int]:
     """How many links count an attempt, and how many failures are listed."""
     table = stage.storage.table("links")
@@ -197,6 +207,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit-window", type=float, default=30.0, metavar="N", help="length of the window, seconds")
     # A pull walks all products: every two seconds it would take the processors from what is measured.
     parser.add_argument("--pull-every-s", type=int, default=30, choices=range(1, 60), metavar="N", help="between pulls")
+    parser.add_argument(
+        "--calculate",
+        type=int,
+        default=500_000,
+        metavar="N",
+        help="products of the calculated time (default: %(default)s)",
+    )
     parser.add_argument("--settle-s", type=float, default=8.0, metavar="N", help="from the start of the hosts to work")
     document.add_option(parser)
     return parser

@@ -11,7 +11,7 @@ import pytest
 import requests
 from azure.core.credentials import AccessToken
 
-from tests.support.certificates import self_signed
+from local.certificates import self_signed
 from tests.unit.local.dataverse_world import TOKEN, World, dataverse
 
 if TYPE_CHECKING:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import operations, snapshot, throttling
+from benchmarks import memory, operations, processor, snapshot, throttling, way
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.invoices import INVOICES
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
@@ -24,7 +26,7 @@ Row = Mapping[str, str]
 @pytest.fixture
 def figures(tmp_path: Path) -> Path:
     """A document with a place for all figures."""
-    names = (*FLOWS.names, "throttling", "snapshot", "operations")
+    names = (*FLOWS.names, "throttling", "snapshot", "operations", "processor", "way", "memory")
     file = tmp_path / "figures.md"
     file.write_text("".join(f"<!-- bench:{name} -->\n<!-- /bench:{name} -->\n" for name in names), encoding="utf-8")
     return file
@@ -47,19 +49,21 @@ def test_all_flows_are_measured_and_drawn(figures: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    written = {ACCOUNTS: "F&O", CONTACTS: "F&O", PRODUCTS: "Sales", QUOTATIONS: "F&O"}
+    written = {ACCOUNTS: "F&O", CONTACTS: "F&O", PRODUCTS: "Sales", QUOTATIONS: "F&O", ORDERS: "F&O", INVOICES: "Sales"}
     for flow, target in written.items():
         runs, beside = tables(figures, flow)
+        changed = [] if flow in (ORDERS, INVOICES) else [("1 % changed", "1")]
         assert [(run["run"], run["records"]) for run in runs] == [
             ("first sync", str(RECORDS)),
             ("nothing changed", str(RECORDS)),
-            ("1 % changed", "1"),
+            *changed,
         ]
-        # For 1,000 records: one for each, or one for all of them in bulk.
-        each = 1000 // RECORDS * 2 if flow == PRODUCTS else 1000
+        # For 1,000 records: one for each, or one for all headers and one for all lines in bulk.
+        each = 1000 // RECORDS * 2 if target == "Sales" else 1000
         assert [run[f"{target} writes"] for run in runs[:2]] == [f"{each:,}", "0"]
         assert all(int(run["storage"].replace(",", "")) > 0 for run in runs)
         assert len(beside) == 1
+        assert (beside[0]["SDK loop"] != "") == (flow == PRODUCTS)
     assert figures.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -80,6 +84,7 @@ def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     accepted = values["requests to Sales accepted"].split(",")[0]
     assert values["the simulator's own count"] == f"{accepted} seen, 0 refused"
     assert values["failures listed, links with a counted attempt"] == "0, 0"
+    assert "500,000 products with 6,000 requests in 300 s, calculated" in values
 
 
 @pytest.mark.long(15)
@@ -93,3 +98,32 @@ def test_pulls_of_many_products_are_measured(figures: Path) -> None:
         ("F&O simulator", "first walk", rows[3]["products"]),
         ("F&O simulator", "unchanged walk", "0"),
     ]
+
+
+@pytest.mark.long(15)
+def test_the_processor_time_of_a_record_is_measured(figures: Path, tmp_path: Path) -> None:
+    arguments = ["--flow", ACCOUNTS, "--records", str(RECORDS), "--rounds", "1", "--profile", str(tmp_path)]
+    assert processor.main([*arguments, "--write", str(figures)]) == 0
+    (rows,) = tables(figures, "processor")
+    assert [(row["run"], row["records"]) for row in rows] == [
+        ("first sync", str(RECORDS)),
+        ("nothing changed", str(RECORDS)),
+    ]
+    assert all(float(row["apply ms"]) > 0 for row in rows)
+    assert "shared/sync/apply/run.py" in (tmp_path / f"{ACCOUNTS}, first sync.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.long(20)
+def test_the_way_of_a_change_is_measured_in_both_directions(figures: Path) -> None:
+    assert way.main(["--records", str(RECORDS), "--latency-ms", "0", "--changes", "2", "--write", str(figures)]) == 0
+    (rows,) = tables(figures, "way")
+    assert [(row["flow"], row["changes"]) for row in rows] == [(ACCOUNTS, "2"), (PRODUCTS, "2")]
+    assert all(float(row["longest s"]) > 0 for row in rows)
+
+
+@pytest.mark.long(10)
+def test_the_memory_of_a_first_sync_is_measured(figures: Path) -> None:
+    assert memory.main(["--products", "5", "--write", str(figures)]) == 0
+    ((row,),) = tables(figures, "memory")
+    assert row["created"] == row["products"]
+    assert float(row["peak MB"]) >= float(row["peak MB before"]) * 0.9 > 0

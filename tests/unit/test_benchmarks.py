@@ -13,6 +13,7 @@ from benchmarks.limits import lowest_bound
 from benchmarks.records import write_samples
 from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
+from benchmarks.way import Way, percentile, way_of
 
 LIMIT = Limit(requests=2, window_s=10.0)
 
@@ -71,6 +72,27 @@ def test_the_lowest_bound_is_reported_with_its_cause() -> None:
     assert lowest_bound(0, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2
 
 
+@pytest.mark.parametrize(
+    ("committed_s", "arrived_s", "way"),
+    [
+        # Behind the tick at 10 s, which finds it 1.5 s after it was committed.
+        (8.5, 10.75, Way(0.75, 2.25)),
+        (10.0, 10.5, Way(0.5, 0.5)),
+        # A pull that had begun before has met it.
+        (8.5, 9.0, Way(0.0, 0.5)),
+    ],
+)
+def test_the_way_of_a_change_begins_with_the_tick_that_can_find_it(
+    committed_s: float, arrived_s: float, way: Way
+) -> None:
+    assert way_of(committed_s, arrived_s, 2) == way
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(number) for number in range(100, 0, -1)]
+    assert (percentile(values, 0.5), percentile(values, 0.95), percentile(values[:1], 0.95)) == (50.0, 95.0, 100.0)
+
+
 def test_figures_replace_what_stood_between_their_markers(tmp_path: Path) -> None:
     file = tmp_path / "figures.md"
     file.write_text("before\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nafter\n", encoding="utf-8")
@@ -89,7 +111,9 @@ def test_a_document_without_a_place_for_the_figures_is_refused_before_anything_i
 
 
 def test_the_document_of_the_project_has_a_place_for_every_figure() -> None:
-    document.require_places(document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations"])
+    document.require_places(
+        document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations", "processor", "way", "memory"]
+    )
 
 
 def test_no_records_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

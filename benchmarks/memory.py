@@ -1,0 +1,69 @@
+"""Measures how large the functions host becomes in one sync of many products: `python -m benchmarks.memory`."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks import document
+from benchmarks.hosts import forget_peak, usage_of
+from benchmarks.progress import PATIENCE_S, wait_until_done
+from benchmarks.records import write_samples
+from benchmarks.stage import Plan, running_stage
+from local.demo import interrupts
+from local.demo.errors import DemoFailed, UserMistake
+from local.simulator.auth import system_clock
+from shared.flows.products import PRODUCTS
+
+_HEADINGS = ("products", "created", "seconds", "peak MB before", "peak MB")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, say it, and write it into a document when asked to."""
+    parsed = _parser().parse_args(arguments)
+    machine = document.machine()
+    try:
+        document.require_places(parsed.write, ["memory"])
+        with interrupts.as_exceptions():
+            rows = list(_measured(parsed.products))
+    except (UserMistake, DemoFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if isinstance(error, UserMistake) else 1
+    except KeyboardInterrupt:
+        return 130
+    lines = [f"Measured on {machine}.", "", *document.table(_HEADINGS, rows)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if parsed.write is not None:
+        document.write(parsed.write, "memory", lines)
+    return 0
+
+
+def _measured(products: int) -> Iterator[tuple[str, ...]]:
+    with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
+        write_samples(Path(name), records=1)
+        with running_stage(Plan(Path(name), products)) as stage:
+            stage.let_flow()
+            pid, count = stage.start(PRODUCTS), len(stage.ids(PRODUCTS))
+            before = usage_of(pid)
+            forget_peak(pid)
+            since = system_clock()
+            stage.let_flow(PRODUCTS)
+            done = wait_until_done(stage, PRODUCTS, since, count, patience_s=PATIENCE_S)
+            created, peak_mb = done.outcomes.get("created", 0), usage_of(pid).peak_mb
+    yield f"{count:,}", f"{created:,}", f"{done.seconds:.0f}", f"{before.peak_mb:.0f}", f"{peak_mb:.0f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m benchmarks.memory", description="Measures the memory of a large first sync."
+    )
+    parser.add_argument(
+        "--products", type=int, default=100_000, metavar="N", help="generated products (default: %(default)s)"
+    )
+    document.add_option(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Measures the processor time of the app for a record, without a functions host: `python -m benchmarks.processor`.
+
+Each flow is applied in a process of its own, first with every record new, then with nothing changed. The least of
+several runs is told, since other work on the machine only adds to it.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import document
+from benchmarks.applying import Applied
+from benchmarks.flows import MEASURED, Flow
+from benchmarks.measuring import FIRST_SYNC, UNCHANGED, look_again
+from benchmarks.preparing import prepare
+from benchmarks.records import write_samples
+from benchmarks.stage import Plan, Stage, running_stage
+from local.demo import interrupts
+from local.demo.errors import DemoFailed, UserMistake
+from local.demo.processes import ROOT
+
+_TIME_LIMIT_S = 600
+_HEADINGS = ("flow", "run", "records", "pull ms", "apply ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Processor time for a record of one run, in milliseconds."""
+
+    flow: str
+    run: str
+    records: int
+    pull_ms: float
+    apply_ms: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, say it, and write it into a document when asked to."""
+    parsed = _parser().parse_args(arguments)
+    machine = document.machine()
+    try:
+        document.require_places(parsed.write, ["processor"])
+        with interrupts.as_exceptions():
+            rounds = [list(_round(parsed)) for _ in range(parsed.rounds)]
+    except (UserMistake, DemoFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if isinstance(error, UserMistake) else 1
+    except KeyboardInterrupt:
+        return 130
+    rows = [_row(same) for same in zip(*rounds, strict=True)]
+    lines = [f"Measured on {machine}; the least of {parsed.rounds} runs.", "", *document.table(_HEADINGS, rows)]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if parsed.write is not None:
+        document.write(parsed.write, "processor", lines)
+    return 0
+
+
+def _row(same: Sequence[Taken]) -> tuple[str, ...]:
+    pull_ms, apply_ms = min(each.pull_ms for each in same), min(each.apply_ms for each in same)
+    first = same[0]
+    return first.flow, first.run, f"{first.records:,}", f"{pull_ms:.2f}", f"{apply_ms:.2f}"
+
+
+def _round(parsed: argparse.Namespace) -> Iterator[Taken]:
+    for name in parsed.flow:
+        with tempfile.TemporaryDirectory(prefix="bench-samples-") as folder:
+            write_samples(Path(folder), records=parsed.records)
+            with running_stage(Plan(Path(folder))) as stage:
+                yield from _runs(stage, MEASURED[name], parsed.profile)
+
+
+def _runs(stage: Stage, flow: Flow, profile: Path | None) -> Iterator[Taken]:
+    stage.let_flow()
+    stage.start(*flow.needs)
+    prepare(stage, flow)
+    stage.stop()
+    stage.let_flow(flow.name)
+    for run in (FIRST_SYNC, UNCHANGED):
+        if run == UNCHANGED:
+            look_again(stage, flow.name, stage.ids(flow.name))
+        file = None if profile is None else profile / f"{flow.name}, {run}.txt"
+        applied = _in_process(flow.name, file, stage.child_variables())
+        if applied.outcomes.get("rejected"):
+            raise DemoFailed(f"{flow.name}: {applied.outcomes['rejected']} records were rejected.")
+        yield Taken(
+            flow.name,
+            run,
+            applied.records,
+            1000 * applied.pull_s / applied.records,
+            1000 * applied.apply_s / applied.counted,
+        )
+
+
+def _in_process(flow: str, profile: Path | None, variables: dict[str, str]) -> Applied:
+    options = [] if profile is None else ["--profile", str(profile)]
+    done = subprocess.run(  # noqa: S603 - our own module, no shell
+        [sys.executable, "-m", "benchmarks.applying", flow, *options],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=_TIME_LIMIT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DemoFailed(f"Applying {flow} ended with exit code {done.returncode}: {done.stderr[-1000:]}")
+    return Applied(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="python -m benchmarks.processor", description="Measures processor time for a record."
+    )
+    add = parser.add_argument
+    add("--flow", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="flows to measure (default: all)")
+    add("--records", type=int, metavar="N", help="about N records of each flow (default: those of the sample)")
+    add("--rounds", type=int, default=3, metavar="N", help="runs of which the least counts (default: %(default)s)")
+    add("--profile", type=Path, metavar="FOLDER", help="list there the functions that take the time")
+    document.add_option(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
