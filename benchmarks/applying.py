@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     profile = cProfile.Profile()
     taken = []
     for number, message in enumerate(messages):
-        if number and parsed.profile is not None:
+        if parsed.profile is not None and (number or len(messages) == 1):
             profile.enable()
         taken.append(_taken(partial(service.apply, parsed.flow, message.body.encode())))
         profile.disable()
