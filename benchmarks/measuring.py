@@ -81,15 +81,21 @@ def measure(
 ) -> list[Compared]:
     """Measure these flows on one stage, one after the other. Raises DemoFailed and UserMistake."""
     measured = [MEASURED[flow] for flow in flows]
+    compared = []
     with running_stage(plan) as stage:
         stage.let_flow()
         pid = stage.start(*dict.fromkeys(name for flow in measured for name in (*flow.needs, flow.name)))
-        runs = [tuple(_runs(stage, flow, pid, latency_ms, say)) for flow in measured]
-        stage.stop()
-        stage.delay(latency_ms)
-        naive = [_naive(stage, flow, latency_ms, naive_records, say) for flow in measured]
-        sdk = [_by_sdk(stage, flow, latency_ms, say) for flow in measured]
-    return [Compared(*flow, latency_ms) for flow in zip(flows, runs, naive, sdk, strict=True)]
+        for flow in measured:
+            runs = tuple(_runs(stage, flow, pid, latency_ms, say))
+            if flow is measured[-1]:
+                stage.stop()
+            # Before the next flow: what it needs changes these records.
+            stage.delay(latency_ms)
+            naive = _naive(stage, flow, latency_ms, naive_records, say)
+            sdk = _by_sdk(stage, flow, latency_ms, say)
+            stage.delay(0)
+            compared.append(Compared(flow.name, runs, naive, sdk, latency_ms))
+    return compared
 
 
 def _naive(stage: Stage, flow: Flow, latency_ms: float, records: int, say: Callable[[str], None]) -> Naive:

@@ -64,7 +64,7 @@ def _order(stage: Stage) -> None:
 def _invoice(stage: Stage) -> None:
     """F&O delivers and invoices every order as a whole."""
     stage.finops.control("POST", "clerk", {"do": "totals"})
-    for number, _row in stage.watched(ORDERS).targets(stage.systems):
+    for number in stage.ids(ORDERS):
         for deed in ("confirm", "deliver", "invoice"):
             stage.finops.control("POST", "clerk", {"do": deed, "SalesOrderNumber": number})
 

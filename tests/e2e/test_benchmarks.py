@@ -42,7 +42,7 @@ def tables(file: Path, name: str) -> Sequence[Sequence[Row]]:
     return found
 
 
-@pytest.mark.long(25)
+@pytest.mark.long(40)
 def test_all_flows_are_measured_and_drawn(figures: Path) -> None:
     arguments = ["--records", str(RECORDS), "--latency-ms", "0", "--naive", "2", "--write", str(figures)]
     # In a process of its own: what draws stays in memory with 50 MB.
