@@ -149,6 +149,8 @@ def limits_of(settings: Settings) -> Limits:
         gone_limit_count=settings.GONE_LIMIT_COUNT,
         gone_limit_percent=settings.GONE_LIMIT_PERCENT,
         change_limit_percent=settings.CHANGE_LIMIT_PERCENT,
+        rejection_limit=settings.REJECTION_LIMIT,
+        rejection_window_s=60 * settings.REJECTION_MINUTES,
     )
 
 

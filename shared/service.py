@@ -15,6 +15,7 @@ from shared.operations.audit_log import AuditLog
 from shared.operations.cleanup import Cleanup
 from shared.operations.control import FlowCommands
 from shared.operations.damaged_rows import Damages
+from shared.operations.digest import Digest
 from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.dry_run import DryRun
 from shared.operations.examine import Examined, Examining
@@ -140,7 +141,7 @@ class Service:
             Comparison(self.examining, self.gates, run_id).run()
 
     def cleanup(self, invocation: Invocation | None = None) -> None:
-        """Remove what is past its retention."""
+        """Remove what is past its retention, and tell what is open."""
         with self._run(None, invocation) as run_id:
             Cleanup(
                 self.flows,
@@ -151,6 +152,7 @@ class Service:
                 limits=self.limits,
                 keep_days=self.history_days,
             ).run()
+            Digest(run_id, self.state, self.clock).tell(self.flows.values())
 
     @property
     def examining(self) -> Examining:

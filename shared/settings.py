@@ -117,6 +117,14 @@ class Settings(_Times):
     CHANGE_LIMIT_PERCENT: int = Field(
         default=20, ge=0, le=100, description="Share of linked records that may change at once"
     )
+    REJECTION_LIMIT: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Records that may be rejected with one cause within `REJECTION_MINUTES`, more block the flow; 0: "
+        "no limit",
+    )
+    REJECTION_MINUTES: int = Field(default=10, ge=1, le=1440, description="Minutes for which `REJECTION_LIMIT` counts")
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

@@ -65,11 +65,11 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         ),
         "flow_blocked": Event(
             "a flow has stopped: beyond a limit or in another environment until an operator accepts it, "
-            "after schema drift until that is corrected",
+            "after schema drift until that is corrected, after many rejections until an operator lifts it",
             {
                 **_RUN,
-                "kind": "`threshold`, `environment` or `drift`",
-                "reason": "counts with some ids and names of fields, the ids that differ, or the column",
+                "kind": "`threshold`, `environment`, `drift` or `rejections`",
+                "reason": "counts with some ids and names of fields, the ids that differ, the column, or the cause",
             },
         ),
         "flow_released": Event(
@@ -115,6 +115,19 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "cleaned_up": Event(
             "rows past their retention were removed",
             {**_RUN, "rows": "how many", "keys": "target keys among them that no record owned any more"},
+        ),
+        "digest": Event(
+            "once a day: what is open in a flow",
+            {
+                **_RUN,
+                "failures": "failures that are open, at most 10,000 are counted",
+                "causes": "the most frequent causes, each with its count",
+                "unassigned": "failures that nobody looks after",
+                "oldest_h": "hours since the oldest was first seen, 0 if none is open",
+                "waiting": "records that wait for another one, of at most 10,000 waits",
+                "waiting_h": "hours that the one that waits longest has waited, 0 if none waits",
+                "waiting_id": "its id in the source, empty if none waits",
+            },
         ),
         "results_written": Event(
             "results of records were written into their rows in Sales",

@@ -17,11 +17,13 @@ _FLOW, _GATE, ENVIRONMENT = "flow", "gate", "environment"
 
 class BlockKind(StrEnum):
     """Why a flow waits for an operator: more would go or change than the limits allow, one of the systems is not the
-    one of the first run, columns do not match the mapping, or the flow's own control row cannot be read."""
+    one of the first run, columns do not match the mapping, many records were rejected with one cause, or the flow's own
+    control row cannot be read."""
 
     THRESHOLD = "threshold"
     ENVIRONMENT = "environment"
     DRIFT = "drift"
+    REJECTIONS = "rejections"
     STATE = "state"
 
 
@@ -49,7 +51,8 @@ class FlowControl:
     `accepted_changed` records: what was shown; `compared` is the position after which the next comparison continues.
     `look_again` asks for a check of the links for those that are outdated (see Outdated), `look_cursor` is where such a
     check continues; empty if none is under way. `walks` is how many
-    walks of a source without versions have begun.
+    walks of a source without versions have begun. Records that were rejected up to `rejections_until` do not count any
+    more for the limit of rejections.
     """
 
     flow: str
@@ -71,6 +74,7 @@ class FlowControl:
     look_again: bool = False
     look_cursor: str = ""
     walks: int = 0
+    rejections_until: datetime | None = None
     etag: str | None = None
 
     def block(self, kind: BlockKind, reason: str, walk: str = "", *, gone: int = 0, changed: int = 0) -> "FlowControl":
@@ -166,6 +170,7 @@ class Control:
             "look_again": control.look_again,
             "look_cursor": control.look_cursor,
             "walks": control.walks,
+            **({} if control.rejections_until is None else {"rejections_until": control.rejections_until}),
             **_met_cells(control.met),
         }
         return self._save(Row(escape(control.flow), _FLOW, cells), control.etag)
@@ -273,6 +278,7 @@ def read_flow(flow: str, stored: Stored) -> FlowControl:
         look_again=cells.flag("look_again", default=False),
         look_cursor=_cursor(cells, "look_cursor", "L"),
         walks=cells.number("walks", 0),
+        rejections_until=cells.maybe_time("rejections_until"),
         etag=stored.etag,
     )
 

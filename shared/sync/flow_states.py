@@ -62,7 +62,7 @@ class Observing:
         """The state of a flow now. Raises StorageTrouble."""
         state, queues = self._state, self._queues
         control, poisoned = state.control.flow(flow.name), queues.depth(poison_queue(flow.name))
-        waits = [wait for wait in _counted(state.waits.page, flow) if not wait.is_parked]
+        waits = [wait for wait in counted_of(state.waits.page, flow) if not wait.is_parked]
         return FlowState(
             paused=control.paused or bool(flow.off),
             blocked=control.blocked,
@@ -72,7 +72,7 @@ class Observing:
             held=queues.depth(hold_queue(flow.name)),
             poison=poisoned,
             poison_s=self._head_s(poison_queue(flow.name)) if poisoned else None,
-            failures_open=sum(1 for failure in _counted(state.failures.page, flow) if not failure.dismissed),
+            failures_open=sum(1 for failure in counted_of(state.failures.page, flow) if not failure.dismissed),
             waiting=len({wait.child for wait in waits}),
             waiting_s=max((round(wait.age_s) for wait in waits), default=None),
         )
@@ -102,8 +102,8 @@ class Observing:
         return None if moment is None else max(0, round((self._clock.now() - moment).total_seconds()))
 
 
-def _counted(page: Callable[[str, str, int], tuple[list[Item], str | None]], flow: Flow) -> Iterator[Item]:
-    """The first items of a list that is read page by page."""
+def counted_of(page: Callable[[str, str, int], tuple[list[Item], str | None]], flow: Flow) -> Iterator[Item]:
+    """The first items of a list that is read page by page; no more than `MOST_COUNTED`."""
     after: str | None = ""
     for _ in range(MOST_COUNTED // _PAGE):
         if after is None:

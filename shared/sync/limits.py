@@ -10,7 +10,8 @@ class Limits:
     `run_budget_s`: after how long an invocation begins nothing more; a pull stops after `pull_budget_s` already.
     `claim_live_s`: how long a claim holds off others, longer than any invocation and its last request can last.
     `unsettled_live_s`: how long a request of unknown outcome may still land. `change_limit_percent` and the two
-    gone limits are the thresholds of protocol P4.
+    gone limits are the thresholds of protocol P4. More than `rejection_limit` rejections of one cause within
+    `rejection_window_s` block a flow; 0 is no limit.
     """
 
     hints_per_message: int = 200
@@ -24,5 +25,7 @@ class Limits:
     gone_limit_percent: int = 5
     change_limit_percent: int = 20
     max_restarts: int = 3
+    rejection_limit: int = 0
+    rejection_window_s: float = 600
     sweep_rows: int = 1000
     sweep_messages: int = 320

@@ -30,6 +30,7 @@ from shared.sync.hints import Hint, messages
 from shared.sync.limits import Limits
 from shared.sync.outdated import Outdated
 from shared.sync.poison_keeper import keep_poison
+from shared.sync.rejections import RejectionLimit
 from shared.sync.state import State
 from shared.systems import System
 from shared.telemetry import log_event, tell_damage
@@ -61,6 +62,7 @@ class Sweep:
         self._queues = queues
         self._clock = clock
         self._limits = limits
+        self._rejections = RejectionLimit(run_id, state, clock, limits)
         self._began = clock.monotonic()
 
     def run(self) -> None:
@@ -88,6 +90,7 @@ class Sweep:
                 has_time=self._has_time,
             )
             probing.look(flow)
+            self._rejections.look(flow)
         if not self._has_time():
             self._skip(flow, "this run has no time left; another one begins with another flow")
         elif (closed := self._gates.closed_for_apply(flow)) is not None:

@@ -106,6 +106,8 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "GONE_LIMIT_COUNT": 20,
         "GONE_LIMIT_PERCENT": 5,
         "CHANGE_LIMIT_PERCENT": 20,
+        "REJECTION_LIMIT": 0,
+        "REJECTION_MINUTES": 10,
         "AzureFunctionsJobHost__functionTimeout": "00:05:00",
     }
 
