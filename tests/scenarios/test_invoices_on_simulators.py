@@ -1,7 +1,10 @@
 """The invoices flow as it is deployed, between both simulators (rules.md, Invoices)."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -13,9 +16,11 @@ from shared.flows.invoices.amounts import DISCOUNTS_FROM
 from shared.operations.reconcile import Drift
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, messages
-from tests.support.faults import SPOT_FAULTS, name_of
+from shared.systems import System
+from tests.support.faults import READS, SPOT_FAULTS, name_of
 from tests.support.invoicing import Invoicing, invoicing, invoicing_without_solution
 from tests.support.operator import operated, p2c
+from tests.support.steps import Crash
 from tests.support.trading import trading_as
 
 INVOICED = 4
@@ -87,7 +92,7 @@ def test_a_second_run_writes_nothing(desk: Invoicing) -> None:
     desk.invoiced()
     desk.tick()
     before = writes(desk)
-    desk.settle(30)
+    desk.settle(30, alone=True)
     assert writes(desk) == before
     same_amounts(desk)
 
@@ -170,7 +175,7 @@ def test_an_invoice_waits_for_its_order_wherever_that_was_made(desk: Invoicing) 
     assert "F-1" in p2c("explain", INVOICES, number)
     assert desk.invoice(number) is None
     order, _ = desk.order(desk.account_id("A-1"), active=False, ordernumber="F-1", msdynce_ismaintainedexternally=True)
-    desk.settle(5)
+    desk.settle(5, alone=True)
     assert (desk.invoice(number) or {})["_salesorderid_value"] == order
     same_amounts(desk)
 
@@ -185,7 +190,7 @@ def test_an_invoice_waits_for_its_products(desk: Invoicing) -> None:
     desk.service.pull(INVOICES)
     desk.drain()
     assert desk.link(desk.ids()[number]).state is LinkState.WAITING
-    desk.settle(5)
+    desk.settle(5, alone=True)
     same_amounts(desk)
 
 
@@ -199,10 +204,10 @@ def test_an_invoice_in_sales_that_differs_is_told_and_not_written(desk: Invoicin
     (drifted,) = desk.service.reconciling(INVOICES).drifted()
     assert (drifted.id, drifted.drift) == (desk.ids()[number], Drift.DIFFERENT)
     p2c("sync", INVOICES, number)
-    desk.settle(5)
+    desk.settle(5, alone=True)
     assert desk.failure(desk.ids()[number]) is None
     p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
-    desk.settle(5)
+    desk.settle(5, alone=True)
     failure = desk.failure(desk.ids()[number])
     assert failure is not None
     assert failure.cause == "invoice_differs"
@@ -221,12 +226,12 @@ def test_an_invoice_that_was_deleted_in_sales_is_created_again_when_an_operator_
     _, number = desk.invoiced()
     desk.tick()
     assert desk.sales.send("DELETE", f"invoices({(desk.invoice(number) or {})['invoiceid']})").status_code == 204
-    desk.settle(5)
+    desk.settle(5, alone=True)
     assert desk.invoices() == []
     (drifted,) = desk.service.reconciling(INVOICES).drifted()
     assert drifted.drift is Drift.MISSING
     p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
-    desk.settle(5)
+    desk.settle(5, alone=True)
     same_amounts(desk)
 
 
@@ -271,18 +276,25 @@ def test_an_invoice_that_is_in_sales_already_is_rejected(desk: Invoicing) -> Non
     assert failure.cause == "target_exists"
 
 
-@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
-def test_a_fault_loses_nothing_and_duplicates_nothing(rule: Rule) -> None:
+@pytest.mark.parametrize(
+    ("system", "rule"),
+    [
+        *((System.DATAVERSE, rule) for rule in SPOT_FAULTS),
+        *((System.FINOPS, rule) for rule in SPOT_FAULTS if rule.methods == READS),
+    ],
+    ids=lambda each: str(each) if isinstance(each, System) else name_of(each),
+)
+def test_a_fault_loses_nothing_and_duplicates_nothing(system: System, rule: Rule) -> None:
     with invoicing() as desk:
+        faults = desk.finops.faults if system is System.FINOPS else desk.sales.faults
         _, number = desk.delivered(lines=2)
         for _ in range(3):
             desk.clerk("invoice", number, lines=[{"LineCreationSequenceNumber": 1, "quantity": 1}])
         desk.clerk("invoice", number)
-        desk.sales.faults.add(rule)
-        desk.tick()
-        desk.settle(30)
-        desk.sales.faults.clear()
-        desk.settle(10)
+        faults.add(rule)
+        desk.settle(30, alone=True)
+        faults.clear()
+        desk.settle(10, alone=True)
         same_amounts(desk)
 
 
@@ -292,8 +304,7 @@ def test_an_invoice_that_was_written_in_part_is_completed_and_not_doubled(path: 
     with invoicing() as desk:
         desk.invoiced(lines=3)
         desk.sales.faults.add(Rule(kind, frozenset({"POST"}), path=path, times=1))
-        desk.tick()
-        desk.settle(30)
+        desk.settle(15, alone=True)
         same_amounts(desk)
 
 
@@ -303,14 +314,14 @@ def test_an_invoice_with_a_refused_line_is_completed_when_the_reason_is_gone(des
     invoice = desk.clerk("invoice", number)["InvoiceNumber"]
     desk.change_draft(f"products({product})", statecode=1, statuscode=2)
     desk.tick()
-    desk.settle(5)
+    desk.settle(5, alone=True)
     failure = desk.failure(desk.ids()[invoice])
     assert failure is not None
     assert failure.cause.startswith("dataverse.0x")
     assert (desk.invoice(invoice) or {})["lines"] == {}
     desk.change_draft(f"products({product})", statecode=0, statuscode=1)
     p2c("retry", INVOICES, invoice)
-    desk.settle(15)
+    desk.settle(15, alone=True)
     assert state_of(desk, order) == INVOICED
     same_amounts(desk)
 
@@ -347,6 +358,38 @@ def seller(desk: Invoicing, kind: str = "systemuser") -> str:
     return f"/{kind}s({id})"
 
 
+@pytest.mark.parametrize("share", [30, pytest.param(3, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("made", [invoicing, invoicing_without_solution])
+def test_a_worker_that_dies_at_any_step_leaves_one_complete_invoice(
+    made: Callable[[], AbstractContextManager[Invoicing]], share: int
+) -> None:
+    """Steps are those of the storage, and the moment before each request."""
+    with made() as desk:
+        desk.clock.looked = partial(desk.steps.step, "look")
+
+        def worked(number: int) -> str:
+            order = delivered_by_hand(desk, f"F-{number}")
+            desk.clerk("invoice", f"F-{number}")
+            desk.service.pull(INVOICES)
+            return order
+
+        worked(0)
+        before = desk.steps.count
+        desk.drain()
+        total = desk.steps.count - before
+        assert total > 40, total
+        for step in range(1, total + 1, share):
+            order = worked(step)
+            desk.steps.crash_at(desk.steps.count + step)
+            with contextlib.suppress(Crash):
+                desk.drain()
+            # Once the small tables are read, a message takes fewer steps than the first one.
+            desk.steps.at.clear()
+            desk.settle(30, alone=True)
+            assert state_of(desk, order) == INVOICED, step
+        same_amounts(desk)
+
+
 @pytest.mark.parametrize("kind", ["systemuser", "team"])
 def test_the_sync_gives_an_invoice_the_owner_of_its_order_and_makes_the_order_invoiced(
     plain: Invoicing, kind: str
@@ -361,7 +404,7 @@ def test_the_sync_gives_an_invoice_the_owner_of_its_order_and_makes_the_order_in
     assert (plain.invoice(number) or {})["_ownerid_value"] in owner
     assert list(plain.service.reconciling(INVOICES).drifted()) == []
     before = writes(plain)
-    plain.settle(30)
+    plain.settle(30, alone=True)
     assert writes(plain) == before
 
 
@@ -403,8 +446,7 @@ def test_a_conversion_without_an_answer_leaves_no_second_invoice(plain: Invoicin
     order = delivered_by_hand(plain)
     plain.clerk("invoice", "F-1")
     plain.sales.faults.add(Rule(kind, frozenset({"POST"}), path=path, times=1))
-    plain.tick()
-    plain.settle(15)
+    plain.settle(15, alone=True)
     assert (state_of(plain, order), conversions(plain) <= 2) == (INVOICED, True)
     same_amounts(plain)
 

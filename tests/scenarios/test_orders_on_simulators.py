@@ -397,7 +397,7 @@ def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering
         desk.steps.crash_at(desk.steps.count + step)
         with contextlib.suppress(Crash):
             desk.drain()
-        desk.settle(30)
+        desk.settle(30, alone=True)
         assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None), step
         same_amounts(desk, id, number)
     assert len(desk.sales_orders()) == total + 1

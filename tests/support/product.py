@@ -28,7 +28,7 @@ from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Table
 from shared.sync.state import State
 from shared.systems import System
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, StorageClock
 from tests.support.rest import Rest
 from tests.support.steps import Steps
 from tests.unit.local import dataverse_world, finops_environment
@@ -92,7 +92,7 @@ class Product:
         return self._memory(name)
 
     def _memory(self, name: str) -> MemoryTable:
-        return self._tables.setdefault(name, MemoryTable(self.clock, name, self.steps.step))
+        return self._tables.setdefault(name, MemoryTable(StorageClock(self.clock), name, self.steps.step))
 
     def start(self, **settings: str) -> Service:
         """Start the app anew, perhaps with other settings."""
@@ -174,12 +174,13 @@ class Product:
             self.queues.delete(self.flow, received[0])
         raise AssertionError("the queue does not run dry")
 
-    def settle(self, minutes: int = 15) -> None:
-        """Timers tick and the host works for so long. Time in which nothing is left to do passes at once."""
+    def settle(self, minutes: int = 15, *, alone: bool = False) -> None:
+        """Timers tick and the host works for so long; of this flow alone, if nothing happens in the others. Time in
+        which nothing is left to do passes at once."""
         end = self.clock.seconds + 60 * minutes
         rest = Rest(self.clock, self._memory("links"), self._memory("control"))
         while self.clock.seconds < end:
-            self.tick()
+            Product.tick(self) if alone else self.tick()
             self.service.sweep()
             self.drain()
             self.clock.sleep(60)
