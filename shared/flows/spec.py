@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import create_model
 
@@ -18,7 +18,7 @@ from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import filters_in_words, model_of
-from shared.mapping.results import ResultColumns, ResultMaps
+from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
 from shared.mapping.value_maps import ValueMaps, mistaken, read_value_maps
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
@@ -26,7 +26,7 @@ from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
 from shared.sync.flow import Finder, Flow, Mapper, ResultRows, Route, Tracked, Walked
-from shared.sync.ports import Lookup
+from shared.sync.ports import Lookup, WatchedRows
 from shared.systems import System
 
 _Settings = TypeVar("_Settings", bound=Settings)
@@ -77,7 +77,8 @@ class FlowSpec:
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
     `sales_table` is the table whose rows an operator opens in Sales, empty if the id of a record does not lead to one;
     `row_in_sales` finds the id of that row in a record with another id. `results_in` is the entity set of that table if
-    the results of records may be written into its rows.
+    the results of records may be written into its rows, and `result_columns` the model of the columns for them;
+    `watched` reads those fields of the target that some of these columns get.
     """
 
     name: str
@@ -95,6 +96,8 @@ class FlowSpec:
     sales_table: str = ""
     row_in_sales: Callable[[SourceRow], str | None] | None = None
     results_in: str = ""
+    result_columns: type[ResultColumns] = ResultColumns
+    watched: "Callable[[ResultColumns, Deployment, Systems], WatchedRows] | None" = None
     value_maps: type[ValueMaps] = ValueMaps
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
@@ -159,7 +162,8 @@ class FlowSpec:
             already={},
         )
         target = DataverseTarget(systems.dataverse, table, self.name, bulk_rows=deployment.settings.BULK_ROWS)
-        return ResultRows(columns, self.row_in_sales or (lambda row: row.id), target)
+        watched = self.watched(columns, deployment, systems) if self.watched is not None and columns.of_target else None
+        return ResultRows(columns, self.row_in_sales or (lambda row: row.id), target, watched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,13 +194,13 @@ class Flows:
     @cached_property
     def value_maps(self) -> type[ValueMaps]:
         """The model of the value-map document."""
-        results = [flow.name for flow in self.specs if flow.results_in]
+        results = part_of_results({flow.name: flow.result_columns for flow in self.specs if flow.results_in})
         return model_of(
             [ResultMaps, *(flow.value_maps for flow in self.specs)],
             lengths=[part for flow in self.specs for part in flow.lengths],
             parts=[part for flow in self.specs for part in flow.ownership],
             flows=self.names,
-            further={"results": (dict[Literal[tuple(results)], ResultColumns], {})} if results else {},  # type: ignore[misc]
+            further={"results": results},
         )
 
     def read_settings(self, environ: Mapping[str, str]) -> Settings:
@@ -231,7 +235,7 @@ class Deployment:
     @property
     def result_columns(self) -> Mapping[str, ResultColumns]:
         """The columns for the results of records, by flow."""
-        return self.maps.results if isinstance(self.maps, ResultMaps) else {}
+        return self.maps.result_columns if isinstance(self.maps, ResultMaps) else {}
 
     def check_results(self) -> None:
         """A result must not change what a mapping reads or writes: it would be a change that answers itself. Raises

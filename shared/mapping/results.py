@@ -5,9 +5,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from shared import exact_json
 from shared.mapping.value_maps import Part, ValueMaps
@@ -54,16 +54,31 @@ class ResultColumns(Part):
     @model_validator(mode="after")
     def _are_different(self) -> "ResultColumns":
         if not self.named:
-            raise ValueError("name a column for state, reason or since, or remove it")
+            raise ValueError(f"name a column for {' or '.join(self.parts())}, or remove it")
         if len(set(self.named.values())) < len(self.named):
             raise ValueError("write each into a column of its own")
         return self
 
+    @classmethod
+    def parts(cls) -> list[str]:
+        """What a column may get."""
+        return [part for part, field in cls.model_fields.items() if field.annotation is not int]
+
     @property
     def named(self) -> Mapping[str, str]:
         """The columns by what they get."""
-        given = {"state": self.state, "reason": self.reason, "since": self.since}
-        return {part: column for part, column in given.items() if column is not None}
+        given = {part: getattr(self, part) for part in type(self).model_fields}
+        return {part: column for part, column in given.items() if isinstance(column, str)}
+
+    @property
+    def of_target(self) -> Mapping[str, str]:
+        """The columns that get a field of the record's row in the target, each with that field."""
+        return {}
+
+    @property
+    def look_every_s(self) -> float:
+        """How often these fields are looked at in the target, seconds."""
+        return 0.0
 
     @property
     def fingerprint(self) -> str:
@@ -74,18 +89,32 @@ class ResultColumns(Part):
         """The columns of a row: state and reason as texts, a moment of the record's time zone in UTC."""
         moment = None if since is None else since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         told = {"state": state, "reason": cut(visible(reason), self.reason_length) or None, "since": moment}
-        return {column: told[part] for part, column in self.named.items()}
+        return {column: told[part] for part, column in self.named.items() if part in told}
 
 
 class ResultMaps(ValueMaps):
     """What the results of records add to the value-map document: the columns by flow."""
 
-    results: dict[str, ResultColumns] = Field(default_factory=dict)
+    results: Part = Field(default_factory=Part)
+
+    @property
+    def result_columns(self) -> Mapping[str, ResultColumns]:
+        """The columns of each flow that has some."""
+        return {flow: columns for flow, columns in self.results if isinstance(columns, ResultColumns)}
 
 
-def digest_of(row: str, values: Values) -> str:
-    """What was written of a record, and into which row: results that are equal have the same digest."""
-    return _digest([row, dict(values)])
+def part_of_results(columns: Mapping[str, type[ResultColumns]]) -> tuple[type[Part], Part]:
+    """The part of the document for the columns of these flows, and its default, as a field of its model."""
+    # The names of flows are known only now: no type checker can follow them.
+    parts: dict[str, Any] = {flow: (model | None, None) for flow, model in columns.items()}
+    model: type[Part] = create_model("ResultsPart", __base__=Part, **parts)
+    return model, model()
+
+
+def digest_of(columns: ResultColumns, row: str, key: str | None, values: Values) -> str:
+    """What was written of a record: into which columns, in which row, and under which key it is in the target. Results
+    that are equal have the same digest."""
+    return _digest([columns.fingerprint, row, key, dict(values)])
 
 
 def cut(text: str, length: int) -> str:

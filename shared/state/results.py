@@ -118,8 +118,10 @@ def _to_result(flow: str, stored: Stored) -> Result:
 class ResultTurn:
     """Whose turn it is to write the results of a flow: `holder` is the id of the run, empty if nobody's. `is_unsure`
     says that a request of the last holder may still land. `trouble` is what the last holder has met, in our words, and
-    `said` in those of the system; then nobody writes until `next_try`. `strikes` counts such troubles in a row. `age_s`
-    is how long ago this was written, by the storage service's own clock."""
+    `said` in those of the system; then nobody writes until `next_try`. `strikes` counts such troubles in a row.
+    `looked_at` is when a look at the target's rows was last finished, `look_walk` the id of one that is under way and
+    `look_cursor` the key after which it continues (empty: none is). `age_s` is how long ago this was written, by the
+    storage service's own clock."""
 
     flow: str
     holder: str = ""
@@ -128,6 +130,9 @@ class ResultTurn:
     said: str = ""
     strikes: int = 0
     next_try: datetime | None = None
+    looked_at: datetime | None = None
+    look_walk: str = ""
+    look_cursor: str = ""
     etag: str | None = None
     age_s: float = 0.0
 
@@ -140,6 +145,9 @@ class ResultTurn:
             "said": self.said[:_TEXT_KEPT],
             "strikes": self.strikes,
             "next_try": self.next_try,
+            "looked_at": self.looked_at,
+            "look_walk": self.look_walk,
+            "look_cursor": self.look_cursor,
         }
         return Row(escape(self.flow), TURN, {k: v for k, v in cells.items() if v is not None})
 
@@ -155,6 +163,9 @@ def read_turn(flow: str, stored: Stored) -> ResultTurn:
         said=cells.text("said"),
         strikes=cells.number("strikes"),
         next_try=cells.maybe_time("next_try"),
+        looked_at=cells.maybe_time("looked_at"),
+        look_walk=cells.text("look_walk", ""),
+        look_cursor=cells.text("look_cursor", ""),
         etag=stored.etag,
         age_s=stored.age_s,
     )
@@ -180,6 +191,10 @@ class Results:
     def remove(self, results: Sequence[Result]) -> None:
         """Remove what was read, except where another result has come since. Raises StorageTrouble."""
         self._apply([Delete(Row(escape(each.flow), result_key(each.id), {}), each.etag) for each in results])
+
+    def ask(self, results: Sequence[Result]) -> None:
+        """Ask for these to be written, except where a result of the record waits already. Raises StorageTrouble."""
+        self._apply([Insert(each.to_row()) for each in results])
 
     def save(self, results: Sequence[Result]) -> int:
         """Overwrite what was read, except where another result has come since; how many. Raises StorageTrouble."""

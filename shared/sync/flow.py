@@ -11,7 +11,7 @@ from shared import exact_json
 from shared.mapping.results import ResultColumns
 from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
-from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource
+from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource, WatchedRows
 from shared.systems import System
 
 # The ids of the rows of a collection of the target, by folded key; a key without a row is left out.
@@ -155,11 +155,13 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class ResultRows:
     """Where the results of records are written in their source. `row_of` gives the id of the row of a record: of a
-    document, which may have several, that of the present one. `target` only updates these rows, by their ids."""
+    document, which may have several, that of the present one. `target` only updates these rows, by their ids.
+    `watched` are the target's rows, if some columns get fields of these."""
 
     columns: ResultColumns
     row_of: Callable[[SourceRow], str | None]
     target: Target
+    watched: WatchedRows | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from shared.errors import SyncError
-from shared.records import ChangePage, MarkedRow, References, SourceRow, TargetRow, WalkPage, Write
+from shared.records import ChangePage, MarkedRow, References, SourceRow, TargetRow, Values, WalkPage, Write
 from shared.systems import System
 
 
@@ -73,6 +73,17 @@ class Target(Protocol):
         OperatorNeeded or NotSent; PartlyApplied around one of these when a first part of the record has been
         applied. Records that shared a request share its error object, too. No request starts after `not_after` (on
         the monotonic clock that the adapter was given). Raises nothing of these itself."""
+
+
+class WatchedRows(Protocol):
+    """Fields of the rows of a target that are shown in the source, by the key of the row and under the names of the
+    columns that get them."""
+
+    def page(self, after: str | None) -> tuple[Mapping[str, Values], str | None]:
+        """The rows after a key, and the key to go on from: None at the end. Raises SystemTrouble."""
+
+    def read(self, keys: Sequence[str]) -> Mapping[str, Values]:
+        """The rows that exist now, by the key as given. Raises SystemTrouble."""
 
 
 class SystemPort(Protocol):

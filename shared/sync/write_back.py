@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.errors import OutcomeUnknown, RecordMissing, RecordRejected, StateUnreadable, SyncError, SystemTrouble
-from shared.records import Write
+from shared.errors import (
+    NotSent,
+    OutcomeUnknown,
+    RecordMissing,
+    RecordRejected,
+    StateUnreadable,
+    SyncError,
+    SystemTrouble,
+)
+from shared.records import TargetRow, Values, Write
 from shared.state.results import Result, ResultTurn
 from shared.state.storage.queues import Queues
 from shared.sync.environment import Environment
@@ -20,6 +28,7 @@ from shared.sync.hints import Hint, messages
 from shared.sync.limits import Limits
 from shared.sync.link_writer import change_link
 from shared.sync.state import State
+from shared.sync.watching import Watching
 from shared.telemetry import log_event, tell_damage
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
@@ -77,14 +86,38 @@ class WriteBack:
 
     def _look(self, flow: Flow, into: ResultRows) -> None:
         """Take the turn where something is due, and read again what is due: the holder before may have written it."""
-        if not any(self._pages(flow)) or self._is_closed(flow) or (turn := self._taken(flow)) is None:
+        is_due = any(self._pages(flow))
+        turn = self._results.turn(flow.name) if is_due or into.watched is not None else None
+        if turn is None or not (is_due or self._is_time_to_look(into, turn)):
+            return
+        if self._is_closed(flow, into) or (turn := self._taken(turn)) is None:
             return
         found = _Written()
-        for due in self._pages(flow):
-            self._send(into, due, found)
-            if found.trouble is not None or not self._has_time():
-                break
+        try:
+            if self._is_time_to_look(into, turn):
+                turn = self._watching(flow, into).look(turn, has_time=self._has_time)
+            for due in self._pages(flow):
+                self._send(flow, into, due, found)
+                if found.trouble is not None or not self._has_time():
+                    break
+        except NotSent:
+            # What is left is read at the next sweep.
+            pass
+        except SystemTrouble as trouble:
+            found.trouble = trouble
         self._end(turn, found)
+
+    def _is_time_to_look(self, into: ResultRows, turn: ResultTurn) -> bool:
+        """Whether the target's rows are to be looked at. A time in the future was set by a wrong clock."""
+        if into.watched is None:
+            return False
+        if turn.looked_at is None or turn.look_walk:
+            return True
+        return not 0 <= (self._clock.now() - turn.looked_at).total_seconds() < into.columns.look_every_s
+
+    def _watching(self, flow: Flow, into: ResultRows) -> Watching:
+        assert into.watched is not None
+        return Watching(flow, into.watched, self._run_id, state=self._state, clock=self._clock)
 
     def _pages(self, flow: Flow) -> Iterator[Sequence[Result]]:
         """What is due, page by page."""
@@ -99,32 +132,39 @@ class WriteBack:
             if due:
                 yield due
 
-    def _is_closed(self, flow: Flow) -> bool:
-        closed = self._gates.closed_for_pull(flow)
+    def _is_closed(self, flow: Flow, into: ResultRows) -> bool:
+        """Whether the flow must not run, or a system must not be called: the target only if its rows are read."""
+        of_source_only = into.watched is None
+        closed = self._gates.closed_for_pull(flow) if of_source_only else self._gates.closed_for_apply(flow)
         return closed is not None or bool(self._environment.change_by_settings(flow.name))
 
-    def _taken(self, flow: Flow) -> ResultTurn | None:
+    def _taken(self, turn: ResultTurn) -> ResultTurn | None:
         """The turn of this worker; None if it is another one's, or it is too early after trouble. The storage service
         tells the age, so no two clocks are compared."""
-        turn, now = self._results.turn(flow.name), self._clock.now()
+        now = self._clock.now()
         live_s = self._limits.unsettled_live_s if turn.is_unsure else self._limits.claim_live_s
         if (turn.holder and turn.age_s < live_s) or _rests(turn, now):
             return None
         return self._results.save_turn(replace(turn, holder=self._run_id, is_unsure=False))
 
-    def _send(self, into: ResultRows, due: Sequence[Result], found: _Written) -> None:
+    def _send(self, flow: Flow, into: ResultRows, due: Sequence[Result], found: _Written) -> None:
+        shown = self._watching(flow, into).shown(due) if into.watched is not None else {}
+        asked = [each.row for each in due if not each.values]
+        there = into.target.find(asked) if asked else {}
         # One whose request got no answer goes alone: it may be what keeps the others from being written.
         writes = [
-            Write(each.id, each.row, each.values, create=False, target_id=each.row, alone=bool(each.tries))
+            Write(each.id, each.row, values, create=False, target_id=each.row, alone=bool(each.tries))
             for each in due
+            if _differ(values := {**each.values, **shown.get(each.id, {})}, there.get(each.row))
         ]
         answers = into.target.write(writes, not_after=self._not_after)
-        done = [each for each in due if isinstance(answers[each.id], RecordMissing | None)]
+        # One that the row shows already is not written.
+        done = [each for each in due if isinstance(answers.get(each.id), RecordMissing | None)]
         self._results.remove(done)
-        refused = [again for each in due if (again := self._refused(each, answers[each.id])) is not None]
+        refused = [again for each in due if (again := self._refused(each, answers.get(each.id))) is not None]
         self._results.save(refused)
         troubles = [each for each in answers.values() if isinstance(each, SystemTrouble)]
-        found.written += len(done)
+        found.written += sum(each.id in answers for each in done)
         found.refused += len(refused)
         found.is_unsure |= any(isinstance(each, OutcomeUnknown) for each in troubles)
         found.trouble = next((each for each in troubles if not isinstance(each, OutcomeUnknown)), None)
@@ -171,6 +211,11 @@ class WriteBack:
 
     def _has_time(self) -> bool:
         return self._clock.monotonic() < self._not_after
+
+
+def _differ(values: Values, row: TargetRow | None) -> bool:
+    """Whether a row of the source, if it was read, does not hold these values."""
+    return row is None or any(row.values.get(column) != value for column, value in values.items())
 
 
 def _rests(turn: ResultTurn, now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Results are written into the rows of their records after the commits, whatever happens on the way (protocol A13)."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
 
@@ -16,11 +16,12 @@ from shared.state.storage.tables import Cell, escape
 from shared.systems import System
 from tests.scenarios.test_crashes import moments
 from tests.scenarios.test_fault_damage import damage
+from tests.support.doubles import WatchedTarget
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
 from tests.support.world import FAMILY, World
 
-STATE, REASON, SINCE = "new_state", "new_reason", "new_since"
+STATE, REASON, SINCE, STATUS = "new_state", "new_reason", "new_since", "new_status"
 COLUMNS = ResultColumns(state=STATE, reason=REASON, since=SINCE)
 HOUR_S = 3600
 
@@ -32,23 +33,33 @@ def telling() -> World:
     return world
 
 
-def first_sync(world: World) -> None:
-    """Records of every outcome, and the sweep that writes their results."""
+def new(world: World) -> None:
+    """Records of every outcome."""
     world.source.save("p1", number="P1", name="Good")
     world.source.save("p2", number="P2", name="Ended before", state="inactive")
     world.source.save("p3", number="P3", name="Bad", bad="yes")
     world.child_source.save("c1", number="C1", name="Child", parent="p1")
     world.child_source.save("c3", number="C3", name="Child of bad", parent="p3")
+
+
+def first_sync(world: World) -> None:
+    """The same, and the sweep that writes their results."""
+    new(world)
     tick(world)
 
 
-def edits(world: World) -> None:
-    """Results that change, and one that is for a row that is gone."""
+def changed(world: World) -> None:
+    """Results that change."""
     world.source.save("p1", state="inactive")
     world.source.save("p2", state=None)
     world.source.save("p3", bad=None)
     world.source.save("p4", number="P4", name="New")
     world.child_source.save("c1", name="Renamed")
+
+
+def edits(world: World) -> None:
+    """The same, and one that is for a row that is gone."""
+    changed(world)
     tick(world)
     world.source.save("p4", bad="yes")
     world.pull()
@@ -91,8 +102,25 @@ def told() -> World:
     return world
 
 
-@pytest.mark.parametrize(("scenario", "make"), [(first_sync, telling), (edits, told)], ids=["first sync", "edits"])
-@pytest.mark.parametrize("everywhere", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["all", "effects"])
+def committed(make: Callable[[], World], deed: Callable[[World], None]) -> World:
+    """A world whose results are committed, and not written."""
+    world = make()
+    deed(world)
+    for flow in world.flows:
+        world.pull(flow)
+        world.drain([flow])
+    return world
+
+
+@pytest.mark.parametrize(
+    ("make", "scenario", "everywhere"),
+    [
+        pytest.param(partial(committed, telling, new), World.sweep, False, id="first results"),
+        pytest.param(partial(committed, told, changed), World.sweep, False, id="other results"),
+        pytest.param(telling, first_sync, True, id="first sync", marks=pytest.mark.nightly),
+        pytest.param(told, edits, True, id="edits", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_crash_at_any_step_ends_in_written_results(
     scenario: Callable[[World], None], make: Callable[[], World], *, everywhere: bool
 ) -> None:
@@ -112,6 +140,94 @@ def test_a_crash_at_any_step_ends_in_written_results(
             check_told(world)
         except AssertionError as broken:
             raise AssertionError(f"after a crash at step {number} ({names[number - 1]}): {broken}") from broken
+
+
+class WithStatus(ResultColumns):
+    """Columns that also get the status of the target's row."""
+
+    status: str = STATUS
+
+    @property
+    def of_target(self) -> Mapping[str, str]:
+        return {self.status: "status"}
+
+    @property
+    def look_every_s(self) -> float:
+        return 300.0
+
+
+def watching() -> World:
+    """Parents whose rows show the status that the target has."""
+    world = World()
+    world.results = {"parents": WithStatus(state=STATE)}
+    world.watched = {"parents": WatchedTarget(world.target, STATUS, "status")}
+    for number in range(1, 6):
+        world.source.save(f"p{number}", number=f"P{number}", name="Good")
+    world.target.put_by_hand("foreign", status="0")
+    tick(world)
+    world.settle()
+    check_shown(world)
+    return world
+
+
+def statuses(world: World) -> None:
+    """Other people change the target; one row is for a new record, and one is taken away."""
+    for number in (1, 3, 5):
+        world.target.put_by_hand(f"P{number}", status=str(number))
+    world.target.put_by_hand("foreign", status="1")
+    world.source.save("p6", number="P6", name="New")
+    world.clock.sleep(300)
+    tick(world)
+    world.target.put_by_hand("P6", status="6")
+    world.clock.sleep(300)
+    tick(world)
+
+
+def check_shown(world: World) -> None:
+    """Every row shows the status that its row in the target has."""
+    for link in world.state.links.walk("parents"):
+        shown, there = world.source.rows[link.id].values.get(STATUS), world.target.rows[link.id]
+        assert shown == there.get("status"), f"{link.id} shows {shown}"
+
+
+def test_a_crash_at_any_step_of_a_look_ends_in_fields_that_are_shown() -> None:
+    made = watching()
+    for number in (1, 3, 5):
+        made.target.put_by_hand(f"P{number}", status=str(number))
+    made.clock.sleep(300)
+    clean = deepcopy(made)
+    effects = moments(clean, clean.sweep)
+    names = clean.steps.names[made.steps.count :]
+    assert "watched.page" in names
+    check_shown(clean)
+    for number in effects:
+        world = deepcopy(made)
+        world.steps.crash_at(world.steps.count + number)
+        with contextlib.suppress(Crash):
+            world.sweep()
+        world.settle(hours=0.4)
+        try:
+            check(world)
+            check_shown(world)
+        except AssertionError as broken:
+            raise AssertionError(f"after a crash at step {number} ({names[number - 1]}): {broken}") from broken
+
+
+def test_what_changes_in_the_target_is_shown_also_of_a_record_that_has_just_been_linked() -> None:
+    world = watching()
+    statuses(world)
+    check_shown(world)
+    world.settle()
+    check(world)
+
+
+def test_a_look_that_finds_nothing_new_writes_nothing() -> None:
+    world = watching()
+    before = written(world)
+    for _ in range(20):
+        world.clock.sleep(60)
+        tick(world)
+    assert written(world) == before
 
 
 def test_a_quiet_system_writes_no_results() -> None:

@@ -235,12 +235,40 @@ class SourceRows(FakeTarget):
 
     of: FakeSource = field(kw_only=True)
 
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        self.steps.step("target.find")
+        self.arrive()
+        return {key: TargetRow(dict(self.of.rows[key].values)) for key in keys if key in self.of.rows}
+
     def _land(self, write: Write) -> SyncError | None:
         if write.key not in self.of.rows:
             return RecordMissing(write.key)
         self.writes.append(write)
         self.of.save(write.key, **write.values)
         return None
+
+
+@dataclass
+class WatchedTarget:
+    """One field of the rows of a target, by the column that gets it, in small pages."""
+
+    of: FakeTarget
+    column: str
+    field: str
+    page_size: int = 2
+
+    def page(self, after: str | None) -> tuple[Mapping[str, Mapping[str, Json]], str | None]:
+        self.of.steps.step("watched.page")
+        keys = sorted(key for key in self.of.rows if after is None or key > after)
+        page = keys[: self.page_size]
+        return {key: self._shown(key) for key in page}, page[-1] if len(keys) > len(page) else None
+
+    def read(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, Json]]:
+        self.of.steps.step("watched.read")
+        return {key: self._shown(key.casefold()) for key in keys if key.casefold() in self.of.rows}
+
+    def _shown(self, key: str) -> Mapping[str, Json]:
+        return {self.column: self.of.rows[key].get(self.field)}
 
 
 @dataclass

@@ -39,6 +39,7 @@ from tests.support.doubles import (
     FakeTarget,
     SourceRows,
     WalkedTable,
+    WatchedTarget,
     unnumbered,
 )
 from tests.support.rest import Rest
@@ -116,6 +117,7 @@ class World:
         }
         self.adopt = adopt
         self.results: dict[str, ResultColumns] = {}
+        self.watched: dict[str, WatchedTarget] = {}
         self.source_rows = {
             name: SourceRows(self.steps, self.clock, of=source) for name, source in _tracked(self.sources)
         }
@@ -156,7 +158,9 @@ class World:
 
     def _results(self, name: str) -> ResultRows | None:
         columns = self.results.get(name)
-        return None if columns is None else ResultRows(columns, lambda row: row.id, self.source_rows[name])
+        if columns is None:
+            return None
+        return ResultRows(columns, lambda row: row.id, self.source_rows[name], self.watched.get(name))
 
     def _feed(self, name: str) -> Tracked | Walked:
         source = self.sources[name]

@@ -8,6 +8,7 @@ from shared.flows.contacts import CONTACTS
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper
+from shared.flows.quotations.results import QuotationColumns, watched_quotations
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.quotations.settings import QuotationSettings
 from shared.flows.required_columns import RequiredColumns
@@ -102,5 +103,7 @@ QUOTATIONS_FLOW = FlowSpec(
     sales_table=quotations.HEADER_TABLE,
     row_in_sales=quote_rows.latest_revision,
     results_in=quotations.HEADER_SET,
+    result_columns=QuotationColumns,
+    watched=watched_quotations,
     parents=(ACCOUNTS, CONTACTS),
 )

@@ -39,7 +39,7 @@ def with_result(
     if id is None or not (is_begun(link) or flow.mapper.in_scope(row)):
         return link, []
     values = into.columns.values(link.state.value, _reason(flow, flows, outcome), link.linked_at)
-    told = digest_of(id, values)
+    told = digest_of(into.columns, id, link.target_key, values)
     if told == link.told:
         return link, []
     return replace(link, told=told), [Put(Result(flow.name, record.id, id, values).to_row())]

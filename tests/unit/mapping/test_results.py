@@ -49,9 +49,16 @@ def test_a_cut_text_fits_and_is_the_beginning(text: str, length: int) -> None:
     assert found == text or text.startswith(found.removesuffix("\u2026"))
 
 
-@given(st.text(), st.text(), st.dictionaries(st.text(), st.text()))
-def test_a_result_of_another_row_has_another_digest(one: str, other: str, values: dict[str, str]) -> None:
-    assert (digest_of(one, values) == digest_of(other, values)) == (one == other)
+PLACES = st.tuples(st.text(), st.none() | st.text(), st.dictionaries(st.text(), st.text()))
+
+
+@given(PLACES, PLACES)
+def test_results_that_differ_in_row_key_or_values_have_other_digests(
+    one: tuple[str, str | None, dict[str, str]], other: tuple[str, str | None, dict[str, str]]
+) -> None:
+    columns = ResultColumns(state="new_state")
+    assert (digest_of(columns, *one) == digest_of(columns, *other)) == (one == other)
+    assert digest_of(ResultColumns(reason="new_state"), *one) != digest_of(columns, *one)
 
 
 def test_the_digest_of_a_result_does_not_depend_on_where_the_moment_was_taken() -> None:
@@ -64,9 +71,14 @@ MISTAKES = {
     "a column of Microsoft's": ({"accounts": {"state": "address1_name"}}, "a column of your own"),
     "a column without a prefix": ({"accounts": {"state": "description"}}, "a column of your own"),
     "a column of the solution": ({"accounts": {"state": "msdynce_x"}}, "a column of your own"),
-    "no column": ({"accounts": {}}, "name a column for state, reason or since"),
+    "no column": ({"accounts": {}}, "name a column for state or reason or since"),
     "one column for two": ({"accounts": {"state": "new_x", "reason": "new_x"}}, "a column of its own"),
     "an unknown part": ({"accounts": {"status": "new_x"}}, "results.accounts.status is unknown"),
+    "what only a quote has": ({"accounts": {"order": "new_x"}}, "results.accounts.order is unknown"),
+    "looks that are too rare": (
+        {"quotations": {"order": "new_x", "look_every_minutes": 0}},
+        "results.quotations.look_every_minutes is 0: write a whole number from 1 to 1440",
+    ),
     "a reason that is too short": (
         {"accounts": {"reason": "new_x", "reason_length": 5}},
         "results.accounts.reason_length is 5: write a whole number from 50 to 4000",

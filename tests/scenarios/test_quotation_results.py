@@ -1,0 +1,104 @@
+"""What becomes of a quote in F&O comes back into columns of its row in Sales."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.dataverse.settings import Settings as SalesSettings
+from local.simulator.faults import Kind, Rule
+from shared.flows.quotations import QUOTATIONS
+from shared.systems import System
+from tests.scenarios.test_results_on_simulators import STATE, Told, document, telling
+
+STATUS, NUMBER, ORDER = "new_quotationstatus", "new_quotationnumber", "new_quotationorder"
+COLUMNS = {"status": STATUS, "number": NUMBER, "order": ORDER, "look_every_minutes": 5}
+
+
+@pytest.fixture
+def desk() -> Iterator[Told]:
+    """Quotes have columns for their quotation, and the app is an administrator: nobody else changes an active quote."""
+    with telling(SalesSettings(administrator=True), quotations=COLUMNS) as made:
+        yield made
+
+
+def quoted(desk: Told) -> tuple[str, str]:
+    """A quote that is in F&O: its id and number."""
+    account = desk.account("A-1")
+    desk.play(1)
+    quote = desk.quote(account)
+    desk.play(2)
+    return quote
+
+
+def shown(desk: Told, quote: str) -> tuple[str | None, str | None, str | None]:
+    """Status, number and order of a quote in Sales."""
+    row = desk.sales.get(f"quotes({quote})?$select={STATUS},{NUMBER},{ORDER}").json()
+    return row[STATUS], row[NUMBER], row[ORDER]
+
+
+def test_a_quote_says_its_status_and_number_in_finops_and_the_order_that_it_became(desk: Told) -> None:
+    quote, number = quoted(desk)
+    assert shown(desk, quote) == ("Created", number, None)
+    desk.at_finops(number, SalesQuotationStatus="Sent")
+    desk.play(6)
+    assert shown(desk, quote) == ("Sent", number, None)
+    desk.at_finops(number, SalesQuotationStatus="Confirmed", GeneratedSalesOrderNumber="SO-1")
+    desk.play(6)
+    assert shown(desk, quote) == ("Confirmed", number, "SO-1")
+
+
+def test_no_write_answers_the_result_of_a_quote_and_a_quiet_look_writes_nothing(desk: Told) -> None:
+    quote, number = quoted(desk)
+    desk.at_finops(number, SalesQuotationStatus="Sent")
+    desk.play(8)
+    assert shown(desk, quote)[0] == "Sent"
+    versions, sent = desk.versions("quotes"), [desk.sent(system)[1] for system in System]
+    desk.play(12)
+    assert desk.versions("quotes") == versions
+    assert [desk.sent(system)[1] for system in System] == sent
+
+
+def test_a_quotation_that_was_not_made_from_a_quote_is_nobodys_result(desk: Told) -> None:
+    quote, number = quoted(desk)
+    before = desk.versions("quotes")
+    foreign = {"dataAreaId": "usmf", "SalesQuotationNumber": "F-1", "RequestingCustomerAccountNumber": "A-1"}
+    assert desk.finops.post("CDSSalesQuotationHeaders", foreign).status_code == 201
+    desk.play(8)
+    assert desk.versions("quotes") == before
+    assert desk.waiting(QUOTATIONS) == []
+    assert shown(desk, quote)[1] == number
+
+
+def test_a_quote_that_is_not_in_finops_shows_nothing_of_a_quotation(desk: Told) -> None:
+    account = desk.account("A-1")
+    desk.play(1)
+    quote, _ = desk.quote(account, active=False)
+    desk.play(3)
+    assert shown(desk, quote) == (None, None, None)
+
+
+def test_columns_that_are_named_later_are_filled_for_every_quote() -> None:
+    with telling(SalesSettings(administrator=True), quotations={"state": STATE}) as desk:
+        quote, number = quoted(desk)
+        assert shown(desk, quote) == (None, None, None)
+        desk.start(VALUE_MAPS=document(quotations={"state": STATE, **COLUMNS}))
+        desk.play(3)
+        assert shown(desk, quote) == ("Created", number, None)
+        assert desk.told(f"quotes({quote})")[0] == "written"
+
+
+@pytest.mark.parametrize("system", System)
+def test_trouble_while_results_are_looked_at_or_written_holds_nothing_up_and_loses_nothing(
+    desk: Told, system: System
+) -> None:
+    quote, number = quoted(desk)
+    desk.at_finops(number, SalesQuotationStatus="Sent")
+    if system is System.FINOPS:
+        desk.finops.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), "CDSSalesQuotationHeaders", times=2))
+    else:
+        desk.sales.faults.add(Rule(Kind.DROP_AFTER, frozenset({"POST"}), "UpdateMultiple", times=1))
+    desk.play(7)
+    assert desk.state.control.gate(system).closed is False
+    desk.clock.sleep(3600)
+    desk.play(2)
+    assert shown(desk, quote) == ("Sent", number, None)
