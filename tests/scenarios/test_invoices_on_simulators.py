@@ -190,7 +190,7 @@ def test_an_invoice_waits_for_its_products(desk: Invoicing) -> None:
     desk.service.pull(INVOICES)
     desk.drain()
     assert desk.link(desk.ids()[number]).state is LinkState.WAITING
-    desk.settle(5, alone=True)
+    desk.settle(5)
     same_amounts(desk)
 
 
