@@ -112,6 +112,12 @@ class Link:
         """Committed, not merely claimed."""
         return self.target_key is not None
 
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether an operator has tied the record to a target row, and no worker has decided it since: of what it was
+        made is not known."""
+        return self.linked and self.state is LinkState.RETRYING and self.seen.fingerprint is None
+
     def key_on(self, route: str) -> str | None:
         """The target key on a route, None when the record is not linked there."""
         return self.target_key if self.route == route else None

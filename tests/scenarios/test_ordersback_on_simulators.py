@@ -8,12 +8,14 @@ import pytest
 
 from local.simulator.faults import Rule
 from shared.flows.checks import CheckResult
+from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
 from shared.mapping.value_maps import SHIPPED
 from shared.operations.preflight.run import Preflight
 from shared.state.links import LinkState
 from shared.state.storage.queues import hold_queue
 from shared.sync.flow import NO_TARGET_ROW
+from shared.sync.hints import Hint, messages
 from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import answer, operated, p2c
@@ -173,6 +175,19 @@ def test_of_two_orders_with_a_number_the_one_that_became_the_sales_order_gets_th
     desk.totals()
     desk.tick()
     assert (desk.status(id), desk.status(other)) == (CONFIRMED, before)
+
+
+def test_the_status_of_an_order_that_an_operator_has_linked_comes_back_once_it_is_synced(desk: Returning) -> None:
+    """Until then it is not known of which order of Sales the sales order was made."""
+    id, number = desk.confirmed()
+    linking = desk.service.linking(ORDERS, desk.service.audit_log("operator"))
+    linking.unlink(number)
+    linking.link(number)
+    (message,) = messages(ORDERSBACK, "test", [Hint(number)], 10)
+    desk.service.apply(ORDERSBACK, message.to_body().encode())
+    assert desk.rule(number) == "not_from_sales"
+    desk.tick()
+    assert desk.status(id) == CONFIRMED
 
 
 def test_an_order_that_is_not_confirmed_changes_nothing(desk: Returning) -> None:

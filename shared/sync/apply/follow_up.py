@@ -169,7 +169,8 @@ class FollowUp:
         if is_off and found.state not in (LinkState.FILTERED, LinkState.ENDED):
             return self._flow.routes
         link = outcome.link
-        newly = link.linked and not (found.linked and found.route == link.route)
+        known_before = found.linked and found.route == link.route and not found.is_unconfirmed
+        newly = link.linked and not known_before
         return (link.route,) if newly and link.route is not None else ()
 
     def _look_once_more(self, kept: Sequence[Concluded]) -> None:

@@ -69,7 +69,8 @@ def _in_target(finder: Finder, collection: str, keys: list[str]) -> dict[str, Li
 
 def _under_keys(state: State, company: str, collection: str, keys: list[str]) -> dict[str, Link]:
     """The links of the records that own these keys, each on the route of parents that are named by their key if it is
-    linked under the key. A key without an owner gets a new link."""
+    linked under the key. A link that an operator has made counts once a worker has confirmed it: only then the source
+    row is known that stands for the key. A key without an owner gets a new link."""
     owners = _owners(state, company, collection, keys)
     by_flow: dict[str, set[str]] = defaultdict(set)
     for owner in owners.values():
@@ -84,7 +85,7 @@ def _under_keys(state: State, company: str, collection: str, keys: list[str]) ->
 
 
 def _as_named(link: Link, owner: Owner, key: str) -> Link:
-    if fold(link.key_on(owner.route) or "") == key:
+    if fold(link.key_on(owner.route) or "") == key and not link.is_unconfirmed:
         return replace(link, route=Parent.BY_KEY)
     return replace(link, route=None, target_key=None, target_id=None)
 
