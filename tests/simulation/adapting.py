@@ -9,7 +9,7 @@ from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import ValueMaps
 from tests.simulation.company import Pool, standard_pools
 from tests.simulation.finops import COMPANIES
-from tests.simulation.settings import URL, VARIANTS, mappers_of
+from tests.simulation.settings import URL, VARIANTS, SettingsKey, mappers_of
 from tests.simulation.tables import currencies_of
 
 
@@ -76,7 +76,7 @@ def _with(pool: Pool, changes: Mapping[str, Sequence[Any]]) -> Pool:
 
 
 def _lines(maps: str, words: _Words) -> Pool:
-    mapper = mappers_of((next(iter(VARIANTS)), URL, COMPANIES[0], maps)).quotations
+    mapper = mappers_of(SettingsKey(next(iter(VARIANTS)), URL, COMPANIES[0], maps)).quotations
     blank: dict[str, Any] = dict.fromkeys((*mapper.line_select, *mapper.line_expand))
     row = {
         **blank,

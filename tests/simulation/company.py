@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from shared.flows.orders import mapping as orders
 from shared.flows.products import catalogue, price_lists
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import rules as quotation_rules
@@ -16,9 +17,9 @@ from shared.mapping import date_columns
 from shared.records import fold
 from tests.simulation.finops import COMPANIES
 from tests.simulation.sales import Table
-from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, mappers_of
+from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, SettingsKey, mappers_of
 from tests.simulation.stage import Stage
-from tests.simulation.targets import CUSTOMERS, PERSONS, QUOTATIONS, REFUSED_PHONE, Row
+from tests.simulation.targets import CUSTOMERS, ORDERS, PERSONS, QUOTATIONS, REFUSED_PHONE, Row
 
 Values = dict[str, Any]
 RECORDS = 4
@@ -28,6 +29,10 @@ _EACH, _KILO = "c0000000-0000-4000-8000-000000000011", "c0000000-0000-4000-8000-
 _LISTS = tuple(f"c0000000-0000-4000-8000-0000000000{number}" for number in (21, 22, 23))
 _ADDRESS = ("line1", "city", "stateorprovince", "postalcode", "country")
 _IN_SEATTLE = ("1 Main Street", "Seattle", "Washington", "98101", "United States")
+_MOST_TRIES = 4
+# Documents of Sales: their table, and the column of their number.
+_NUMBERED = {"quotations": ("quotes", "quotenumber"), "orders": ("salesorders", "ordernumber")}
+_TO_SALES = ("products", "ordersback", "invoices")
 _CURRENCIES = [{"isocurrencycode": "USD"}, {"isocurrencycode": "EUR"}, {"isocurrencycode": "XXX"}, None]
 
 
@@ -49,18 +54,19 @@ class Pool:
         return self.rows[place % len(self.rows)] if self.rows else self.start
 
 
-def _id(kind: int, number: int) -> str:
+def made_id(kind: int, number: int) -> str:
+    """The id of a row that people make: its kind, and its number among these."""
     return f"{kind:08x}-0000-4000-8000-{number:012x}"
 
 
 def account_ids() -> list[str]:
     """The ids of the accounts of the model."""
-    return [_id(0xA, number) for number in range(RECORDS)]
+    return [made_id(0xA, number) for number in range(RECORDS)]
 
 
 def contact_ids() -> list[str]:
     """The ids of the contacts of the model."""
-    return [_id(0xB, number) for number in range(RECORDS)]
+    return [made_id(0xB, number) for number in range(RECORDS)]
 
 
 def _address(prefix: str, values: Sequence[str | None]) -> Values:
@@ -73,7 +79,7 @@ def _blank(select: Iterable[str], expand: Iterable[str]) -> Values:
 
 def standard_pools() -> dict[str, Pool]:
     """The records of a small made-up company."""
-    mappers = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS))
+    mappers = mappers_of(SettingsKey(next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS))
     person: dict[str, Sequence[Any]] = {
         "telephone1": ["111", "111", "222", "222", None, None, REFUSED_PHONE],
         "emailaddress1": ["a@contoso.com", None],
@@ -150,7 +156,9 @@ def standard_pools() -> dict[str, Pool]:
 
 @dataclass(slots=True)
 class Company:
-    """The people of both systems. `is_tied` says whether the sync knows which row of a target is a record's."""
+    """The people of both systems. `is_tied` says whether the sync knows which row of a target is a record's. `deeds`
+    and `purges` are what people do to the records of further flows; `quote_removed` hears of the number of each quote
+    that is deleted."""
 
     stage: Stage
     pools: Mapping[str, Pool]
@@ -160,12 +168,17 @@ class Company:
     products_made: int = 0
     lists_removed: dict[str, Values] = field(default_factory=dict)
     is_tied: Callable[[tuple[str, str]], bool] = lambda _record: True
+    deeds: dict[str, list[Callable[[random.Random], object]]] = field(default_factory=dict)
+    purges: dict[str, Callable[[random.Random], None]] = field(default_factory=dict)
+    quote_removed: Callable[[str], None] = lambda _number: None
 
     def found(self) -> None:
         """Both systems as they are before anybody does anything."""
         sales = self.stage.sales
         ids = {"accounts": "accountid", "contacts": "contactid", "quotes": "quoteid", "quotedetails": "quotedetailid"}
         ids |= {"products": "productid", "productpricelevels": "productpricelevelid"}
+        ids |= {"salesorders": "salesorderid", "salesorderdetails": "salesorderdetailid"}
+        ids |= {"invoices": "invoiceid", "invoicedetails": "invoicedetailid"}
         for name, id_column in ids.items():
             sales.tables[name] = Table(id_column)
         for name, rows in self.tables.items():
@@ -181,13 +194,19 @@ class Company:
         sales = self.stage.sales.tables
         if flow == "products":
             return any(id in rows for rows in self.stage.finops.products.values())
-        if flow == "quotations":
-            return any(row["quotenumber"] == id for row in sales["quotes"].rows.values())
+        if flow in _NUMBERED:
+            table, number = _NUMBERED[flow]
+            return any(row[number] == id for row in sales[table].rows.values())
+        if flow == "ordersback":
+            return any(id == row.key for name in COMPANIES for row in self.stage.finops.rows_of(name, ORDERS).values())
+        if flow == "invoices":
+            return any(id in posted for posted in self.stage.finops.invoices.values())
         return id in sales[flow].rows
 
-    def begin(self, dice: random.Random) -> None:
-        """Some records are there from the beginning: in half of the histories those that belong to one another."""
-        if dice.random() < 0.5:
+    def begin(self, dice: random.Random, *, in_order: bool = False) -> None:
+        """Some records are there from the beginning: in half of the histories, or where asked for, those that belong to
+        one another."""
+        if dice.random() < 0.5 or in_order:
             self._begin_in_order(dice)
         for _ in range(dice.randint(3, 8)):
             self.edit(dice)
@@ -228,11 +247,12 @@ class Company:
 
     def edit_of(self, flow: str, dice: random.Random) -> None:
         """Somebody does something to a record of a flow."""
-        deeds = {
+        deeds: dict[str, Sequence[Callable[[random.Random], object]]] = {
             "accounts": [self.edit_account],
             "contacts": [self.edit_contact],
             "products": [self.edit_product],
             "quotations": [self.edit_quote, self.edit_line],
+            **self.deeds,
         }
         dice.choice(deeds[flow])(dice)
 
@@ -277,7 +297,7 @@ class Company:
         """A quote is created, revised, changed, closed or deleted; a number may be given twice."""
         sales, pool = self.stage.sales, self.pools["quotes"]
         rows = sales.tables["quotes"].rows
-        customer = self._customer(dice)
+        customer = self.customer(dice)
         if not rows or (len(rows) < 6 and dice.random() < 0.4):
             used = {row["quotenumber"] for row in rows.values()}
             free = [number for number in pool.numbers if number not in used]
@@ -303,7 +323,8 @@ class Company:
             further = customer if dice.random() < 0.2 else {}
             sales.save("quotes", id, {**self._changes(pool, dice), **further})
 
-    def _customer(self, dice: random.Random) -> Values:
+    def customer(self, dice: random.Random) -> Values:
+        """The customer of a document, if it has any."""
         fate = dice.random()
         if fate < 0.05:
             return {"customerid_account": None, "customerid_contact": None}
@@ -320,13 +341,13 @@ class Company:
         self, number: str, revision: int, customer: Values, dice: random.Random, like: Mapping[str, Any] | None = None
     ) -> str:
         self.quotes_made += 1
-        id = _id(0xD, self.quotes_made)
+        id = made_id(0xD, self.quotes_made)
         pool = self.pools["quotes"]
         start = {**pool.first_row(pool.numbers.index(number)), **customer} if like is None else dict(like)
         own = {"quoteid": id, "quotenumber": number, "revisionnumber": revision, "statecode": 1, "statuscode": 2}
         self.stage.sales.save("quotes", id, {**start, **own})
         for _ in range(0 if like is not None else dice.randint(0, 2)):
-            self._new_line(id, self._line(dice))
+            self._new_line(id, self.line(dice))
         return id
 
     def _remove_quote(self, id: str) -> None:
@@ -334,18 +355,21 @@ class Company:
         sales = self.stage.sales
         for line in [each for each, row in sales.tables["quotedetails"].rows.items() if row["_quoteid_value"] == id]:
             sales.remove("quotedetails", line)
+        number = sales.tables["quotes"].rows[id]["quotenumber"]
         self._remove("quotes", id)
+        self.quote_removed(number)
 
     def _remove(self, name: str, id: str) -> None:
         """Somebody deletes a record."""
         self.stage.sales.remove(name, id)
         self.stage.finops.note_gone()
 
-    def _line(self, dice: random.Random) -> Values:
+    def line(self, dice: random.Random) -> Values:
+        """What a line of a quote or an order says."""
         if "lines" in self.pools:
             pool = self.pools["lines"]
             return {**pool.first_row(dice.randrange(len(pool.rows))), **self._changes(pool, dice)}
-        mapper = mappers_of((next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS)).quotations
+        mapper = mappers_of(SettingsKey(next(iter(VARIANTS)), RENAMED_URL, COMPANIES[0], MAPS)).quotations
         external = dice.random() < 0.96
         number = dice.choice(["P-1", "P-2", "P-3"])
         return {
@@ -364,7 +388,7 @@ class Company:
 
     def _new_line(self, quote: str, values: Mapping[str, Any]) -> None:
         self.lines_made += 1
-        id = _id(0xE, self.lines_made)
+        id = made_id(0xE, self.lines_made)
         self.stage.sales.save("quotedetails", id, {**values, "quotedetailid": id, "_quoteid_value": quote})
 
     def edit_line(self, dice: random.Random) -> None:
@@ -374,13 +398,13 @@ class Company:
         if not quotes:
             self.edit_quote(dice)
         elif not lines or (len(lines) < 10 and dice.random() < 0.4):
-            self._new_line(dice.choice(sorted(quotes)), self._line(dice))
+            self._new_line(dice.choice(sorted(quotes)), self.line(dice))
         else:
             id = dice.choice(sorted(lines))
             if dice.random() < 0.3:
                 sales.remove("quotedetails", id)
             else:
-                changed = self._line(dice)
+                changed = self.line(dice)
                 columns = dice.sample(["quantity", "priceperunit", "uomid", "manualdiscountamount"], k=1)
                 sales.save("quotedetails", id, {column: changed[column] for column in columns if column in changed})
 
@@ -405,6 +429,8 @@ class Company:
     def think_again(self, flow: str, dice: random.Random) -> Callable[[], None] | None:
         """Somebody changes a record; what is returned changes it back. None where there is no record."""
         sales, name = self.stage.sales, {"quotations": "quotes"}.get(flow, flow)
+        if name not in self.pools:
+            return None
         pool = self.pools[name]
         rows: Any = self.stage.finops.products[COMPANIES[0]] if flow == "products" else sales.tables[name].rows
         if not rows:
@@ -434,6 +460,8 @@ class Company:
         """Somebody deletes nearly all records of a kind at once."""
         sales = self.stage.sales
         match flow:
+            case _ if flow in self.purges:
+                self.purges[flow](dice)
             case "products":
                 rows = self.stage.finops.products[COMPANIES[0]]
                 for number in [number for number in sorted(rows) if dice.random() < 0.8]:
@@ -476,8 +504,8 @@ class Company:
 
     def has_rows_of(self, flow: str, company: str) -> bool:
         """Whether rows that were written for a flow are in its target, as seen from a company."""
-        if flow == "products":
-            return bool(self.stage.sales.writers)
+        if flow in _TO_SALES:
+            return any(writer[0] == flow for writer in self.stage.sales.writers.values())
         owned = (
             row.of
             for (collection, _), rows in self.stage.finops.collections.items()
@@ -493,7 +521,15 @@ class Company:
                 if row.of == record:
                     row.of = None
                     row.touched.update(row.values)
+        for row in self.stage.finops.removed_orders.values():
+            row.of = None if row.of == record else row.of
         self.stage.sales.writers = {id: writer for id, writer in self.stage.sales.writers.items() if writer != record}
+
+    def hand_over(self, company: str, key: str, record: tuple[str, str]) -> None:
+        """An operator has said that a sales order is the one of an order."""
+        row = self.stage.finops.rows_of(company, ORDERS).get(fold(key))
+        if row is not None:
+            row.of = record
 
     def of_others(self, dice: random.Random) -> None:
         """People of the target do something to a row of theirs, or of ours."""
@@ -524,7 +560,7 @@ class Company:
             self.products_made += 1
             values = {"productnumber": number, "name": "of others", "statecode": dice.choice([0, 1, 2])}
             self.stage.sales.save(
-                "products", _id(0xF, self.products_made), {**values, "productstructure": dice.choice([1, 1, 2])}
+                "products", made_id(0xF, self.products_made), {**values, "productstructure": dice.choice([1, 1, 2])}
             )
 
     def _foreign_quotation(self, dice: random.Random) -> None:
@@ -569,6 +605,9 @@ class Company:
         quotes = finops.rows_of(COMPANIES[0], QUOTATIONS).values()
         used = {fold(row.key.partition("/")[2]) for row in persons}
         used |= {fold(str(row.values.get(quotations.CUSTOMER_FIELD))) for row in quotes}
+        used |= {
+            fold(str(row.values.get(orders.CUSTOMER_FIELD))) for row in finops.rows_of(COMPANIES[0], ORDERS).values()
+        }
         return fold(customer) in used
 
     def _edit_status(self, dice: random.Random) -> None:
@@ -579,12 +618,20 @@ class Company:
             row.values[quotation_rules.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
 
 
+def try_deeds(deeds: Sequence[tuple[Callable[[random.Random], bool], float]], dice: random.Random) -> None:
+    """Somebody does one thing, by these weights. What cannot be done now is another one's turn."""
+    names, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
+    for _ in range(_MOST_TRIES):
+        if dice.choices(names, weights)[0](dice):
+            return
+
+
 def small_tables() -> dict[str, list[Values]]:
     """The tables in which products are looked up, and how date columns behave."""
     lists = [("Retail", _USD, None, None), ("Trade", _USD, None, None), ("Euro", _EUR, None, None)]
     tables: dict[str, list[Values]] = {
         catalogue.CURRENCIES: [
-            {"transactioncurrencyid": id, "isocurrencycode": code, "statecode": 0}
+            {"transactioncurrencyid": id, "isocurrencycode": code, "currencyprecision": 2, "statecode": 0}
             for id, code in ((_USD, "USD"), (_EUR, "EUR"))
         ],
         catalogue.UNITS: [
@@ -599,9 +646,10 @@ def small_tables() -> dict[str, list[Values]]:
             }
             for id, (name, currency, begin, end) in zip(_LISTS, lists, strict=True)
         ],
-        catalogue.ORGANIZATION: [{"organizationid": _id(1, 1), "pricingdecimalprecision": 2}],
+        catalogue.ORGANIZATION: [{"organizationid": made_id(1, 1), "pricingdecimalprecision": 2}],
     }  # fmt: skip
-    for table, columns in {**price_lists.DATE_COLUMNS, **quotations.DATE_COLUMNS}.items():
+    dates = {**price_lists.DATE_COLUMNS, **quotations.DATE_COLUMNS, **orders.DATE_COLUMNS}
+    for table, columns in dates.items():
         tables[date_columns.metadata_of(table)] = [
             {"LogicalName": column, "DateTimeBehavior": {"Value": behavior.value}}
             for column, behavior in columns.items()

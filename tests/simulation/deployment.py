@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.bootstrap import limits_of, state_of
+from shared.clients.dataverse.document_target import DataverseDocumentTarget
 from shared.clients.dataverse.target import DataverseTarget
+from shared.clients.finops.document_source import FinopsDocumentSource
 from shared.clients.finops.environment import FinopsSystem
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.origin import Origin
 from shared.clients.quoting import EnumMember
 from shared.flows.accounts import mapping as accounts
 from shared.flows.contacts import mapping as contacts
+from shared.flows.orders import mapping as orders
 from shared.flows.quotations import mapping as quotations
+from shared.flows.quotations import rules as quotation_rules
 from shared.flows.spec import Systems
 from shared.records import References
 from shared.service import Service
@@ -23,8 +27,10 @@ from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.ports import Lookup, SystemPort, Target
 from shared.systems import System
-from tests.simulation.finops import Collection, Company, Documents, Products
-from tests.simulation.sales import ModelTarget, Sales
+from tests.simulation.finops import Collection, Company, Documents, Orders, Products
+from tests.simulation.sales import ModelDocuments, ModelTarget, Sales
+from tests.simulation.salesorders import NEW_LINE, NEW_ORDER, WalkedDocuments
+from tests.simulation.script import ALL_FLOWS, FLOWS
 from tests.simulation.settings import Mappers, SettingsKey, deployment_of, mappers_of, settings_of
 from tests.simulation.stage import Stage
 from tests.simulation.threads import WorkerClock
@@ -61,7 +67,12 @@ class Deployment:
     @property
     def company(self) -> str:
         """The legal entity that it is for."""
-        return self.key[2]
+        return self.key.company
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The names of the flows that are played: those of orders and invoices only where a history has them."""
+        return ALL_FLOWS if self.key.trade else FLOWS
 
     @property
     def mappers(self) -> Mappers:
@@ -71,7 +82,7 @@ class Deployment:
 
 def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0) -> Deployment:
     """Start a process with these settings; `ids` begins each of the random ids that it makes."""
-    settings = settings_of(*key)
+    settings = settings_of(key)
     clock = WorkerClock(stage.threads, wrong_by_s)
     flows = {name: _with_lookup(stage, flow, clock) for name, flow in _flows(stage, key, settings).items()}
     company = Company(stage.finops, settings.COMPANY)
@@ -119,7 +130,12 @@ def _made_flows(stage: Stage, key: SettingsKey, settings: Settings) -> dict[str,
         feed = flow.feed
         numbered = flow.numbered
         if isinstance(feed, Walked):
-            source = Products(stage.finops, settings.COMPANY)
+            source: Products | WalkedDocuments
+            if isinstance(feed.source, FinopsDocumentSource):
+                source = WalkedDocuments(stage.finops, feed.source)
+                feed = replace(feed, walk_open=source.walk_open)
+            else:
+                source = Products(stage.finops, settings.COMPANY)
             feed, numbered = replace(feed, source=source), source.as_written
         made[name] = replace(flow, routes=routes, feed=feed, numbered=numbered)
     return made
@@ -143,13 +159,18 @@ def _target(stage: Stage, settings: Settings, mappers: Mappers, flow: Flow, rout
             key = FinopsKey(company, contacts.PERSON_KEY, constants)
             fields = mappers.contacts.person.target_fields
             return Collection(finops, flow.name, route.entity, key, fields, contacts.PERSON_MARK)
-        case "products", _:
-            target = route.target
-            assert isinstance(target, DataverseTarget)
-            return ModelTarget(stage.sales, target._records, target._namespace, settings.BULK_ROWS, flow.name)
-    of = mappers.quotations
-    key = FinopsKey(company, (quotations.KEY_FIELD,))
-    return Documents(finops, flow.name, route.entity, key, of.header_fields, of.line_fields)
+        case "orders", _:
+            of_orders, key = mappers.orders, FinopsKey(company, (orders.KEY_FIELD,))
+            fields, lines = of_orders.header_fields, of_orders.line_fields
+            return Orders(finops, flow.name, route.entity, key, fields, lines, new=NEW_ORDER, new_line=NEW_LINE)
+    target = route.target
+    if isinstance(target, DataverseTarget):
+        return ModelTarget(stage.sales, target._records, target._namespace, settings.BULK_ROWS, flow.name)
+    if isinstance(target, DataverseDocumentTarget):
+        return ModelDocuments(stage.sales, target, settings.BULK_ROWS, flow.name)
+    of, key = mappers.quotations, FinopsKey(company, (quotations.KEY_FIELD,))
+    new = {quotation_rules.STATUS_FIELD: "Created"}
+    return Documents(finops, flow.name, route.entity, key, of.header_fields, of.line_fields, new=new)
 
 
 def _with_lookup(stage: Stage, flow: Flow, clock: WorkerClock) -> Flow:

@@ -15,14 +15,18 @@ from shared.errors import OperatorNeeded, RecordMissing, RecordRejected, SyncErr
 from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, WalkedRecord, WalkPage, Write, fold
 from shared.state.snapshots import digest
 from shared.systems import System
-from tests.simulation.targets import CUSTOMERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
+from tests.simulation.targets import CUSTOMERS, ORDERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
 from tests.simulation.weather import Weather
 
 PAGE_ROWS = 3
 COMPANIES = ("usmf", "usrt")
 _SYSTEM = System.FINOPS
 # What a row must refer to, by collection and field: a customer.
-_REFERENCES = {QUOTATIONS: "RequestingCustomerAccountNumber"}
+_REFERENCES = {QUOTATIONS: "RequestingCustomerAccountNumber", ORDERS: "OrderingCustomerAccountNumber"}
+# What tells apart of which order of Sales one of F&O was made.
+_SIGN = "Email"
+# A posted invoice: its header, and its lines.
+Invoice = tuple[dict[str, Json], list[dict[str, Json]]]
 
 
 @dataclass(slots=True)
@@ -52,6 +56,9 @@ class Finops:
         self.doubled: list[Doubled] = []
         self.exists: Callable[[Record], bool] = lambda _record: True
         self.removed: set[tuple[str, str, str]] = set()
+        self.removed_orders: dict[tuple[str, str], Row] = {}
+        self.invoices: dict[str, dict[str, Invoice]] = {}
+        self.rewritten: list[str] = []
 
     def rows_of(self, company: str, entity: str) -> dict[str, Row]:
         """A collection of a company, by folded key."""
@@ -219,13 +226,25 @@ class Collection:
 
 
 class Documents(Collection):
-    """Documents with lines; header and lines of a write take effect together, or not at all."""
+    """Documents with lines; header and lines of a write take effect together, or not at all. `new` and `new_line` are
+    what F&O gives them beside what is sent."""
 
     def __init__(
-        self, environment: Finops, flow: str, entity: str, key: FinopsKey, fields: Sequence[str], lines: Sequence[str]
+        self,
+        environment: Finops,
+        flow: str,
+        entity: str,
+        key: FinopsKey,
+        fields: Sequence[str],
+        lines: Sequence[str],
+        *,
+        new: Mapping[str, Json],
+        new_line: Mapping[str, Json] | None = None,
     ) -> None:
         super().__init__(environment, flow, entity, key, fields)
         self._line_fields = tuple(lines)
+        self._new = new
+        self._new_line = new_line or {}
 
     def _shown(self, row: Row) -> TargetRow:
         lines = {number: {name: line.get(name) for name in self._line_fields} for number, line in row.lines.items()}
@@ -244,14 +263,30 @@ class Documents(Collection):
     def _apply(self, write: Write, *, late: bool) -> None:
         super()._apply(write, late=late)
         row = self._rows[self._key.folded(write.key)]
-        row.values.setdefault("SalesQuotationStatus", "Created")
+        row.values = {**self._new, **row.values}
         # A document is compared, and written again only where it differs.
         row.overwritten = None
         for line in write.lines:
             if line.action is LineAction.DELETE:
                 del row.lines[line.number]
             else:
-                row.lines.setdefault(line.number, {}).update(line.values)
+                row.lines[line.number] = {**self._new_line, **row.lines.get(line.number, {}), **line.values}
+
+
+class Orders(Documents):
+    """Sales orders, which the sync makes once: whatever it writes to one later is noted."""
+
+    def _apply(self, write: Write, *, late: bool) -> None:
+        folded, environment = self._key.folded(write.key), self._environment
+        if not write.create and (write.values or write.lines):
+            environment.rewritten.append(f"I3 orders {write.id}: {write.key} is written after it was made")
+        former = environment.removed_orders.get((self._key.company.casefold(), folded))
+        if former is not None and former.of is not None and former.values.get(_SIGN) == write.values.get(_SIGN):
+            environment.rewritten.append(f"I2 orders {write.id}: people have deleted {write.key}, and it is made again")
+        super()._apply(write, late=late)
+        row = self._rows[folded]
+        if write.create:
+            row.sent, row.sent_lines = dict(write.values), [dict(line.values) for line in write.lines]
 
 
 class Products:

@@ -13,6 +13,7 @@ from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
 from tests.simulation.damage import spoil
 from tests.simulation.deployment import Deployment, deploy
+from tests.simulation.desk import Desk
 from tests.simulation.finops import COMPANIES
 from tests.simulation.host import Host, beginner_of, plan_of
 from tests.simulation.material import STANDARD, Material
@@ -20,8 +21,9 @@ from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
 from tests.simulation.scenes import Scenes
-from tests.simulation.script import FLOWS, Act, Script
-from tests.simulation.settings import RENAMED_URL, TIGHT, URL, VARIANTS
+from tests.simulation.script import Act, Script
+from tests.simulation.selling import Selling
+from tests.simulation.settings import NO_TRADE, RENAMED_URL, STATUS_BACK, TIGHT, URL, VARIANTS, SettingsKey
 from tests.simulation.space import kind_of_step, outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.takings import Takings
@@ -30,6 +32,7 @@ from tests.simulation.threads import CALM, Plan, Worker
 _NO_HINTS = '{"format":1,"flow":"x","run":"y","epoch":null,"hints":[]}'
 _GARBAGE = ("", "{}", "no message", _NO_HINTS, "[1]")
 _WAITS_S = (5, 20, 60, 60, 310, 700, 3700)
+_WEEK_S = 7 * 86400.0
 _WRONG_BY_S = (-7200.0, -600.0, 600.0, 7200.0, 20000.0)
 
 
@@ -56,7 +59,20 @@ class History:
         self._dice = random.Random(script.seed)
         self._company = Company(stage, material.pools(script.seed), material.tables)
         self._company.found()
-        self._company.begin(self._dice)
+        self._selling, self._desk = Selling(self._company), Desk(stage)
+        self._company.quote_removed = self._selling.forget_quote
+        self._company.deeds = {
+            "orders": [self._selling.work],
+            "ordersback": [self._desk.work],
+            "invoices": [self._desk.work, self._selling.bill],
+        }
+        self._company.purges = {
+            "orders": self._selling.purge,
+            "ordersback": self._desk.purge,
+            "invoices": self._desk.work,
+        }
+        self._company.begin(self._dice, in_order=script.trades)
+        self._trade = STATUS_BACK if script.trades else NO_TRADE
         self._variant = self._former_variant = next(iter(VARIANTS))
         self._url, self._legal_entity = URL, COMPANIES[0]
         self._processes = 0
@@ -69,8 +85,16 @@ class History:
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
         self._company.is_tied = self.operators.is_tied
-        for flow in FLOWS:
+        for flow in script.flows:
             self.host.process.service.state.control.save_flow(FlowControl(flow, paused=False))
+        if script.trades:
+            self._begin_trade()
+
+    def _begin_trade(self) -> None:
+        """Orders are there from the beginning; mostly they are in F&O, too, since they are of interest there."""
+        self._selling.begin(self._dice)
+        if self._dice.random() < 0.8:
+            self._tick(Act("tick", 0), self._dice)
 
     def play(self) -> Played:
         """Play every act, let the system come to rest, and judge it. Raises AssertionError where the engine does what
@@ -79,18 +103,30 @@ class History:
             self.played.counts[f"act {act.kind} {act.what}".strip()] += 1
             self.acts[act.kind](self, act, random.Random(act.seed))
         self.stage.weather.calm_down()
+        if self.played.script.trades:
+            self._trade = STATUS_BACK
+            # What was closed while nothing came back is found by the walk over everything, once a week.
+            self.stage.threads.advance(_WEEK_S, self._dice)
         self._replace_process(overlap=False)
         come_to_rest(self.host, self.operators, self._dice)
         process = self.host.process
         self.played.counts.update(outcomes_in(process))
         mended, left_alone = self.operators.mended, self.operators.left_alone(process)
-        problems = Oracle(facts_of(self.stage, process, mended, left_alone), books_of(process)).problems()
-        self.played.problems = [*map(str, problems), *map(str, self.stage.finops.doubled), *self._takings.problems()]
+        selling = self._selling if self.played.script.trades else None
+        facts = facts_of(self.stage, process, mended, left_alone, selling)
+        problems = Oracle(facts, books_of(process)).problems()
+        finops = self.stage.finops
+        self.played.problems = [
+            *map(str, problems),
+            *map(str, finops.doubled),
+            *finops.rewritten,
+            *self._takings.problems(),
+        ]
         return self.played
 
     def _start(self, wrong_by_s: float = 0.0) -> Deployment:
         self._processes += 1
-        key = (self._variant, self._url, self._legal_entity, self._maps)
+        key = SettingsKey(self._variant, self._url, self._legal_entity, self._maps, self._trade)
         return deploy(self.stage, key, f"i{self._processes}", wrong_by_s=wrong_by_s)
 
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:
@@ -102,7 +138,7 @@ class History:
         self.played.counts[f"step {kind_of_step(name)}"] += 1
 
     def _note_sent(self, queue: str, body: str) -> None:
-        if self.host.process.key[0] == TIGHT and self.host.former is None:
+        if self.host.process.key.variant == TIGHT and self.host.former is None:
             self._takings.note_sent(queue, body)
 
     def _note_fault(self, fault: str) -> None:
@@ -116,6 +152,26 @@ class History:
     def _edit(self, _act: Act, dice: random.Random) -> None:
         self._company.edit(dice)
 
+    def _sell(self, _act: Act, dice: random.Random) -> None:
+        self._selling.work(dice)
+
+    def _work_at_desk(self, _act: Act, dice: random.Random) -> None:
+        self._desk.work(dice)
+
+    def _bill(self, _act: Act, dice: random.Random) -> None:
+        self._selling.bill(dice)
+
+    def _tick(self, act: Act, dice: random.Random) -> None:
+        """Every flow looks for changes, and its messages are worked on."""
+        for flow in self.host.process.flows:
+            self.host.run([self.host.timer("pull", flow, dice, self._plan(act, dice))], dice)
+        self._drain(act, dice)
+
+    def _come_back(self, act: Act, dice: random.Random) -> None:
+        """Orders and invoices come back from now on, or do not."""
+        self._trade = act.what
+        self._replace_process(overlap=dice.random() < 0.3)
+
     def _pull(self, act: Act, dice: random.Random) -> None:
         self.host.run([self.host.timer("pull", act.flow, dice, self._plan(act, dice))], dice)
 
@@ -128,7 +184,8 @@ class History:
 
     def _deliver(self, act: Act, dice: random.Random) -> None:
         """One message, if there is any."""
-        for flow in [act.flow, *dice.sample(FLOWS, k=len(FLOWS))]:
+        flows = self.host.process.flows
+        for flow in [act.flow, *dice.sample(flows, k=len(flows))]:
             plan = self._plan(act, dice)
             worker = self.host.invocation(flow, dice, plan) or self.host.poison(flow, dice, plan)
             if worker is not None:
@@ -137,7 +194,7 @@ class History:
 
     def _drain(self, act: Act, dice: random.Random) -> None:
         """The messages of every flow, one after the other."""
-        for flow in FLOWS:
+        for flow in self.host.process.flows:
             for _ in range(6):
                 worker = self.host.invocation(flow, dice, self._plan(act, dice))
                 if worker is None:
@@ -148,7 +205,7 @@ class History:
         """Several workers at once, step by step."""
         workers: list[Worker] = []
         for _ in range(dice.randint(2, 4)):
-            flow, fate = dice.choice(FLOWS), dice.random()
+            flow, fate = dice.choice(self.host.process.flows), dice.random()
             plan = plan_of(dice) if act.troubled else Plan(gives_way=0.5)
             if fate < 0.2:
                 workers.append(self.host.timer("pull", flow, dice, plan))
@@ -238,7 +295,8 @@ class History:
                     each.forgotten = self.stage.sales.version
             case "tokens of lines refused":
                 self._company.edit_line(dice)
-                self.stage.sales.tables["quotedetails"].forgotten = self.stage.sales.version
+                for lines in ("quotedetails", "salesorderdetails"):
+                    self.stage.sales.tables[lines].forgotten = self.stage.sales.version
 
     def _damage(self, act: Act, dice: random.Random) -> None:
         """A row of a record is spoilt, but not while its flow stands between two environments, nor before the last one
@@ -279,6 +337,11 @@ class History:
 
     acts: ClassVar[dict[str, Callable[["History", Act, random.Random], None]]] = {
         "edit": _edit,
+        "sell": _sell,
+        "desk": _work_at_desk,
+        "bill": _bill,
+        "tick": _tick,
+        "come back": _come_back,
         "pull": _pull,
         "sweep": _sweep,
         "deliver": _deliver,

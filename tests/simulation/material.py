@@ -11,7 +11,7 @@ from tests.simulation.company import Pool, small_tables, standard_pools
 from tests.simulation.finops import COMPANIES
 from tests.simulation.sample import Sample
 from tests.simulation.sampling import Stock
-from tests.simulation.settings import MAPS, URL, VARIANTS, Mappers, mappers_of
+from tests.simulation.settings import MAPS, URL, VARIANTS, Mappers, SettingsKey, mappers_of
 from tests.simulation.tables import tables_for
 
 
@@ -38,7 +38,7 @@ class Material:
     @cached_property
     def mappers(self) -> Mappers:
         """The mappings as histories begin."""
-        return mappers_of((next(iter(VARIANTS)), URL, COMPANIES[0], self.maps))
+        return mappers_of(SettingsKey(next(iter(VARIANTS)), URL, COMPANIES[0], self.maps))
 
     @cached_property
     def completed(self) -> Sample:

@@ -197,7 +197,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "damaged_link_ends_the_sweep": Mutation(
         "one link that cannot be read ends everything that reads it",
-        893, "AssertionError", _instead(links, "to_link", links.read_link),
+        60, "AssertionError", _instead(links, "to_link", links.read_link),
     ),
     "half_a_pair_stops_the_pull": Mutation(
         "a number that no message can carry holds up its page at every tick",

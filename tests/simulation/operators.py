@@ -21,7 +21,7 @@ from tests.simulation.books import sources_of
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.host import is_without_checkpoint
-from tests.simulation.script import FLOWS, Act
+from tests.simulation.script import Act
 from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Worker
 
@@ -40,7 +40,7 @@ class Operators:
         self._unlinked: set[tuple[str, str]] = set()
         self.mended: set[tuple[str, str]] = set()
         self._dismissed: dict[tuple[str, str], SourceRow | None] = {}
-        self._to_retry = set(FLOWS)
+        self._retried: set[str] = set()
         self._surprised = False
         # Whether anybody has spoilt a row yet: to look at every row takes its time.
         self.has_damages = False
@@ -61,7 +61,7 @@ class Operators:
         service = process.service
         audit_log = service.audit_log(_WHO)
         commands = service.commands(audit_log)
-        for flow in FLOWS:
+        for flow in process.flows:
             control = service.state.control.flow(flow)
             if control.paused:
                 commands.resume(flow)
@@ -77,13 +77,13 @@ class Operators:
         with suppress(Refused):
             # A worker may have it in its hands still.
             self._repair(process, audit_log)
-        for flow in sorted(self._to_retry):
+        for flow in sorted(set(process.flows) - self._retried):
             # Nobody else tries them, also those that were dismissed: where the source has been mended they close.
             if not service.environment.change_by_settings(flow):
                 failing = service.failing()
                 of_flow = (*failing.walk(flow), *failing.walk(flow, dismissed=True))
                 failing.retry(flow, [each for each in of_flow if each.cause == "text_not_sendable"], audit_log)
-                self._to_retry.remove(flow)
+                self._retried.add(flow)
         for flow, id in sorted(self._unlinked):
             if not service.environment.change_by_settings(flow):
                 service.syncing(audit_log).some(flow, [id])
@@ -99,7 +99,7 @@ class Operators:
         if not self.has_damages:
             return []
         mended = {"keys": "", "links": "L|", "checkpoints": "pull"}
-        found = process.service.damages().found(FLOWS)
+        found = process.service.damages().found(process.flows)
         return [each for each in found if each.table in mended and each.key.startswith(mended[each.table])]
 
     def _repair(self, process: Deployment, audit_log: AuditLog) -> None:
@@ -136,7 +136,7 @@ class Operators:
     def _named_in(damage: Damage, process: Deployment) -> Iterator[tuple[str, str]]:
         """The records whose links name a damaged key."""
         service = process.service
-        for name in FLOWS:
+        for name in process.flows:
             flow = service.flows[name]
             for link in service.state.links.walk(name):
                 for route, key in link.owned:
@@ -203,13 +203,23 @@ class Operators:
         if what == "forget":
             self._forget(id, linking, service)
         elif what == "link":
-            linking.link(id)
+            self._link(id, linking)
         else:
             self._unlink(id, linking)
             # What the runbook says of a record that is to have another number.
             if dice.random() < 0.7:
                 self._counts["another number after unlinking"] += 1
                 self._company.renumber((linking.flow.name, id), dice)
+
+    def _link(self, id: str, linking: Linking) -> None:
+        """An order is not written any more: that the row is its own from now on is known from here only."""
+        record = linking.flow.name, id
+        try:
+            linking.link(id)
+        finally:
+            key = (self._cells(record) or {}).get("target_key")
+            if linking.flow.name == "orders" and key is not None:
+                self._company.hand_over(linking.flow.company, str(key), record)
 
     def _unlink(self, id: str, linking: Linking) -> None:
         record = linking.flow.name, id

@@ -11,78 +11,41 @@ I5  A failure is listed as long as it is true, and no longer.
 I6  All of this comes about by itself, and a quiet system writes nothing (judged by whoever lets it rest).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shared.flows.products import mapping as products
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import rules as quotation_rules
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected
-from shared.records import KEY_SEPARATOR, Json, SourceRow, Values, fold
+from shared.records import KEY_SEPARATOR, Json, SourceRow, fold
 from shared.visible import has_half_pair, visible
-from tests.simulation.targets import CUSTOMERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
+from tests.simulation.judgement import Books, Entry, Facts, Problem, line_agrees, short
+from tests.simulation.targets import (
+    CUSTOMERS,
+    INVOICES,
+    ORDERS,
+    ORDERS_OF_SALES,
+    PERSONS,
+    PHONE,
+    QUOTATIONS,
+    REFUSED_PHONE,
+    Record,
+    Row,
+)
+from tests.simulation.trade import TRADE, TradeJudge
 
 ENTITIES = {("accounts", "customer"): CUSTOMERS, ("contacts", "customer"): CUSTOMERS, ("contacts", "contact"): PERSONS}
 ENTITIES |= {("quotations", "quotation"): QUOTATIONS, ("products", "product"): "products"}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the product says of one record: its state, the reason, the row that it is tied to, rows that it has left,
-    and whether something of it may have reached the target."""
-
-    state: str
-    reason: str = ""
-    entity: str = ""
-    key: str = ""
-    former: frozenset[tuple[str, str]] = frozenset()
-    begun: bool = False
-    open_doubt: str = ""
-
-
-@dataclass(slots=True)
-class Books:
-    """Everything that the product says: entries and failures (by cause) by record, those of them that an operator does
-    not want to see, owners of keys by collection and key, who waits for whom, and the messages that lie in queues."""
-
-    entries: dict[Record, Entry] = field(default_factory=dict)
-    failures: dict[Record, str] = field(default_factory=dict)
-    dismissed: set[Record] = field(default_factory=set)
-    keys: dict[tuple[str, str], Record] = field(default_factory=dict)
-    waits: dict[Record, list[Record]] = field(default_factory=dict)
-    messages: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Facts:
-    """Both systems as they are. `targets` are the rows of each collection by folded key; those of Sales (products) come
-    as rows of the same kind. `mended` are records of which an operator has begun the memory anew: what the sync had
-    filled before is known to nobody. `left_alone` are those whose failure an operator has dismissed and that have not
-    changed since."""
-
-    now: datetime
-    mapper_of: Callable[[str], Any]
-    sources: dict[str, dict[str, SourceRow]]
-    targets: dict[str, dict[str, Row]]
-    references: Mapping[str, Any]
-    removed: set[tuple[str, str]]
-    adopts: frozenset[str] = frozenset()
-    mended: frozenset[Record] = frozenset()
-    left_alone: frozenset[Record] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that must not be."""
-
-    invariant: str
-    record: Record
-    text: str
-
-    def __str__(self) -> str:
-        return visible(f"{self.invariant} {self.record[0]} {self.record[1]}: {self.text}")
+ENTITIES |= {("orders", "order"): ORDERS, ("ordersback", "status"): ORDERS_OF_SALES, ("invoices", "invoice"): INVOICES}
+_ONLY_ROUTES = {
+    "accounts": "customer",
+    "products": "product",
+    "quotations": "quotation",
+    "orders": "order",
+    "ordersback": "status",
+    "invoices": "invoice",
+}
 
 
 class Oracle:
@@ -97,6 +60,7 @@ class Oracle:
                 if row.of is not None:
                     self._of.setdefault((entity, row.of), []).append(row)
         self._verdicts: dict[Record, Filtered | Rejected | Mapped | None] = {}
+        self._trade = TradeJudge(facts, books, self._of, self._key_of, self._waits, self._is_filtered)
 
     def problems(self) -> list[Problem]:
         """Whatever is wrong."""
@@ -111,6 +75,7 @@ class Oracle:
             *self._of_gone_records(),
             *self._of_rows(),
             *self._of_keys(),
+            *self._trade.sent_once(),
         ]
 
     # What each record should have become.
@@ -137,17 +102,26 @@ class Oracle:
                 if entry.state != "filtered":
                     yield Problem("I1", record, f"it is out of scope, and {entry.state}")
             case Filtered(rule, ends):
-                yield from self._filtered(record, entry, rule, ends=ends)
+                if not self._trade.stays_untold(record, entry):
+                    yield from self._filtered(record, entry, rule, ends=ends)
+            case Rejected() if self._trade.stays(record):
+                # It was written once, and nobody asks whether it could be written today.
+                return
             case Rejected(cause=cause):
                 if failure != cause:
                     yield Problem(
                         "I1", record, f"the mapping says {cause}; it is {entry.state} {failure or entry.reason}"
                     )
+            case Mapped() if record in self._books.dismissed:
+                # It is not tried again until its record changes, whatever becomes of its parents.
+                return
+            case Mapped() as mapped if flow in TRADE:
+                yield from self._trade.mapped(record, entry, mapped, failure)
             case Mapped() as mapped:
                 yield from self._mapped(record, entry, mapped, failure)
 
     def _told(self, record: Record) -> str:
-        return f"the mapping says {_short(self._verdict(record))}"
+        return f"the mapping says {short(self._verdict(record))}"
 
     def _verdict(self, record: Record) -> Filtered | Rejected | Mapped | None:
         """What the mapping makes of a record today; None where it is not in scope."""
@@ -165,6 +139,8 @@ class Oracle:
 
     def _known(self, record: Record, row: SourceRow, mapper: Any) -> Known:
         flow = record[0]
+        if flow in TRADE:
+            return self._trade.known(record, mapper.parents(row))
         keys = {parent: key for parent in mapper.parents(row) if (key := self._key_of(parent)) is not None}
         route: str | None = None
         applied: dict[str, Json] = {}
@@ -222,9 +198,6 @@ class Oracle:
         missing = [parent for parent in mapped.parents if self._key_of(parent) is None]
         entity = ENTITIES[record[0], mapped.route or _only_route(record[0])]
         row = self._facts.targets[entity].get(fold(mapped.key))
-        if record in self._books.dismissed:
-            # It is not tried again until its record changes, whatever becomes of its parents.
-            return
         if missing and not (failure == "key_changed" and self._is_true(record, failure, entity, mapped, row)):
             yield from self._waits(record, entry, missing)
             return
@@ -271,9 +244,9 @@ class Oracle:
         """Each line of ours has one that agrees, and none is left; numbers are the product's own matter."""
         left = dict(row.lines)
         for line in mapped.lines.values():
-            found = next((value for value, theirs in left.items() if _line_agrees(rules, line.owned, theirs)), None)
+            found = next((value for value, theirs in left.items() if line_agrees(rules, line.owned, theirs)), None)
             if found is None:
-                yield Problem("I3", record, f"no line of {row.key} is {_short(dict(line.owned))}")
+                yield Problem("I3", record, f"no line of {row.key} is {short(dict(line.owned))}")
             else:
                 del left[found]
         for number in left:
@@ -302,7 +275,7 @@ class Oracle:
 
     def _is_filtered(self, parent: Record) -> bool:
         flow, id = parent
-        if id not in self._facts.sources[flow] or parent in self._books.dismissed:
+        if id not in self._facts.sources.get(flow, ()) or parent in self._books.dismissed:
             # A dismissed one stays rejected as it is.
             return False
         verdict = self._verdict(parent)
@@ -454,11 +427,7 @@ class Oracle:
 
 
 def _only_route(flow: str) -> str:
-    return {"accounts": "customer", "products": "product", "quotations": "quotation"}[flow]
-
-
-def _line_agrees(rules: Any, ours: Values, theirs: Values) -> bool:
-    return all(rules.agree_on_line(name, value, theirs.get(name)) for name, value in ours.items())
+    return _ONLY_ROUTES[flow]
 
 
 def _owner(row: Row | None) -> str:
@@ -470,8 +439,3 @@ def _owner(row: Row | None) -> str:
 def _items(row: Row) -> list[dict[str, Any]]:
     items = row.values.get(products.ITEM)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def _short(thing: object) -> str:
-    text = str(thing)
-    return text if len(text) < 300 else f"{text[:300]} ..."

@@ -7,7 +7,6 @@ from shared.systems import System
 from tests.simulation.books import books_of
 from tests.simulation.host import Host
 from tests.simulation.operators import Operators
-from tests.simulation.script import FLOWS
 
 # A quiet system comes to rest within so many rounds, however long the waits between them are.
 _MOST_ROUNDS = 150
@@ -53,7 +52,7 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
 def _round(host: Host, operators: Operators, dice: random.Random) -> None:
     """One tick of everything."""
     operators.look_after(host.process, dice)
-    for flow in FLOWS:
+    for flow in host.process.flows:
         host.run([host.timer("pull", flow, dice)], dice)
     _deliver_all(host, dice)
     host.run([host.timer("sweep", "", dice)], dice)
@@ -62,7 +61,7 @@ def _round(host: Host, operators: Operators, dice: random.Random) -> None:
 
 def _deliver_all(host: Host, dice: random.Random) -> None:
     for _ in range(_MOST_DELIVERED):
-        workers = [host.invocation(flow, dice) or host.poison(flow, dice) for flow in FLOWS]
+        workers = [host.invocation(flow, dice) or host.poison(flow, dice) for flow in host.process.flows]
         found = [worker for worker in workers if worker is not None]
         if not found:
             return
@@ -72,24 +71,24 @@ def _deliver_all(host: Host, dice: random.Random) -> None:
 
 
 def _is_under_way(host: Host) -> bool:
-    state = host.process.service.state
+    state, flows = host.process.service.state, host.process.flows
     # A record that its worker has left in a message that became poison is tried again when its failure is due.
     listed = {
-        (each.flow, each.id) for flow in FLOWS for each in state.failures.page(flow, "", 1000)[0] if each.next_try
+        (each.flow, each.id) for flow in flows for each in state.failures.page(flow, "", 1000)[0] if each.next_try
     }
-    links = (link for flow in FLOWS for link in state.links.walk(flow) if (link.flow, link.id) not in listed)
+    links = (link for flow in flows for link in state.links.walk(flow) if (link.flow, link.id) not in listed)
     return (
         any((link.dirty and link.state is LinkState.WRITTEN) or link.claim.id for link in links)
         or any(state.control.gate(system).closed for system in System)
-        or any(state.control.flow(flow).blocked for flow in FLOWS)
+        or any(state.control.flow(flow).blocked for flow in flows)
     )
 
 
 def _last_try(host: Host, horizon: float, *, again: bool) -> float | None:
     """When the last of the listed failures is tried again; `again` of those only that are listed for what has become of
     workers, which may be listed so once more before they are tried with care."""
-    threads = host.stage.threads
-    failures = [each for flow in FLOWS for each in host.process.service.state.failures.page(flow, "", 1000)[0]]
+    threads, process = host.stage.threads, host.process
+    failures = [each for flow in process.flows for each in process.service.state.failures.page(flow, "", 1000)[0]]
     if again:
         failures = [failure for failure in failures if failure.cause in _OF_WORKERS]
     tries = [(failure.next_try - threads.now()).total_seconds() for failure in failures if failure.next_try is not None]
@@ -105,9 +104,20 @@ def _stay_at_rest(host: Host, operators: Operators, dice: random.Random) -> None
         host.stage.threads.advance(_QUIET_S, dice)
         host.run([host.timer("cleanup", "", dice)], dice)
         _round(host, operators, dice)
+    _let_tries_end(host, dice)
     if (sales.writes, finops.writes) != before:
         written = f"{sales.writes - before[0]} to Sales, {finops.writes - before[1]} to F&O"
         raise Restless(f"a quiet system goes on writing: {written}")
+
+
+def _let_tries_end(host: Host, dice: random.Random) -> None:
+    """A failure that is tried again may take several attempts, with pauses between them."""
+    queues = host.stage.queues
+    for _ in range(_MOST_ROUNDS):
+        if (wait_s := queues.next_visible_in()) is None:
+            return
+        host.stage.threads.advance(wait_s or _SOON_S, dice)
+        _deliver_all(host, dice)
 
 
 def _why(host: Host) -> str:
@@ -115,5 +125,5 @@ def _why(host: Host) -> str:
     doubts = [f"{record}: {entry.open_doubt}" for record, entry in books.entries.items() if entry.open_doubt]
     control = host.process.service.state.control
     closed = [f"{each}: {gate.reason}" for each in System if (gate := control.gate(each)).closed]
-    blocked = [f"{flow}: {text}" for flow in FLOWS if (text := control.flow(flow).blocked)]
+    blocked = [f"{flow}: {text}" for flow in host.process.flows if (text := control.flow(flow).blocked)]
     return f"messages {books.messages}, doubts {doubts}, closed {closed}, blocked {blocked}"

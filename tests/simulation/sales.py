@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from shared.clients.dataverse.bisect import Result
+from shared.clients.dataverse.document_target import DataverseDocumentTarget
 from shared.clients.dataverse.environment import API, DataverseSystem
 from shared.clients.dataverse.rows import RowWrite, RowWriter
 from shared.clients.dataverse.rows import WriteTable as RowTable
@@ -25,6 +26,28 @@ from tests.simulation.weather import Weather
 PAGE_ROWS = 2
 _SYSTEM = System.DATAVERSE
 _LIST = "list"
+_ROW_MISSING = "dataverse.reference_missing"
+# The columns of lookups by which rows are asked for.
+_LOOKUPS = {
+    ("quotedetails", "quoteid"): "_quoteid_value",
+    ("productpricelevels", "productid"): "_productid_value",
+    ("salesorderdetails", "salesorderid"): "_salesorderid_value",
+    ("invoicedetails", "invoiceid"): "_invoiceid_value",
+}
+# The header of each line.
+_HEADERS = {"quotedetails": ("quoteid", "quotes"), "salesorderdetails": ("salesorderid", "salesorders")}
+# What a new row must refer to: the column that is bound, and its table.
+_REFERENCES = {
+    "products": {"pricelevelid": "pricelevels"},
+    "productpricelevels": {"pricelevelid": "pricelevels", "productid": "products"},
+    "invoices": {
+        "salesorderid": "salesorders",
+        "customerid_account": "accounts",
+        "customerid_contact": "contacts",
+        "pricelevelid": "pricelevels",
+    },
+    "invoicedetails": {"invoiceid": "invoices", "productid": "products"},
+}
 Row = dict[str, Any]
 
 
@@ -73,6 +96,8 @@ class Sales(DataverseSystem):
         self.version = 1000
         self.writes = 0
         self.writers: dict[str, tuple[str, str]] = {}
+        self.touched: dict[str, set[str]] = {}
+        self.removed_invoices: set[str] = set()
 
     def move_to(self, url: str) -> None:
         """The environment gets another address."""
@@ -90,6 +115,11 @@ class Sales(DataverseSystem):
         table.rows[id] = row
         table.gone.pop(id, None)
         return row
+
+    def edit(self, entity_set: str, id: str, values: Mapping[str, Any]) -> None:
+        """Somebody changes a row that the sync has written."""
+        self.save(entity_set, id, values)
+        self.touched.setdefault(id, set()).update(values)
 
     def remove(self, entity_set: str, id: str) -> None:
         """Somebody deletes a row."""
@@ -138,12 +168,8 @@ class Sales(DataverseSystem):
     ) -> Iterator[Row]:
         self._answer(f"rows {entity_set}")
         wanted = {fold(value) for value in values}
-        name = column
+        name = _LOOKUPS.get((entity_set, column), column)
         rows = self.tables[entity_set].rows.values()
-        if entity_set == "quotedetails" and column == "quoteid":
-            name = "_quoteid_value"
-        elif entity_set == "productpricelevels" and column == "productid":
-            name = "_productid_value"
         found = [row for row in rows if isinstance(row.get(name), str) and fold(row[name]) in wanted]
         yield from (self._expanded(entity_set, row) for row in found)
 
@@ -163,10 +189,11 @@ class Sales(DataverseSystem):
         self.weather.read(_SYSTEM, f"sales {what}")
 
     def _expanded(self, entity_set: str, row: Row) -> Row:
-        if entity_set != "quotedetails":
+        if entity_set not in _HEADERS:
             return row
-        header = self.tables["quotes"].rows.get(row["_quoteid_value"], {})
-        return {**row, "quoteid": {"versionnumber": header.get("versionnumber", 0)}}
+        lookup, headers = _HEADERS[entity_set]
+        header = self.tables[headers].rows.get(row[f"_{lookup}_value"], {})
+        return {**row, lookup: {"versionnumber": header.get("versionnumber", 0)}}
 
     def _page(self, entity_set: str, table: Table, since: int, after: tuple[int, int], token: str) -> Row:
         """The entries behind a cookie: rows by version, then deletions; a token says what the walk has covered."""
@@ -253,21 +280,14 @@ class ModelRows(RowWriter):
         table, sales = self._of, self._sales
         held = sales.tables[table.entity_set].rows
         if not row.create:
-            return None if row.id in held else RecordMissing(f"a row of {table.entity_set} does not exist")
+            return self._update_refusal(row, held.get(row.id))
         if row.id in held:
             return RecordRejected("target_exists", f"{row.id} exists", remedy="adopt it")
-        price_list = row.values.get("pricelevelid")
-        if price_list is not None and all(
-            row["pricelevelid"] != price_list for row in sales.tables["pricelevels"].rows.values()
-        ):
-            return RecordRejected(
-                "dataverse.reference_missing", f"no price list {price_list}", remedy="wait", repeatable=True
-            )
-        product = row.values.get("productid")
-        if table.entity_set == "productpricelevels" and product not in sales.tables["products"].rows:
-            return RecordRejected(
-                "dataverse.reference_missing", f"no product {product}", remedy="wait", repeatable=True
-            )
+        if (missing := self._missing(row)) is not None:
+            return RecordRejected(_ROW_MISSING, f"no {missing}", remedy="wait", repeatable=True)
+        product = sales.tables["products"].rows.get(str(row.values.get("productid")))
+        if table.entity_set == "invoicedetails" and product is not None and product.get("statecode") != 0:
+            return RecordRejected("dataverse.0x8004f908", "You can only add active products.", remedy="publish it")
         number = row.values.get("productnumber")
         if table.entity_set == "products" and any(
             fold(str(each.get("productnumber"))) == fold(str(number)) for each in held.values()
@@ -275,9 +295,26 @@ class ModelRows(RowWriter):
             return RecordRejected("target_exists", f"the number {number} exists", remedy="adopt it")
         return None
 
+    def _update_refusal(self, row: RowWrite, held: Row | None) -> Result:
+        if held is None:
+            return RecordMissing(f"a row of {self._of.entity_set} does not exist")
+        if self._of.entity_set == "salesorders" and held.get("statecode") != 0:
+            return RecordRejected("dataverse.0x80040216", "Cannot Update a Read-Only Entity", remedy="set it back")
+        return None
+
+    def _missing(self, row: RowWrite) -> str | None:
+        """A row that a new one refers to, and that is not there."""
+        tables = self._sales.tables
+        for column, entity_set in _REFERENCES.get(self._of.entity_set, {}).items():
+            id, of = row.values.get(column), tables[entity_set]
+            if id is not None and id not in of.rows and all(each.get(f"{column}") != id for each in of.rows.values()):
+                return f"{column} {id}"
+        return None
+
     def _apply(self, row: RowWrite) -> None:
         table, sales = self._of, self._sales
         sales.writes += 1
+        sales.touched.get(row.id, set()).difference_update(row.values)
         if row.delete:
             sales.remove(table.entity_set, row.id)
             return
@@ -286,10 +323,30 @@ class ModelRows(RowWriter):
             start: Row = {"statecode": 2, "productstructure": 1} if table.entity_set == "products" else {}
             values = {**start, **values}
         sales.save(table.entity_set, row.id, values)
+        order = row.values.get("salesorderid")
+        if row.create and table.entity_set == "invoices" and order in sales.tables["salesorders"].rows:
+            # The solution does this: the order of an invoice is invoiced.
+            sales.save("salesorders", str(order), {"statecode": 4})
+
+
+class ModelDocuments(DataverseDocumentTarget):
+    """The target of invoices over the model, which notes for which record each header is written."""
+
+    def __init__(self, sales: Sales, of: DataverseDocumentTarget, bulk_rows: int, flow: str) -> None:
+        super().__init__(sales, of._headers, of._lines, of._namespace, bulk_rows=bulk_rows)
+        self._sales = sales
+        self._flow = flow
+        self._header_rows = ModelRows(sales, of._headers.table, bulk_rows)
+        self._line_rows = ModelRows(sales, of._lines.table, bulk_rows)
+
+    def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
+        for write in writes:
+            self._sales.writers[write.target_id or self.row_id(write.key)] = self._flow, write.id
+        return super().write(writes, not_after=not_after)
 
 
 class ModelTarget(DataverseTarget):
-    """The products' target over the model, which notes for which record each row is written."""
+    """A target of single rows over the model, which notes for which record each row is written."""
 
     def __init__(self, sales: Sales, records: RecordTable, namespace: str, bulk_rows: int, flow: str) -> None:
         super().__init__(sales, records, namespace, bulk_rows=bulk_rows)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from shared.systems import System
 from tests.simulation.company import Company
 from tests.simulation.host import Host, beginner_of
-from tests.simulation.script import FLOWS, Act
+from tests.simulation.script import Act
 from tests.simulation.stage import Stage
 from tests.simulation.targets import CUSTOMERS
 from tests.simulation.threads import CALM, Plan
@@ -116,7 +116,7 @@ class Scenes:
     def _busy_flow(self, flow: str) -> str:
         """A flow in whose queue something lies: the named one, if that is so."""
         lying = self._stage.queues.lying()
-        return next((name for name in (flow, *FLOWS) if name in lying), flow)
+        return next((name for name in (flow, *self._host.process.flows) if name in lying), flow)
 
     def _sync(self, flow: str, dice: random.Random, *, delivers: bool = True) -> None:
         """A flow does its work, as it does when nothing is wrong."""

@@ -2,18 +2,23 @@
 
 import json
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.settings import VARIANTS
+from tests.simulation.settings import NOTHING_BACK, STATUS_BACK, VARIANTS
 
 STEPS = 60
-FLOWS = ("accounts", "contacts", "products", "quotations")
+FLOWS: tuple[str, ...] = ("accounts", "contacts", "products", "quotations")
+# Those that only some histories have: orders, what comes back of them, and invoices.
+TRADE_FLOWS = ("orders", "ordersback", "invoices")
+ALL_FLOWS = (*FLOWS, *TRADE_FLOWS)
+# The share of these histories. Whether a seed is one of them, and what happens in it, is drawn by dice of its own.
+_TRADES = 1 / 3
 
 # How often each act comes in a history.
-_WEIGHTS = {
+_WEIGHTS: Mapping[str, float] = {
     "edit": 17,
     "pull": 8,
     "deliver": 12,
@@ -43,6 +48,43 @@ _WEIGHTS = {
     "purge": 1,
     "rolled back": 1,
 }
+# The same where there are orders: their flows need others to have done their work before.
+_TRADE_WEIGHTS: Mapping[str, float] = {
+    "edit": 6,
+    "sell": 9,
+    "desk": 9,
+    "bill": 1,
+    "tick": 3,
+    "pull": 8,
+    "deliver": 12,
+    "crowd": 5,
+    "drain": 6,
+    "sweep": 5,
+    "wait": 6,
+    "repeat": 2,
+    "garbage": 1,
+    "weather": 4,
+    "calm": 3,
+    "others": 2,
+    "price lists": 0.5,
+    "come back": 2,
+    "deploy": 2,
+    "take back": 1,
+    "checkpoint": 2,
+    "environment": 0.7,
+    "operator": 7,
+    "clock": 0.7,
+    "crash loop": 1,
+    "late worker": 2,
+    "second thoughts": 1,
+    "absence": 0.7,
+    "housekeeping": 1,
+    "damage": 1,
+    "purge": 1,
+    "rolled back": 0.7,
+}
+# The flows of orders come oftener there.
+_TRADE_FLOWS_MEANT: tuple[str, ...] = (*ALL_FLOWS, *TRADE_FLOWS)
 _OPERATORS = (
     "pause",
     "resume",
@@ -59,7 +101,7 @@ _OPERATORS = (
 )
 # What an act may be about.
 ACTS: Mapping[str, Sequence[str]] = {
-    **dict.fromkeys(_WEIGHTS, ("",)),
+    **dict.fromkeys((*_WEIGHTS, *_TRADE_WEIGHTS), ("",)),
     "deploy": tuple(VARIANTS),
     "rolled back": tuple(VARIANTS),
     "weather": ("finops", "dataverse", "storage"),
@@ -68,6 +110,7 @@ ACTS: Mapping[str, Sequence[str]] = {
     "operator": _OPERATORS,
     "housekeeping": ("cleanup", "reconcile"),
     "damage": ("link", "failure", "wait", "key", "checkpoint", "snapshot", "decided"),
+    "come back": (NOTHING_BACK, STATUS_BACK),
 }
 
 
@@ -88,20 +131,26 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The acts of one history, and the dice for its beginning and its end."""
+    """The acts of one history, and the dice for its beginning and its end. `trades` says that it has orders."""
 
     seed: int
     acts: tuple[Act, ...]
+    trades: bool = False
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The flows that are played."""
+        return ALL_FLOWS if self.trades else FLOWS
 
     def to_text(self) -> str:
         """As it stands in a file."""
         acts = ",\n  ".join(json.dumps(act.to_json()) for act in self.acts)
-        return f'{{"seed": {self.seed}, "acts": [\n  {acts}\n]}}\n'
+        trades = ' "trades": true,' if self.trades else ""
+        return f'{{"seed": {self.seed},{trades} "acts": [\n  {acts}\n]}}\n'
 
-    def without(self, left_out: Sequence[Act]) -> "Script":
-        """The same history, but for these acts."""
-        gone = {id(act) for act in left_out}
-        return Script(self.seed, tuple(act for act in self.acts if id(act) not in gone))
+    def of(self, acts: Iterable[Act]) -> "Script":
+        """The same history with these acts."""
+        return replace(self, acts=tuple(acts))
 
 
 def read_script(path: Path) -> Script:
@@ -109,7 +158,7 @@ def read_script(path: Path) -> Script:
     content = json.loads(path.read_text(encoding="utf-8"))
     match content:
         case {"seed": int(seed), "acts": [*acts]}:
-            return Script(seed, tuple(map(_read_act, acts)))
+            return Script(seed, tuple(map(_read_act, acts)), trades=content.get("trades") is True)
     raise ValueError("it has no seed, or no list of acts")
 
 
@@ -122,14 +171,17 @@ def _read_act(act: object) -> Act:
 
 def write_script(seed: int, steps: int = STEPS) -> Script:
     """The history of a seed. It is decided here, before anything is played."""
-    dice = random.Random(seed)
-    kinds = dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=steps)
+    dice, weights, flows = random.Random(seed), _WEIGHTS, FLOWS
+    trade = random.Random(f"invoices in {seed}")
+    if trades := trade.random() < _TRADES:
+        dice, weights, flows = trade, _TRADE_WEIGHTS, _TRADE_FLOWS_MEANT
+    kinds = dice.choices(list(weights), list(weights.values()), k=steps)
     # Half of the histories are about a single trouble, so that what follows from it is not hidden by the next one.
     spoilt = dice.random() < 0.5
-    return Script(seed, tuple(_act(kind, dice, spoilt=spoilt) for kind in kinds))
+    return Script(seed, tuple(_act(kind, dice, flows, spoilt=spoilt) for kind in kinds), trades=trades)
 
 
-def _act(kind: str, dice: random.Random, *, spoilt: bool) -> Act:
-    flow = dice.choice(FLOWS)
+def _act(kind: str, dice: random.Random, flows: Sequence[str], *, spoilt: bool) -> Act:
+    flow = dice.choice(flows)
     what = dice.choice(ACTS[kind])
     return Act(kind, dice.getrandbits(32), flow, what, troubled=spoilt and dice.random() < 0.4)

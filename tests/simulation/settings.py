@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
@@ -12,6 +12,11 @@ from shared.flows.accounts.mapping import AccountMapper
 from shared.flows.accounts.wiring import account_mapper
 from shared.flows.contacts.mapping import ContactMapper
 from shared.flows.contacts.wiring import contact_mapper
+from shared.flows.invoices.mapping import InvoiceMapper
+from shared.flows.invoices.wiring import invoice_mapper
+from shared.flows.orders.mapping import OrderMapper
+from shared.flows.orders.wiring import order_mapper
+from shared.flows.ordersback.mapping import OrderStatusMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.products.wiring import product_mapper
 from shared.flows.quotations.mapping import QuotationMapper
@@ -70,6 +75,8 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
         "CONTACTS_ON_EXISTING": "adopt",
         "PRODUCTS_ON_EXISTING": "adopt",
         "QUOTATIONS_ON_EXISTING": "adopt",
+        "ORDERS_ON_EXISTING": "adopt",
+        "INVOICES_ON_EXISTING": "adopt",
     },
     "adoption without publishing": {"PRODUCTS_ON_EXISTING": "adopt", "PRODUCTS_PUBLISH": "false"},
     "ends are shown": {
@@ -90,14 +97,32 @@ class Mappers:
     contacts: ContactMapper
     products: ProductMapper
     quotations: QuotationMapper
+    orders: OrderMapper
+    ordersback: OrderStatusMapper
+    invoices: InvoiceMapper
 
     def of(self, flow: str) -> Any:
         """The mapping of a flow."""
         return getattr(self, flow)
 
 
-# Variant, address of Sales, company, value-map document.
-SettingsKey = tuple[str, str, str, str]
+# What comes back of orders, by name: nothing where a history has no orders at all.
+NO_TRADE, NOTHING_BACK, STATUS_BACK = "", "nothing comes back", "status and invoices"
+TRADES: Mapping[str, Mapping[str, str]] = {
+    NO_TRADE: {},
+    STATUS_BACK: {"ORDERS_BACK": "status", "INVOICES": "on"},
+    NOTHING_BACK: {"ORDERS_BACK": "off", "INVOICES": "off"},
+}
+
+
+class SettingsKey(NamedTuple):
+    """What the settings of a deployment are made of; `trade` is one of TRADES."""
+
+    variant: str
+    url: str
+    company: str
+    maps: str
+    trade: str = NO_TRADE
 
 
 def _another_group(maps: Document) -> Document:
@@ -117,10 +142,10 @@ _OF_THE_MAPS: Mapping[str, Callable[[Document], Document]] = {
 }
 
 
-def settings_of(variant: str, url: str, company: str, maps: str) -> Settings:
+def settings_of(key: SettingsKey) -> Settings:
     """The settings of a variant, in an environment and a company. `maps` is the value-map document: what the variant
     changes of it is changed, and settings that this document forbids are left out."""
-    return _made((variant, url, company, maps))[0].settings
+    return _made(key)[0].settings
 
 
 def deployment_of(settings_key: SettingsKey) -> Deployment:
@@ -143,8 +168,8 @@ def forget_mappings() -> None:
 @lru_cache(maxsize=256)
 def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
     """Raises SettingsInvalid for a document that allows no mapping at all."""
-    variant, url, company, maps = settings_key
-    own = {"VALUE_MAPS": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company}
+    variant, url, company, maps, trade = settings_key
+    own = {"VALUE_MAPS": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company, **TRADES[trade]}
     try:
         return _with_mappers(FLOWS.read_settings({**_BASE, **VARIANTS[variant], **own}))
     except SettingsInvalid:
@@ -156,7 +181,14 @@ def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
 def _with_mappers(settings: Settings) -> tuple[Deployment, Mappers]:
     deployment = Deployment(FLOWS, settings, _read_maps(settings.VALUE_MAPS))
     of_customers = account_mapper(deployment), contact_mapper(deployment)
-    return deployment, Mappers(*of_customers, product_mapper(deployment), quotation_mapper(deployment))
+    return deployment, Mappers(
+        *of_customers,
+        product_mapper(deployment),
+        quotation_mapper(deployment),
+        order_mapper(deployment),
+        OrderStatusMapper(deployment.maps),
+        invoice_mapper(deployment),
+    )
 
 
 @lru_cache(maxsize=2)

@@ -21,7 +21,7 @@ def shrink(broken: Played, play: Callable[[Script], Played]) -> Played:
     kind = kind_of(broken.problems[0])
 
     def breaks(acts: list[Act]) -> Played | None:
-        played = play(Script(broken.script.seed, tuple(acts)))
+        played = play(broken.script.of(acts))
         return played if any(kind_of(problem) == kind for problem in played.problems) else None
 
     best, acts = broken, list(broken.script.acts)

@@ -12,7 +12,7 @@ from tests.simulation.threads import CALM
 # Of so few records as a history has a tight limit lets no more go unasked.
 _UNASKED = 1
 # The lines of quotations are a source of their own, whose walks are others.
-_FLOWS = ("accounts", "contacts", "products")
+_FLOWS = ("accounts", "contacts", "products", "ordersback")
 _SHOWN = re.compile(r"(\d+) of \d+ known records would be gone")
 _NOTHING_THERE = ("deleted", "new")
 # A flow and one of its walks.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from shared.records import Json
 
 CUSTOMERS, PERSONS, QUOTATIONS = "CustomersV3", "CDSContactPersonsV2", "CDSSalesQuotationHeaders"
+ORDERS, ORDERS_OF_SALES, INVOICES = "CDSSalesOrderHeaders", "salesorders", "invoices"
 # A customer with this phone is refused, for a reason that no mapping knows.
 PHONE, REFUSED_PHONE = "PrimaryContactPhone", "999"
 # A flow and the id of a record in its source.
@@ -18,7 +19,8 @@ class Row:
     where they did so before the sync knew what had become of its creation: then nobody can tell it from theirs. It is
     `overwritten` by another record whose late worker has met it, until its own record is written again. It is
     `passable` from the moment its record is gone, also if the record comes back, and where a late worker has made it,
-    until it is written once more: another record may have got the row."""
+    until it is written once more: another record may have got the row. `sent` and `sent_lines` are what a document
+    was made with."""
 
     key: str
     values: dict[str, Json]
@@ -29,3 +31,5 @@ class Row:
     doubtful: bool = False
     overwritten: Record | None = None
     passable: bool = False
+    sent: dict[str, Json] = field(default_factory=dict)
+    sent_lines: list[dict[str, Json]] = field(default_factory=list)

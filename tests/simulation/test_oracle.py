@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from tests.simulation.oracle import Books, Entry, Facts, Oracle
+from tests.simulation.judgement import Books, Entry, Facts
+from tests.simulation.oracle import Oracle
 from tests.simulation.targets import CUSTOMERS, Row
 
 _FIRST, _SECOND = ("accounts", "1"), ("accounts", "2")

@@ -33,6 +33,7 @@ from tests.simulation.settings import (
     MAPS,
     URL,
     VARIANTS,
+    SettingsKey,
     deployment_of,
     forget_mappings,
     mappers_of,
@@ -309,7 +310,7 @@ def test_what_breaks_is_reported_with_its_seeds_and_the_command_that_plays_them_
 
 def maps_of(variant: str, maps: str) -> Any:
     """The value-map document of a variant."""
-    return json.loads(str(settings_of(variant, URL, COMPANIES[0], maps).VALUE_MAPS))
+    return json.loads(str(settings_of(SettingsKey(variant, URL, COMPANIES[0], maps)).VALUE_MAPS))
 
 
 def test_what_a_variant_changes_is_changed_in_the_users_document() -> None:
@@ -325,15 +326,15 @@ def test_what_a_variant_changes_is_changed_in_the_users_document() -> None:
 
 
 def test_every_variant_differs_from_how_it_began_with_the_users_document() -> None:
-    began = mappers_of(("as it began", URL, COMPANIES[0], ADVENTURE_WORKS))
-    other = mappers_of(("another customer group", URL, COMPANIES[0], ADVENTURE_WORKS))
+    began = mappers_of(SettingsKey("as it began", URL, COMPANIES[0], ADVENTURE_WORKS))
+    other = mappers_of(SettingsKey("another customer group", URL, COMPANIES[0], ADVENTURE_WORKS))
     assert began.accounts.fingerprint != other.accounts.fingerprint
 
 
 def test_settings_that_the_users_document_forbids_are_left_out() -> None:
     maps = OWN_MAPS["fields are off or sent at creation"]
     (variant,) = [name for name, variant in VARIANTS.items() if variant.get("ACCOUNTS_ON_HOLD_WHEN_ENDED") == "All"]
-    kept, left_out = (deployment_of((variant, URL, COMPANIES[0], each)) for each in (MAPS, maps))
+    kept, left_out = (deployment_of(SettingsKey(variant, URL, COMPANIES[0], each)) for each in (MAPS, maps))
     assert kept.settings_for(AccountSettings).ACCOUNTS_ON_HOLD_WHEN_ENDED == "All"
     assert left_out.settings_for(AccountSettings).ACCOUNTS_ON_HOLD_WHEN_ENDED == "off"
 
