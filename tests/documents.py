@@ -16,7 +16,7 @@ from shared.flows.contacts.mapping import ContactChoices, ContactMapper, custome
 from shared.flows.invoices.mapping import InvoiceMapper
 from shared.flows.orders import mapping as order_mapping
 from shared.flows.orders.mapping import OrderChoices, OrderMapper
-from shared.flows.ordersback.mapping import OrderStatusMapper
+from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
 from shared.flows.registry import FLOWS
@@ -66,7 +66,7 @@ def products() -> list[str]:
 
 def order_status() -> list[str]:
     """The mapping of what comes back of orders."""
-    return _sales_columns(OrderStatusMapper(MAPS).table)
+    return _sales_columns(OrdersBackMapper(MAPS).table)
 
 
 def invoice_header() -> list[str]:

@@ -81,6 +81,8 @@ class DriftReport:
         """In words."""
         for each in self.kept:
             say(f"{each.drift}: {each.key} ({each.id or 'the row of no record'})", style="bold")
+            if each.reason:
+                say(f"  {each.reason}")
             if each.changes:
                 show_changes(each.changes)
         if self.count > len(self.kept):

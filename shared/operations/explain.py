@@ -78,7 +78,7 @@ class Explaining:
                 sentences.append(
                     f"Dismissed by an operator, and not tried again until it is retried: {failure.dismissed}"
                 )
-        action = self._action(examined, failure, control, traced)
+        action = self._action(examined, failure, control, traced, beside.failure)
         listed = examined.failure or failure
         return Explanation(
             flow=self._flow.name,
@@ -178,6 +178,8 @@ class Explaining:
             fields = f"{counted(count, 'field')} changed in {self._target} since"
             kept = f"the sync writes a field only when it changes in {self._source}"
             return [f"{fields}: {kept}; {mends} writes all of them."]
+        if beside.failure is not None:
+            return [f"{self._target} does not hold what it should: {beside.failure.message}"]
         if examined.kind is Kind.UNCHANGED:
             return [f"{self._target} still holds what was last written."]
         return []
@@ -211,7 +213,15 @@ class Explaining:
         systems = (self._flow.source_system, self._flow.target_system)
         return [self._state.control.gate(system) for system in systems]
 
-    def _action(self, examined: Examined, failure: Failure | None, control: FlowControl, traced: Traced | None) -> str:
+    def _action(
+        self,
+        examined: Examined,
+        failure: Failure | None,
+        control: FlowControl,
+        traced: Traced | None,
+        there: Failure | None,
+    ) -> str:
+        """What helps. `there` is what is wrong in the target's own row."""
         if self._flow.off:
             return f"turn the flow {self._flow.name} on by its setting ({self._flow.off}), and resume it"
         if control.paused:
@@ -222,6 +232,8 @@ class Explaining:
             )
         if examined.failure is not None:
             return examined.failure.remedy
+        if there is not None:
+            return there.remedy
         closed = next((gate for gate in self._gates() if gate.closed), None)
         if closed is not None:
             return (

@@ -50,12 +50,14 @@ class Drift(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Drifted:
     """One record that has drifted, or is not in step for another reason and not listed as a failure. `id` is None for a
-    row of the target that belongs to no record: only people know what it is, and repair never touches it."""
+    row of the target that belongs to no record: only people know what it is, and repair never touches it. `reason` says
+    why the record would be rejected as it is now in both systems."""
 
     id: str | None
     key: str | None
     drift: Drift
     changes: tuple[FieldChange, ...] = ()
+    reason: str = ""
 
 
 class Reconciling:
@@ -116,7 +118,7 @@ class Reconciling:
         self.compared += len(examined)
         at_rest = [each for each in examined if claim_ends_in(each.link, self._examining.limits) == 0]
         return [
-            Drifted(each.id, each.key, drift, each.changes)
+            Drifted(each.id, each.key, drift, each.changes, each.failure.message if each.failure is not None else "")
             for each in at_rest
             if (drift := _drift_of(each)) is not None
         ]

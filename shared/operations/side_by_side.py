@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shared.operations.examine import Examined, Examining, FieldChange
 from shared.records import Json
+from shared.state.failures import Failure
 from shared.sync.apply.claim import is_clean
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow, Route
@@ -35,12 +36,14 @@ class FieldValues:
 @dataclass(frozen=True, slots=True)
 class SideBySide:
     """One record, by its id, with the fields that would be written, or that others have changed. `is_looked_at` says
-    that the target was read, and `is_gone_there` that the record's row is not there any more."""
+    that the target was read, and `is_gone_there` that the record's row is not there any more. `failure` says why the
+    record would be rejected if its row was read, though nothing has changed in the source."""
 
     id: str
     values: tuple[FieldValues, ...]
     is_looked_at: bool = False
     is_gone_there: bool = False
+    failure: Failure | None = None
 
     @property
     def changed_there(self) -> int:
@@ -68,7 +71,7 @@ def _beside(flow: Flow, examined: Examined, compared: Examined | None) -> SideBy
     if compared.kind is Kind.CREATED:
         return SideBySide(examined.id, tuple(_remembered(examined)), is_looked_at=True, is_gone_there=True)
     values = tuple(_compared(flow.route(examined.route), examined, compared))
-    return SideBySide(examined.id, values, is_looked_at=True)
+    return SideBySide(examined.id, values, is_looked_at=True, failure=compared.failure)
 
 
 def _remembered(examined: Examined) -> Iterator[FieldValues]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -19,63 +18,17 @@ from shared.sync.hints import Hint, messages
 from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import answer, operated, p2c
-from tests.support.ordering import Ordering
+from tests.support.returning import (
+    ACTIVATED,
+    CANCELLED,
+    CONFIRMED,
+    INVOICED,
+    PARTIALLY_SHIPPED,
+    SHIPPED_STATUS,
+    Returning,
+)
 from tests.support.trading import trading_as
 from tests.unit.local.finops_documents import order_url
-
-ACTIVATED, CONFIRMED, INVOICED, SHIPPED_STATUS, PARTIALLY_SHIPPED, CANCELLED = (
-    647390000, 647390001, 647390003, 647390007, 647390008, 647390010,
-)  # fmt: skip
-
-
-class Returning(Ordering):
-    """The desk, seen by what comes back; the clerk works in F&O."""
-
-    flow = ORDERSBACK
-    route = "status"
-
-    def made(self, *, lines: int = 1) -> tuple[str, str]:
-        """An order of Sales that is a sales order in F&O; its id and number."""
-        id, number = self.order(self.customer_id, lines=lines)
-        self.tick()
-        assert self.sales_order(number) is not None
-        return id, number
-
-    @property
-    def customer_id(self) -> str:
-        """The account of all orders."""
-        rows = self.sales.rows("accounts?$select=accountid&$filter=accountnumber eq 'A-1'")
-        return str(rows[0]["accountid"]) if rows else self.account("A-1")
-
-    def clerk(self, deed: str, number: str, **values: object) -> None:
-        """The clerk does something to a sales order."""
-        reply = self.finops.control("clerk", {"do": deed, "SalesOrderNumber": number, **values})
-        assert reply.status_code == 200, reply.text
-
-    def totals(self) -> None:
-        """The batch job for totals runs."""
-        assert self.finops.control("clerk", {"do": "totals"}).status_code == 200
-
-    def confirmed(self, *, lines: int = 1) -> tuple[str, str]:
-        """An order that is confirmed in F&O, with its totals."""
-        id, number = self.made(lines=lines)
-        self.clerk("confirm", number)
-        self.totals()
-        return id, number
-
-    def status(self, order: str) -> int:
-        """The processing status of an order in Sales."""
-        return int(self.sales.get(f"salesorders({order})").json()["msdynce_processingstatus"])
-
-    def rule(self, number: str) -> str | None:
-        """The rule by which a sales order is filtered."""
-        link = self.link(number)
-        assert link.state is LinkState.FILTERED
-        return link.rule
-
-    def version(self, order: str) -> Any:
-        """The version of an order in Sales: each write changes it."""
-        return self.sales.get(f"salesorders({order})").json()["versionnumber"]
 
 
 @pytest.fixture
@@ -207,24 +160,8 @@ def test_an_order_waits_for_its_totals_and_continues_when_the_job_has_run(desk: 
     assert desk.status(id) == CONFIRMED
 
 
-def born(desk: Returning, number: str = "F-1") -> None:
-    """A sales order that was made in F&O."""
-    desk.customer_id  # noqa: B018 - the account is created
-    desk.tick()
-    header = {"dataAreaId": "usmf", "SalesOrderNumber": number, "OrderingCustomerAccountNumber": "A-1",
-              "CurrencyCode": "USD"}  # fmt: skip
-    reply = desk.finops.post("CDSSalesOrderHeaders", header)
-    assert reply.status_code == 201, reply.text
-    line = {"dataAreaId": "usmf", "SalesOrderNumber": number, "LineCreationSequenceNumber": 1, "ProductNumber": "P-1",
-            "OrderedSalesQuantity": 1, "SalesPrice": 5, "ShippingSiteId": "1"}  # fmt: skip
-    reply = desk.finops.post("CDSSalesOrderLines", line)
-    assert reply.status_code == 201, reply.text
-    desk.clerk("confirm", number)
-    desk.totals()
-
-
 def test_an_order_that_was_made_in_finops_is_filtered_and_creates_nothing(desk: Returning) -> None:
-    born(desk)
+    desk.born()
     desk.tick()
     assert desk.rule("F-1") == "not_from_sales"
     assert desk.sales.rows("salesorders") == []
@@ -233,7 +170,7 @@ def test_an_order_that_was_made_in_finops_is_filtered_and_creates_nothing(desk: 
 
 
 def test_an_order_of_another_customer_is_filtered_by_that(desk: Returning) -> None:
-    born(desk)
+    desk.born()
     account = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')?cross-company=true"
     assert desk.finops.patch(account, {"IsExternallyMaintained": "No"}).status_code == 204
     desk.tick()
@@ -241,7 +178,7 @@ def test_an_order_of_another_customer_is_filtered_by_that(desk: Returning) -> No
 
 
 def test_an_order_that_is_adopted_later_gets_the_status_at_once(desk: Returning) -> None:
-    born(desk)
+    desk.born()
     desk.tick()
     assert desk.rule("F-1") == "not_from_sales"
     desk.start(ORDERS_ON_EXISTING="adopt")

@@ -12,7 +12,6 @@ LONGEST, SHORTEST = 350, 25
 SHORT = {
     "clients/http/deadline.py": "the time that is left, which channel and throttle share",
     "counting.py": "one function that many modules need",
-    "flows/ordersback/settings.py": "the settings of a flow",
     "flows/registry.py": "the list of flows",
     "operations/sender.py": "how operators put records into a queue, which several commands share",
     "outbound.py": "what shared/ and p2c/ agree on about the way of a request",

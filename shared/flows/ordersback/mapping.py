@@ -1,59 +1,61 @@
-"""ordersback <- CDSSalesOrderHeaders and -Lines: the status of a sales order of F&O, in the order of Sales that it was
-made from.
+"""ordersback <- CDSSalesOrderHeaders and -Lines: what becomes of sales orders of F&O in Sales.
 
-Rules: docs/rules.md. Which order of Sales is meant is known from the link of the flow that has made the sales order,
-and not from a mark or number in either row. Nothing is created in Sales.
+Rules: docs/rules.md. A sales order that was made from an order of Sales gives that order its status. Which one is meant
+is known from the link of the flow that has made the sales order, and not from a mark or number in either row. Any other
+sales order was made in F&O: it becomes an order of Sales (created.py), if a deployment wants that.
 """
 
 from collections.abc import Mapping
 
-from shared.clients.finops.document_source import LINES
 from shared.clients.quoting import is_guid
+from shared.flows.finops_documents.references import lines_of
 from shared.flows.orders import mapping as orders
 from shared.flows.orders import order_rows
+from shared.flows.ordersback.created import CreatedOrders
 from shared.flows.ordersback.value_maps import OrderStatusMaps
 from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import Column, Unmappable, Word, mapped_option
-from shared.records import Json, SourceRow, TargetRow, Values
+from shared.records import Json, SourceRow, Values
 from shared.systems import System
 
 ENTITY_SET, KEY_FIELD = orders.TARGET_SET, orders.KEY_FIELD
 LINE_KEY_FIELD = "LineCreationSequenceNumber"
 TARGET_SET, LOGICAL_NAME = orders.HEADER_SET, orders.HEADER_TABLE
 ID_COLUMN = order_rows.HEADER_ID_COLUMN
+# The routes: of an order of Sales only the status is written, an order of F&O is written as a whole.
+STATUS_ROUTE, CREATED_ROUTE = "status", "order"
 # The name of the mapping in `ownership` of the value-map document.
 PART = "order_status"
 
 STATUS = "SalesOrderProcessingStatus"
 STATUS_TYPE = f"Microsoft.Dynamics.DataEntities.{STATUS}"
-ACTIVE = "Active"
+ACTIVE, CANCELED = "Active", "Canceled"
 # Nothing follows: a walk leaves such orders out.
-CLOSED = ("Invoiced", "Canceled")
+CLOSED = ("Invoiced", CANCELED)
 TOTALS, LINE_TOTALS = "AreTotalsUpdated", "AreTotalsCalculated"
 EXTERNAL_CUSTOMERS = ("OrderingCustomerIsExternallyMaintained", "InvoiceCustomerIsExternallyMaintained")
 ORIGIN, WORK_ORDER = "SalesOrderOriginType", "WorkOrderIntegration"
-
-STATE = "statecode"
-INVOICED = 4
-# The states of an order in Sales in which it is read-only: submitted, canceled, fulfilled, invoiced.
-READ_ONLY = frozenset({1, 2, 3, INVOICED})
 
 _ALSO_READ = tuple(Column(name) for name in (KEY_FIELD, STATUS, TOTALS, *EXTERNAL_CUSTOMERS, ORIGIN))
 LINE_COLUMNS = (Column(LINE_TOTALS),)
 
 FILTERS: Mapping[str, Filter] = {
     "not_from_sales": Filter(
-        "the sales order was not made from an order of Sales", "nothing: only orders of Sales get a status back"
+        "the sales order was not made from an order of Sales",
+        "nothing: only orders of Sales get a status back; with ORDERS_BACK=all it would be created in Sales",
     ),
     "customer_not_external": Filter(
         "its customer, or the one that is invoiced, does not come from Sales, and neither does the order",
-        "nothing: only orders of Sales get a status back",
+        "nothing; or mark both customers as externally maintained in F&O, if Sales is to have their orders",
     ),
     "work_order": Filter(
         "it comes from a work order of Field Service, and not from an order of Sales",
         "nothing: Field Service has its own integration",
+    ),
+    "canceled_in_finops": Filter(
+        "the sales order was canceled before it came to Sales", "nothing: there is nothing left to do in it"
     ),
     "not_confirmed": Filter("the sales order is not confirmed yet", "confirm it in F&O"),
     "totals_not_calculated": Filter(
@@ -61,54 +63,58 @@ FILTERS: Mapping[str, Filter] = {
         "let the batch job `Calculate sales totals` run in F&O, and look at its history; the order continues then",
     ),
     "invoiced_in_sales": Filter(
-        "the order is invoiced in Sales, and read-only", "nothing: an invoiced order keeps the status that it had"
+        "the order is invoiced in Sales, and read-only", "nothing: an invoiced order stays as it is in Sales"
     ),
     "closed_in_sales": Filter(
         "the order is submitted, canceled or fulfilled in Sales, and read-only",
         "set the order back to Active in Sales: the integration needs the orders of F&O to stay active there",
     ),
 }
+# The rule by which the scope of the first run leaves an order out.
+_OUT_OF_SCOPE = "out_of_scope"
 
 
 def order_words() -> tuple[Word, ...]:
-    """The mapping."""
+    """The mapping of the status."""
     return (mapped_option(STATUS, "msdynce_processingstatus", "processing_status"),)
 
 
-class OrderStatusMapper:
-    """The mapping with the value maps of a deployment; satisfies the engine's Mapper."""
+class OrdersBackMapper:
+    """The mapping with the value maps of a deployment; satisfies the engine's Mapper, and the TargetRules of the
+    status. `created` maps orders that were made in F&O; without it they are filtered."""
 
-    def __init__(self, maps: ValueMaps) -> None:
+    def __init__(self, maps: ValueMaps, created: CreatedOrders | None = None) -> None:
         known = as_known_to(OrderStatusMaps, maps)
         self.table = FieldTable(PART, TARGET_SET, order_words(), known, also_read=_ALSO_READ, source=System.FINOPS)
         require_sound(self.table)
         self._lines = FieldTable(PART, TARGET_SET, (), known, also_read=LINE_COLUMNS, source=System.FINOPS)
-        self.fingerprint = self.table.fingerprint()
+        self._created = created
+        self.fingerprint = self.table.fingerprint() + (created.fingerprint if created is not None else "")
 
     @property
     def select(self) -> tuple[str, ...]:
         """The fields of a sales order to read in F&O."""
-        return self.table.select
+        return tuple(dict.fromkeys((*self.table.select, *(self._created.header.select if self._created else ()))))
 
     @property
     def line_select(self) -> tuple[str, ...]:
-        """The fields of a line to read in F&O."""
-        return self._lines.select
+        """The fields of a line to read in F&O, besides its number."""
+        return tuple(dict.fromkeys((*self._lines.select, *(self._created.line_select if self._created else ()))))
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
-        """The order of Sales that the sales order was made from."""
-        return (Parent.with_key(ENTITY_SET, row.id),)
+        """The order of Sales that the sales order was made from, and what an order of F&O refers to."""
+        return (_made_from(row), *(self._created.parents(row) if self._created else ()))
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         """Filter and map one sales order. Raises SchemaDrift."""
-        values, lines = row.values, _lines_of(row.values)
+        values, lines = row.values, list(lines_of(row.values))
         self.table.check_source(values)
         for line in lines:
             self._lines.check_source(line)
-        (made_from,) = self.parents(row)
+        made_from = _made_from(row)
         order = known.rows.get(made_from)
         if order is None or not is_guid(order):
-            return Filtered(_why_foreign(values), until=(made_from,))
+            return self._of_finops(row, known, made_from, lines)
         if values.get(STATUS) == ACTIVE:
             return Filtered("not_confirmed")
         if values.get(STATUS) not in CLOSED and not _has_totals(values, lines):
@@ -117,18 +123,11 @@ class OrderStatusMapper:
             content = self.table.content(values)
         except Unmappable as unmappable:
             return unmappable.rejected()
-        return Mapped(order, content.owned, content.on_create, parents=(made_from,))
+        return Mapped(order, content.owned, content.on_create, parents=(made_from,), route=STATUS_ROUTE)
 
-    def in_scope(self, row: SourceRow) -> bool:  # noqa: ARG002 - an order that is not ours is filtered
-        """Every sales order."""
+    def in_scope(self, row: SourceRow) -> bool:  # noqa: ARG002 - whether it was made in F&O is not known yet
+        """Every sales order: only those that were made in F&O have a scope."""
         return True
-
-    def left_out(self, row: TargetRow) -> Filtered | None:
-        """An order that Sales does not let anybody change."""
-        state = row.values.get(STATE)
-        if state == INVOICED:
-            return Filtered("invoiced_in_sales")
-        return Filtered("closed_in_sales") if state in READ_ONLY else None
 
     def ended(self) -> Mapping[str, Json]:
         """An order of Sales keeps its status if the sales order is gone."""
@@ -142,20 +141,41 @@ class OrderStatusMapper:
         """Whether Dataverse's value is ours."""
         return self.table.agree(field, ours, theirs)
 
+    def _of_finops(self, row: SourceRow, known: Known, made_from: Parent, lines: list[Values]) -> Verdict:
+        """Filter and map an order to which no order of Sales is linked."""
+        is_in_sales, has_totals = known.route == CREATED_ROUTE, _has_totals(row.values, lines)
+        rule = self._rule(row.values, is_in_sales=is_in_sales, has_totals=has_totals)
+        if rule is not None or self._created is None:
+            return Filtered(rule or "not_from_sales", until=(made_from,))
+        if made_from in known.begun:
+            # An order of Sales is just becoming this sales order, so this one waits until that is decided.
+            return Mapped(row.id, {}, {}, parents=(made_from,), route=CREATED_ROUTE)
+        self._created.check_source(row.values, lines)
+        return self._created.evaluate(row, known, route=CREATED_ROUTE, has_totals=has_totals)
 
-def _why_foreign(values: Values) -> str:
-    """The rule by which a sales order is not for Sales that was not made from there."""
-    if values.get(ORIGIN) == WORK_ORDER:
-        return "work_order"
-    if any(values.get(name) != "Yes" for name in EXTERNAL_CUSTOMERS):
-        return "customer_not_external"
-    return "not_from_sales"
+    def _rule(self, values: Values, *, is_in_sales: bool, has_totals: bool) -> str | None:
+        """The rule by which an order of F&O is not for Sales, or not yet."""
+        if values.get(ORIGIN) == WORK_ORDER:
+            return "work_order"
+        if any(values.get(name) != "Yes" for name in EXTERNAL_CUSTOMERS):
+            return "customer_not_external"
+        if self._created is None:
+            return "not_from_sales"
+        status = values.get(STATUS)
+        if not is_in_sales and status == CANCELED:
+            return "canceled_in_finops"
+        if not is_in_sales and not self._created.in_scope(values):
+            return _OUT_OF_SCOPE
+        if status == ACTIVE:
+            return "not_confirmed"
+        is_done = is_in_sales and status in CLOSED
+        return None if has_totals or is_done else "totals_not_calculated"
+
+
+def _made_from(row: SourceRow) -> Parent:
+    """The order of Sales that a sales order was made from."""
+    return Parent.with_key(ENTITY_SET, row.id)
 
 
 def _has_totals(values: Values, lines: list[Values]) -> bool:
     return values.get(TOTALS) == "Yes" and all(line.get(LINE_TOTALS) == "Yes" for line in lines)
-
-
-def _lines_of(values: Values) -> list[Values]:
-    lines = values.get(LINES)
-    return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []

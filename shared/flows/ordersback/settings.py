@@ -4,18 +4,28 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.setting_types import Schedule
+from shared.setting_types import Schedule, Scope
 from shared.settings import Settings
 
 
 class OrdersBackSettings(Settings):
     """The settings of the flow, beside those of the app."""
 
-    ORDERS_BACK: Literal["off", "status"] = Field(
+    ORDERS_BACK: Literal["off", "status", "all"] = Field(
         default="off",
-        description="What comes back from F&O of the orders that were made from Sales: nothing, or their status",
+        description="What comes back from F&O of sales orders: nothing; the status of those that were made from Sales; "
+        "or besides all orders that were made in F&O",
     )
     ORDERS_BACK_SCHEDULE: Schedule = Field(default="0 */5 * * * *", description="When `ordersback_pull` runs")
     ORDERS_BACK_FULL_WALK_DAYS: int = Field(
         default=7, ge=1, description="Days after which every order is looked at again, also a closed one"
+    )
+    ORDERS_BACK_SCOPE: Scope = Field(
+        default="all",
+        description="Orders of F&O without a link that are created in Sales: all, none (linked), or those made since a "
+        "day",
+    )
+    ORDERS_BACK_ON_EXISTING: Literal["reject", "adopt"] = Field(
+        default="reject",
+        description="An order of F&O exists in Sales, marked as one of F&O, and is not linked",
     )

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from shared.errors import SettingsInvalid
-from shared.flows.ordersback.mapping import CLOSED, FILTERS, OrderStatusMapper
+from shared.flows.ordersback.mapping import CLOSED, FILTERS, OrdersBackMapper
+from shared.flows.ordersback.rules import left_out
 from shared.flows.ordersback.value_maps import USUAL, OrderStatusMaps, ProcessingStatus
 from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED, as_known_to
@@ -31,9 +32,9 @@ ORDER: dict[str, Json] = {
 }
 
 
-def mapper(**maps: Json) -> OrderStatusMapper:
+def mapper(**maps: Json) -> OrdersBackMapper:
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    return OrderStatusMapper(FLOWS.read_value_maps(json.dumps({**shipped, **maps})))
+    return OrdersBackMapper(FLOWS.read_value_maps(json.dumps({**shipped, **maps})))
 
 
 def evaluate(values: Mapping[str, Json], known: Known = OURS, *, calculated: str = "Yes") -> Verdict:
@@ -113,6 +114,5 @@ def test_an_order_that_was_not_made_from_sales_is_filtered_until_one_of_sales_is
     [(0, None), (1, "closed_in_sales"), (2, "closed_in_sales"), (3, "closed_in_sales"), (4, "invoiced_in_sales")],
 )
 def test_an_order_that_is_read_only_in_sales_is_left_out(state: int, rule: str | None) -> None:
-    left_out = mapper().left_out(TargetRow({"statecode": state}))
-    assert left_out == (None if rule is None else Filtered(rule))
+    assert left_out(TargetRow({"statecode": state})) == (None if rule is None else Filtered(rule))
     assert rule is None or rule in FILTERS
