@@ -16,6 +16,7 @@ from shared.flows.contacts.mapping import ContactChoices, ContactMapper, custome
 from shared.flows.invoices.mapping import InvoiceMapper
 from shared.flows.orders import mapping as order_mapping
 from shared.flows.orders.mapping import OrderChoices, OrderMapper
+from shared.flows.ordersback.created import CreatedOrders
 from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
@@ -67,6 +68,16 @@ def products() -> list[str]:
 def order_status() -> list[str]:
     """The mapping of what comes back of orders."""
     return _sales_columns(OrdersBackMapper(MAPS).table)
+
+
+def created_orders() -> list[str]:
+    """The mapping of orders that were made in F&O."""
+    return _sales_columns(CreatedOrders(MAPS).header)
+
+
+def created_order_lines() -> list[str]:
+    """The mapping of their lines."""
+    return _sales_columns(CreatedOrders(MAPS).lines)
 
 
 def invoice_header() -> list[str]:
@@ -225,6 +236,8 @@ GENERATED: Mapping[str, Callable[[], list[str]]] = {
     "orders": orders_table,
     "order_lines": order_lines,
     "order_status": order_status,
+    "created_orders": created_orders,
+    "created_order_lines": created_order_lines,
     "invoices": invoice_header,
     "invoice_lines": invoice_lines,
     "pricelists_name": partial(_file_of_flow, "__init__.py"),

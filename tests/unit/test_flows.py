@@ -9,8 +9,8 @@ from shared.flows.registry import FLOWS
 from tests.support.project import ROOT, project_files
 
 LIST = Path("shared/flows/registry.py")
-# What quotations and orders share is in a folder of both.
-FOLDERS = [LIST.parent / name for name in (*FLOWS.names, "sales_documents")]
+# What quotations and orders share is in a folder of both, and so is what orders and invoices of F&O share.
+FOLDERS = [LIST.parent / name for name in (*FLOWS.names, "sales_documents", "finops_documents")]
 DEPLOYED = ("shared", "p2c", "infra", "function_app.py")
 
 
