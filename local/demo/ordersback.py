@@ -10,9 +10,9 @@ from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients.finops.walk_keys import WalkKey
 from shared.flows.orders.order_rows import ACTIVE, DRAFT, FROM_FINOPS, HEADER_ID_COLUMN, KEY_COLUMN, PROCESSING_STATUS
 from shared.flows.orders.settings import OrderSettings
-from shared.flows.ordersback import ORDERSBACK
+from shared.flows.ordersback import ORDERSBACK, rules
 from shared.flows.ordersback import mapping as back
-from shared.flows.ordersback.mapping import OrderStatusMapper
+from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.ordersback.value_maps import OrderStatusMaps
 from shared.flows.spec import Deployment
 from shared.mapping.value_maps import as_known_to
@@ -26,13 +26,13 @@ _COURSE = (
     *("Confirmed", "Picked", "PartiallyDelivered", "Delivered"),
     *("PartiallyInvoiced", "DeliveredPartiallyInvoiced", "Invoiced"),
 )
-_COLUMNS = (HEADER_ID_COLUMN, PROCESSING_STATUS, FROM_FINOPS, back.STATE)
+_COLUMNS = (HEADER_ID_COLUMN, PROCESSING_STATUS, FROM_FINOPS, rules.STATE)
 _ORDERS = Collection(DATAVERSE, back.TARGET_SET, KEY_COLUMN, _COLUMNS)
 
 
 def watched_orders_back(deployment: Deployment) -> Watched:
     """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
-    mapper, company = OrderStatusMapper(deployment.maps), deployment.company
+    mapper, company = OrdersBackMapper(deployment.maps), deployment.company
     line_set = deployment.settings_for(OrderSettings).ORDERS_LINES
     lines = (back.LINE_KEY_FIELD, *mapper.line_select)
     read = frozenset({back.ENTITY_SET, line_set})
@@ -66,7 +66,7 @@ class OrderStatusView:
     """What the mapping of a status needs: the order that has the number in Sales and was made there. `statuses` are the
     options of Sales by the status of F&O."""
 
-    mapper: OrderStatusMapper
+    mapper: OrdersBackMapper
     statuses: Mapping[str, int]
 
     def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
@@ -95,7 +95,7 @@ class OrderStatusView:
             return verdict
         (order,) = known.references[back.TARGET_SET]
         owned = dict(verdict.owned)
-        left_out = self.mapper.left_out(TargetRow(order))
+        left_out = rules.left_out(TargetRow(order))
         if left_out is not None:
             if order[PROCESSING_STATUS] in _NOT_BACK:
                 return left_out
