@@ -206,7 +206,7 @@ class CreatedOrders:
             header_words(choices),
             maps,
             also_read=(
-                *map(Column, read),
+                *map(Column, (CUSTOMER_FIELD, CURRENCY_FIELD, QUOTATION_FIELD)),
                 Column(CREATED_FIELD, is_date=True),
                 Column(_HEADER_TAX, Decimal),
                 Column(_TOTAL_FIELD, Decimal),

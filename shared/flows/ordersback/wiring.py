@@ -36,6 +36,7 @@ from shared.flows.quotations import QUOTATIONS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
 from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.mapping.field_table import FieldTable
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.records import Values
 from shared.sync.flow import Route, Walked
@@ -155,6 +156,12 @@ def _lines(mapper: CreatedOrders) -> DocumentLines:
     )
 
 
+def tables(deployment: Deployment) -> tuple[FieldTable, ...]:
+    """The mappings of the flow."""
+    whole = created_orders(deployment)
+    return OrdersBackMapper(deployment.maps).table, whole.header, whole.lines
+
+
 def required_columns(deployment: Deployment) -> RequiredColumns:
     """What the flow reads and writes; nothing if it is off."""
     setting = deployment.settings_for(OrdersBackSettings).ORDERS_BACK
@@ -208,7 +215,7 @@ ORDERSBACK_FLOW = FlowSpec(
     lengths=(),
     ownership=(back.PART, created.HEADER_PART, created.LINE_PART),
     wire=wire,
-    tables=lambda deployment: (OrderStatusMapper(deployment.maps).table,),
+    tables=tables,
     required_columns=required_columns,
     filters=FILTERS,
     parents=(ORDERS,),
