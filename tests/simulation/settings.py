@@ -16,7 +16,7 @@ from shared.flows.invoices.mapping import InvoiceMapper
 from shared.flows.invoices.wiring import invoice_mapper
 from shared.flows.orders.mapping import OrderMapper
 from shared.flows.orders.wiring import order_mapper
-from shared.flows.ordersback.mapping import OrderStatusMapper
+from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.products.wiring import product_mapper
 from shared.flows.quotations.mapping import QuotationMapper
@@ -98,7 +98,7 @@ class Mappers:
     products: ProductMapper
     quotations: QuotationMapper
     orders: OrderMapper
-    ordersback: OrderStatusMapper
+    ordersback: OrdersBackMapper
     invoices: InvoiceMapper
 
     def of(self, flow: str) -> Any:
@@ -186,7 +186,7 @@ def _with_mappers(settings: Settings) -> tuple[Deployment, Mappers]:
         product_mapper(deployment),
         quotation_mapper(deployment),
         order_mapper(deployment),
-        OrderStatusMapper(deployment.maps),
+        OrdersBackMapper(deployment.maps),
         invoice_mapper(deployment),
     )
 

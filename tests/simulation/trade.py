@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from shared.flows.orders import mapping as orders
 from shared.flows.orders.order_rows import ACTIVE, PROCESSING_STATUS, id_of
-from shared.flows.ordersback import mapping as back
+from shared.flows.ordersback.rules import READ_ONLY, STATE
 from shared.flows.sales_documents.rows import HEADERS, headers_of
 from shared.mapping.verdicts import Known, Mapped, Parent
 from shared.records import Json, SourceRow, Values, fold
@@ -185,7 +185,7 @@ class TradeJudge:
             return
         name, value = next(iter(mapped.owned.items()))
         agrees = row.values.get(name) == value
-        if row.values.get(back.STATE) in back.READ_ONLY:
+        if row.values.get(STATE) in READ_ONLY:
             is_told = entry.state == "filtered" and entry.reason in (_CLOSED, _INVOICED)
             if not (is_told or failure == _READ_ONLY or (entry.state == "written" and agrees)):
                 yield Problem(

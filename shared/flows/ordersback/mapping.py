@@ -145,7 +145,7 @@ class OrdersBackMapper:
         """Filter and map an order to which no order of Sales is linked."""
         is_in_sales, has_totals = known.route == CREATED_ROUTE, _has_totals(row.values, lines)
         rule = self._rule(row.values, is_in_sales=is_in_sales, has_totals=has_totals)
-        if rule is not None or self._created is None:
+        if rule is not None or self._created is None or made_from in known.keys:
             return Filtered(rule or "not_from_sales", until=(made_from,))
         if made_from in known.begun:
             # An order of Sales is just becoming this sales order, so this one waits until that is decided.
