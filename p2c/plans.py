@@ -42,7 +42,7 @@ def as_markdown(flow: str, summary: Summary, found: Found, estimate: Estimate) -
     lines = [
         f"# Plan: {flow}",
         "",
-        f"{counted(summary.records, 'record')}: {words(summary.outcomes)}.",
+        f"{counted(summary.records, 'record')}: {in_markdown(summary.sentence)}.",
         "",
         estimate.sentence,
         "",

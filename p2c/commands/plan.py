@@ -10,7 +10,7 @@ from p2c.app import Flow, Ids, Json, Limit, Remembered, app, check_settings, con
 from p2c.arguments import file_named
 from p2c.estimate import Estimate, estimate_of
 from p2c.mistakes import Mistake
-from p2c.output import as_json, say, words
+from p2c.output import as_json, say
 from p2c.plans import Found, after, as_markdown, remarks_of
 from p2c.texts import SHOWN, show_values
 from shared.counting import counted
@@ -59,7 +59,7 @@ def plan(  # noqa: PLR0917 - the options of a command
 def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, system: System) -> None:
     """A dry run."""
     target = system.label
-    said = f"{counted(summary.records, 'record')}: {words(summary.outcomes)}; {summary.adopted} of them adopted"
+    said = f"{counted(summary.records, 'record')}: {summary.sentence}; {summary.adopted} of them adopted"
     say(f"{flow}: {said}")
     say(f"  {estimate.sentence}")
     if found.changed_there:

@@ -15,14 +15,25 @@ _AT_A_TIME = 100
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many records would end how; `adopted` of them take over a row of the target. `remarks` say what the target
-    does not get: the values by cause, with their counts."""
+    """How many records would end how, and `why`: the rules and causes by outcome, with their counts. `adopted` of them
+    take over a row of the target. `remarks` say what the target does not get: the values by cause, with their counts.
+    """
 
     records: int
     outcomes: dict[str, int]
+    why: dict[str, dict[str, int]]
     adopted: int
     writes: int
     remarks: dict[str, dict[str, int]]
+
+    @property
+    def sentence(self) -> str:
+        """How many records would end how, and why, in words."""
+        return ", ".join(f"{count} {kind}{self._reasons(kind)}" for kind, count in self.outcomes.items())
+
+    def _reasons(self, kind: str) -> str:
+        told = ", ".join(f"{count} {reason}" for reason, count in self.why.get(kind, {}).items())
+        return f" ({told})" if told else ""
 
 
 class DryRun:
@@ -72,14 +83,15 @@ def summary_of(examined: Sequence[Examined]) -> Summary:
     return Summary(
         records=len(examined),
         outcomes=dict(Counter(str(each.kind) for each in examined).most_common()),
+        why=_counted((str(each.kind), each.reason) for each in examined if each.reason),
         adopted=sum(each.adopts for each in examined),
         writes=sum(each.writes for each in examined),
-        remarks=_remarks(examined),
+        remarks=_counted((remark.cause, remark.value) for each in examined for remark in each.remarks),
     )
 
 
-def _remarks(examined: Sequence[Examined]) -> dict[str, dict[str, int]]:
+def _counted(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
-    for remark in (remark for each in examined for remark in each.remarks):
-        found[remark.cause][remark.value] += 1
-    return {cause: dict(values.most_common()) for cause, values in sorted(found.items())}
+    for name, value in pairs:
+        found[name][value] += 1
+    return {name: dict(values.most_common()) for name, values in sorted(found.items())}

@@ -134,7 +134,8 @@ class Route:
     not be changed now (None if it may be), and `disagreement` why the target has calculated something else of a row
     that needs no write than it should (None if it has not). `row_id` gives the id of the row under a key, if
     the target derives it from the key. With `once`, a row is written until its creation is finished, and from then on
-    belongs to the users of the target: it is neither changed nor created again."""
+    belongs to the users of the target: it is neither changed nor created again. `when_taken` says what a user does if
+    another row has the key of a record."""
 
     name: str
     entity: str
@@ -150,6 +151,12 @@ class Route:
     left_out: Callable[[TargetRow], Filtered | None] | None = None
     disagreement: Callable[[TargetRow, Mapped], Rejected | None] | None = None
     row_id: Callable[[str], str] | None = None
+    when_taken: str = "give it another number"
+
+    @property
+    def remedy_if_exists(self) -> str:
+        """What helps if a row that is not linked has the key of a record."""
+        return f"if it is the same record, allow adoption for this flow and retry; otherwise {self.when_taken}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,6 +274,7 @@ def test_an_invoice_that_is_in_sales_already_is_rejected(desk: Invoicing) -> Non
     failure = desk.failure(desk.ids()[invoice])
     assert failure is not None
     assert failure.cause == "target_exists"
+    assert failure.remedy.endswith("otherwise remove it from Sales: the number of a posted invoice never changes")
 
 
 @pytest.mark.parametrize(

@@ -303,7 +303,10 @@ def test_a_sales_order_of_others_with_the_number_of_an_order_is_never_touched(de
     before = desk.sales_order("O-1")
     _, number = desk.order(account, ordernumber="O-1")
     desk.tick()
-    assert cause(desk, number) == "target_exists"
+    failure = desk.failure(number)
+    assert failure is not None
+    assert failure.cause == "target_exists"
+    assert failure.remedy.endswith("otherwise create the order again: its number never changes")
     assert desk.sales_order("O-1") == before
 
 

@@ -43,6 +43,14 @@ def test_an_account_that_turned_inactive_would_end_and_after_the_sync_has_ended(
     assert "Now: it has ended, because it is inactive in Sales" in p2c("explain", FLOW, id)
 
 
+def test_a_plan_counts_what_is_left_out_by_its_rule(sync: Product, tmp_path: Path) -> None:
+    id = sync.account("A-1", **US)
+    sync.edit(id, statecode=1, statuscode=2)
+    assert "accounts: 1 record: 1 filtered (1 inactive); 0 of them adopted" in p2c("plan", FLOW, id)
+    p2c("plan", FLOW, "--markdown", str(tmp_path / "plan.md"))
+    assert "1 filtered (1 inactive)" in (tmp_path / "plan.md").read_text(encoding="utf-8")
+
+
 def test_a_plan_is_a_table_a_document_and_data(sync: Product, tmp_path: Path) -> None:
     sync.linked(1)
     sync.account("B-1", **US)
@@ -228,6 +236,9 @@ def test_runs_are_listed_with_what_they_did(sync: Product) -> None:
     sync.linked(2)
     kinds = [(run["kind"], run["counts"]) for run in answer("runs", FLOW)]
     assert ("apply", {"created": 2, "read": 2}) in kinds
+    told = p2c("runs", FLOW)
+    assert "1 page" in told
+    assert "1 pages" not in told
     assert len(p2c("runs", FLOW, "--limit", "1").splitlines()) == 5
 
 

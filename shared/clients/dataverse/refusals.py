@@ -50,8 +50,7 @@ def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[s
             said=text,
         )
     if code in _EXISTS:
-        remedy = "if it is the same record, allow adoption for this flow and retry; otherwise change the number"
-        return RecordRejected("target_exists", text, remedy=remedy)
+        return RecordRejected("target_exists", text, remedy="look at the row that has the key")
     if code == _VERSION_MISMATCH:
         remedy = "nothing to do: somebody else changed the row at the same time, the sync retries"
         return RecordRejected("dataverse.update_conflict", text, remedy=remedy, repeatable=True)

@@ -153,7 +153,7 @@ class FinopsTable:
         return RecordRejected(
             "target_exists",
             f"{key} exists in {self.entity_set} already: {refusal.text}",
-            remedy="if it is the same record, allow adoption for this flow and retry; otherwise change the number",
+            remedy="look at the record that has the key",
         )
 
     def _keys_url(self, keys: Sequence[str]) -> str:

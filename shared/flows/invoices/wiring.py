@@ -90,6 +90,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         adopt_existing=mapper.choices.adopt_existing,
         document=mapper.rules,
         row_id=target.row_id,
+        when_taken="remove it from Sales: the number of a posted invoice never changes",
     )
     return Wiring(
         feed=Walked(source, settings.INVOICES_FULL_WALK_DAYS * _DAY_S, source.walk_open),

@@ -52,6 +52,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         adopt_existing=mapper.choices.adopt_existing,
         once=True,
         document=mapper.rules,
+        when_taken="create the order again: its number never changes",
     )
     return Wiring(
         feed=feed_of(documents, systems, ORDERS),

@@ -51,6 +51,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         mapper.rules,
         adopt_existing=mapper.choices.adopt_existing,
         document=mapper.rules,
+        when_taken="create the quote again: its number never changes",
     )
     return Wiring(
         feed=feed_of(quotes, systems, QUOTATIONS),

@@ -81,7 +81,7 @@ def read_answers(
             case RecordMissing():
                 yield _repeat_in_full(route, limits, each.planned)
             case RecordRejected() as refusal:
-                yield _refused(limits, each, refusal)
+                yield _refused(route, limits, each, refusal)
             case OutcomeUnknown() as unknown:
                 yield _unknown(flow, limits, blame, each.planned, unknown)
             case NotSent() | Transient() | OperatorNeeded():
@@ -105,7 +105,7 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
     return Planned(doubtful, Changes(route).create(doubtful))
 
 
-def _refused(limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:
+def _refused(route: Route, limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:
     record = sent.record
     # Lines of a document that was written in part may be there.
     lines = () if sent.is_begun else sent.planned.write.lines
@@ -123,7 +123,8 @@ def _refused(limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:
         return record.retried(delay_s=limits.retry_delay_s, attempts=attempts)
     if refusal.repeatable and may_repeat:
         return record.retried(delay_s=limits.retry_delay_s, attempts=attempts)
-    return record.rejected(refusal.cause, str(refusal), refusal.remedy)
+    remedy = route.remedy_if_exists if refusal.cause == "target_exists" else refusal.remedy
+    return record.rejected(refusal.cause, str(refusal), remedy)
 
 
 def _unknown(flow: Flow, limits: Limits, blame: Blame, planned: Planned, unknown: OutcomeUnknown) -> Concluded:

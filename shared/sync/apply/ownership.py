@@ -93,7 +93,7 @@ class KeyOwnership:
         return record.rejected(
             "target_exists",
             f"{key} exists in {self.route.entity} already and is not linked to this record",
-            "if it is the same record, allow adoption for this flow and retry; otherwise change the number",
+            self.route.remedy_if_exists,
         )
 
     def reject_unknown(self, record: Record, key: str, damage: Damage) -> Concluded:
