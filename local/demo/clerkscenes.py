@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from local.demo.arrivals import Arrivals
 from local.demo.clerk import TO_DELIVER, TO_INVOICE, Clerk
-from local.demo.invoices import TOTAL, key_of
+from local.demo.insales import TOTAL
+from local.demo.invoices import key_of
 from local.demo.stage import Stage
 from shared.counting import counted
 from shared.flows.invoices.mapping import NUMBER_FIELD, ORDER_FIELD

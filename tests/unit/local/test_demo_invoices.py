@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from local.demo.documents import LINES
-from local.demo.invoices import TOTAL
+from local.demo.insales import TOTAL
 from local.demo.selling import Wanted
 from shared.flows.invoices import INVOICES
 from shared.flows.invoices.mapping import NUMBER_FIELD
