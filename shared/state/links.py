@@ -324,6 +324,7 @@ class Links:
             yield from links
 
     def count_linked(self, flow: str, at_most: int) -> int:
-        """How many records are linked; counts no further than `at_most`, since it reads row by row."""
-        linked = (link for link in self.walk(flow, min(_PAGE, at_most)) if link.linked)
+        """How many records are linked; counts no further than `at_most`, since it reads row by row. A damaged link
+        counts: what it says of its target cannot be read."""
+        linked = (link for link in self.walk(flow, min(_PAGE, at_most)) if link.linked or link.damage is not None)
         return sum(1 for _ in islice(linked, at_most))

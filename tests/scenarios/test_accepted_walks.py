@@ -5,9 +5,10 @@ import re
 import pytest
 
 from shared.errors import NotSent
-from shared.state.links import LinkState
+from shared.state.links import LinkState, link_key
 from shared.sync.limits import Limits
 from tests.support.invariants import check
+from tests.scenarios.test_fault_damage import damage
 from tests.support.world import PRODUCTS, World
 
 COUNT = 200
@@ -182,3 +183,11 @@ def test_what_was_accepted_of_deletions_is_not_accepted_of_changes() -> None:
     accept(world, "parents")
     world.settle()
     assert "100 of 200 linked records would change" in blocked(world, "parents")
+
+
+def test_a_deleted_record_whose_link_is_damaged_is_shown_and_counted() -> None:
+    world = in_step("parents")
+    remove(world, "parents", 0, 50)
+    damage(world.links_table, "parents", link_key("r000"), {"applied": "{"})
+    world.pull("parents")
+    assert "50 of 200 known records would be gone" in blocked(world, "parents")

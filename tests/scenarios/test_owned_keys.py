@@ -509,6 +509,22 @@ def test_a_record_whose_key_cannot_be_read_does_not_forget_that_it_may_have_made
     assert world.target.rows["k"]["name"] == "Second"
 
 
+def test_a_record_that_is_gone_and_whose_key_cannot_be_read_does_not_forget_that_it_may_have_made_the_row() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First")
+    world.target.fault = unknown()
+    world.apply(hint("p1"))
+    damage(world.keys_table, keys_of(world).partition, keys_of(world).row_of("K").key, {"flow": True})
+    world.source.remove("p1")
+    world.settle()
+    assert failure(world, "p1").cause == STATE_UNREADABLE
+    service = world.service()
+    assert service.repairing("parents", audit_log(world)).repair("p1") == "K"
+    world.settle()
+    check(world)
+    assert world.state.links.load("parents", ["p1"])["p1"].state is LinkState.DELETED
+
+
 def test_a_link_by_hand_that_meets_a_damaged_link_keeps_the_keys_of_the_record() -> None:
     world = World()
     world.source.save("p1", number="K", name="First")

@@ -87,8 +87,8 @@ class Oracle:
             if listed != "text_not_sendable":
                 yield Problem("I1", record, f"no message can carry its number, and listed is {listed}")
             return
-        if entry is None and record in self._books.dismissed and record in self._facts.left_alone:
-            # A poison message has named it, and an operator wants no further try.
+        if record in self._books.dismissed and record in self._facts.left_alone and self._was_not_read(record, entry):
+            # A poison message has named it, or its workers have died, and an operator wants no further try.
             return
         if entry is None:
             yield Problem("I1", record, f"nobody has accounted for it; {self._told(record)}")
@@ -119,6 +119,10 @@ class Oracle:
                 yield from self._trade.mapped(record, entry, mapped, failure)
             case Mapped() as mapped:
                 yield from self._mapped(record, entry, mapped, failure)
+
+    def _was_not_read(self, record: Record, entry: Entry | None) -> bool:
+        """Whether what is told of it says nothing of what it holds."""
+        return entry is None or self._books.failures.get(record) in ("crashed", "poison")
 
     def _told(self, record: Record) -> str:
         return f"the mapping says {short(self._verdict(record))}"

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from shared.records import Json, TargetRow, Values, fold
+from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, OwnedKey, Owner
 from shared.state.links import Intent, Link
 from shared.sync.apply.ownership import KeysOf
-from shared.sync.apply.record import Record
+from shared.sync.apply.record import Concluded, Record
 from shared.sync.damage import damage_of_key
 from shared.sync.flow import Flow, Route
 
@@ -21,15 +22,15 @@ def settle(
     *,
     looks_only: bool = False,
     is_held: Callable[[Link], bool] = lambda _: False,
-) -> Iterator[Record]:
+) -> Iterator[Record | Concluded]:
     """Each record with the result of a create whose answer, or whose worker, was lost.
 
     An existing row counts as ours if its id is ours, or if the first look found no row and the fields agree with what
     was sent. The key must be the record's own as well. An intent is noted before its key is taken, so a key that is not
     taken yet is taken now, except in a dry run (`looks_only`). If there is no row, none will come: the claim of the
     former worker has expired, and its request would have arrived by now. A dry run also meets records that a worker
-    still holds (`is_held`). If the owner of a key is unknown, the record stays as it is. Raises SystemTrouble if the
-    target does not answer.
+    still holds (`is_held`). If the owner of a key is unknown, the record is listed whatever has become of it, and keeps
+    its intent until the key is repaired. Raises SystemTrouble if the target does not answer.
     """
     doubtful: dict[str | None, dict[str, Intent]] = defaultdict(dict)
     for record in records:
@@ -43,12 +44,15 @@ def settle(
         route, keys = flow.route(name), keys_of(flow.route(name))
         found = route.target.find([intent.key for intent in intents.values()])
         owners = keys.owners([intent.key for intent in intents.values()])
-        damaged = {key for key, owner in owners.items() if damage_of_key(owner, keys.row_of(key), flows) is not None}
-        there = {id: intent for id, intent in intents.items() if intent.key in found.keys() - damaged}
+        damages = {key: damage_of_key(owner, keys.row_of(key), flows) for key, owner in owners.items()}
+        damaged = {key: damage for key, damage in damages.items() if damage is not None}
+        there = {id: intent for id, intent in intents.items() if intent.key in found.keys() - damaged.keys()}
         owned = _owned(keys, owners, Owner(flow.name, route.name, ""), there, looks_only=looks_only)
         for id, intent in intents.items():
             record = by_id[id]
-            if intent.key in damaged or (intent.key not in found and is_held(record.link)):
+            if (damage := damaged.get(intent.key)) is not None:
+                yield record.rejected(STATE_UNREADABLE, str(damage), damage.remedy, value=intent.key)
+            elif intent.key not in found and is_held(record.link):
                 yield record
             elif id in owned:
                 yield _settled(route, record, intent, found[intent.key])

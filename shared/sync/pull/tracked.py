@@ -174,11 +174,12 @@ class TrackedReader:
 
     def _count_gone(self, ids: list[str], so_far: int) -> int:
         """How many linked records the walk removes, these included; a record that has been seen gone is not counted
-        again. Links are read only once the lower limit is passed: until then every id counts."""
+        again. Links are read only once the lower limit is passed: until then every id counts. A damaged link counts:
+        what it says of its target cannot be read."""
         if so_far + len(ids) <= self._limits.gone_limit_count:
             return so_far + len(ids)
         links = self._links.load(self._flow.name, ids).values()
-        return so_far + sum(link.linked and link.state not in ENDED for link in links)
+        return so_far + sum(link.damage is not None or (link.linked and link.state not in ENDED) for link in links)
 
     def _walk_ended(self, checkpoint: Checkpoint) -> Checkpoint:
         return replace(checkpoint.in_phase(Phase.DELTA), walk=Walk(self._new_id()))
