@@ -84,6 +84,8 @@ class FlowCommands:
         self._audit_log.note("accept", flow, subject=f"target {known}", reason=seen, anywhere=True)
         if not differences:
             return True
+        if not environment.begin_acceptance(flow):
+            return False
         retargeting.bring(known)
         return environment.accept(flow, seen)
 

@@ -18,7 +18,7 @@ from shared.state.checkpoints import Checkpoint
 from shared.state.keys import Keys, Owner
 from shared.state.links import Link, LinkState
 from shared.sync.damage import damage_of, damage_of_key
-from shared.sync.environment import COMPANY, Difference, may_be_another
+from shared.sync.environment import COMPANY, UNFINISHED, Difference, may_be_another
 from shared.sync.flow import Flow, Tracked
 from shared.sync.link_writer import Group, LinkWriter, link_operation
 from shared.sync.state import State
@@ -60,6 +60,7 @@ class Retargeting:
         self._state = state
         self._sender = sender
         self._differences = differences
+        self._was_begun = any(difference.name == UNFINISHED for difference in differences)
         self._former_company = next((difference.was for difference in differences if difference.name == COMPANY), None)
 
     def require(self, target: NewTarget | None) -> NewTarget:
@@ -100,7 +101,7 @@ class Retargeting:
     def _can_be_same(self) -> bool:
         """Whether only the address of the target is another one."""
         names = {difference.name for difference in self._differences}
-        return self._flow.target_system is System.FINOPS and not names & {"finops_identity", COMPANY}
+        return self._flow.target_system is System.FINOPS and not names & {"finops_identity", COMPANY, UNFINISHED}
 
     def _same_text(self) -> str:
         return " --target same (the same environment under another address)," if self._can_be_same else ""
@@ -113,10 +114,10 @@ class Retargeting:
             case NewTarget.EMPTY:
                 self._each(_anew, self._release)
             case NewTarget.COPY:
-                self._each(_doubted, self._rename_keys)
+                self._each(_doubted, self._take_keys)
             case NewTarget.SAME if self._former_company is not None:
                 # The ids that we give rows in Sales depend on the company too, so records that have one are looked up.
-                self._each(_doubted, self._rename_keys)
+                self._each(_doubted, self._take_keys)
         if may_be_another(self._flow.source_system, self._differences):
             self._read_anew()
 
@@ -149,19 +150,29 @@ class Retargeting:
         for route, ours in self._owned(links):
             self._keys(route, self._former_company).release_all(ours)
 
-    def _rename_keys(self, links: Sequence[Link]) -> None:
-        """Keys are owned per company: in another company they are taken anew."""
+    def _take_keys(self, links: Sequence[Link]) -> None:
+        """Keys are owned per company: in another company they are taken anew. So are those of records that come back to
+        what they have there: they were released as the flow left it, or was about to."""
+        for link in links:
+            there = link.back_from_elsewhere()
+            if there is not link or self._was_begun:
+                for route, key in sorted(_rows(there)):
+                    self._own(route, {key: Owner(self._flow.name, route, link.id)})
         if self._former_company is None:
             return
         for route, ours in self._owned(links):
-            for key, rival in self._keys(route, None).own(ours).items():
-                self._refuse(route, key, rival.owner, ours[key])
+            self._own(route, ours)
             self._keys(route, self._former_company).release_all(ours)
 
+    def _own(self, route: str, ours: Mapping[str, Owner]) -> None:
+        for key, rival in self._keys(route, None).own(dict(ours)).items():
+            self._refuse(route, key, rival.owner, ours[key])
+
     def _refuse(self, route: str, key: str, owner: Owner, ours: Owner) -> None:
+        former = self._former_company or self._flow.company
         raise Refused(
-            f"{key} in {self._flow.route(route).entity} is owned by {ours.flow} {ours.id} in company "
-            f"{self._former_company}, and by {owner.flow} {owner.id} in company {self._flow.company}: set the former "
+            f"{key} in {self._flow.route(route).entity} is owned by {ours.flow} {ours.id} in company {former}, "
+            f"and by {owner.flow} {owner.id} in company {self._flow.company}: set the former "
             "company again, look at both with `p2c explain`, unlink one of them, then change the company again"
         )
 
@@ -210,12 +221,19 @@ class Retargeting:
 
 def _places(link: Link) -> set[tuple[str, str]]:
     """Where a record has, or may have, something in the target."""
-    here = {(link.route, key) for key in (link.target_key, link.held_key) if link.route is not None and key}
+    may_have = {(link.route, link.held_key)} if link.route is not None and link.held_key else set()
+    return _rows(link) | may_have
+
+
+def _rows(link: Link) -> set[tuple[str, str]]:
+    """Where a record has something in the target."""
+    here = {(link.route, link.target_key)} if link.route is not None and link.target_key else set()
     return here | {(left.route, left.key) for left in link.former}
 
 
 def _doubted(link: Link) -> Link | None:
     """The target may hold something other than the link says. What ended after the copy was made is ended there."""
+    link = link.back_from_elsewhere()
     if not _places(link):
         return None
     if link.state not in (LinkState.ENDED, LinkState.DELETED):
@@ -226,12 +244,11 @@ def _doubted(link: Link) -> Link | None:
 
 
 def _anew(link: Link) -> Link | None:
-    """The record has nothing in the target."""
+    """The record has nothing in the target. What it has in the former one is remembered: the flow may come back."""
     if not _places(link):
         return None
     return replace(
-        link.without_target(ended=False),
-        former=(),
+        link.left_behind(),
         state=link.state if link.state in _KEPT_STATES else LinkState.NEW,
         seen=replace(link.seen, fingerprint=None),
         dirty=False,

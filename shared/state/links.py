@@ -6,10 +6,11 @@ together.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
 from shared import exact_json
 from shared.errors import Damage, StateUnreadable
@@ -22,6 +23,7 @@ SCHEMA_VERSION = 1
 # A target key, folded, on a route.
 Place = tuple[str, str]
 _PREFIX = "L|"
+_ELSEWHERE = "elsewhere_"
 _PAGE = 1000
 
 
@@ -66,6 +68,24 @@ class FormerTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a record has in the environment that its flow has left for one that has none of our rows. If the flow comes
+    back to it, or to a copy of it, the record is there already."""
+
+    route: str | None
+    target_key: str | None
+    target_id: str | None
+    held_key: str | None
+    intent: Intent | None
+    former: tuple[FormerTarget, ...]
+    content: LinkContent
+
+    def cells(self) -> dict[str, Cell | None]:
+        """Its columns."""
+        return _target_cells(self) | self.content.cells()
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """The sync state of one record: where it is, and in its parts what was written of it, who works on it and what was
     seen of its source.
@@ -73,7 +93,8 @@ class Link:
     `route` is that of `target_key`, `held_key` and `intent`; `former` are targets that the record has left. `held_key`
     is the target key that the record owns in the keys table; `target_key` is the one that a commit has made final,
     `target_id` the target's own id of the row where it does not follow from the key. `last_key` is the key that those
-    may know that wait for this one: under which it is linked, or was before (see Route.moves).
+    may know that wait for this one: under which it is linked, or was before (see Route.moves). `elsewhere` is set for a
+    record that has nothing in the present environment and has something in the one before.
     `dirty` means that the target may differ from the applied content. `unanswered` counts the writes since the last
     decision that got no clear answer, `unknowns` those of them that count against the record (protocol F1).
     `linked_at` is when the record was linked to its present target row, `told` the digest of its last result, as its
@@ -93,6 +114,7 @@ class Link:
     intent: Intent | None = None
     former: tuple[FormerTarget, ...] = ()
     last_key: str | None = None
+    elsewhere: Elsewhere | None = None
     content: LinkContent = field(default_factory=LinkContent)
     claim: Claim = field(default_factory=Claim)
     seen: Seen = field(default_factory=Seen)
@@ -187,6 +209,23 @@ class Link:
             former=former,
         )
 
+    def left_behind(self) -> "Link":
+        """The link of a record that has nothing in another environment, and keeps what it has in this one. What it has
+        in an environment before this one is kept if it has nothing here."""
+        here = Elsewhere(
+            self.route, self.target_key, self.target_id, self.held_key, self.intent, self.former, self.content
+        )
+        kept = here if self.owned else self.elsewhere
+        return replace(self.without_target(ended=False), former=(), elsewhere=kept)
+
+    def back_from_elsewhere(self) -> "Link":
+        """The link in the environment in which the record has something; unchanged if it has something in this one."""
+        there = self.elsewhere
+        if there is None or self.owned:
+            return self
+        of_there = {each.name: getattr(there, each.name) for each in fields(there)}
+        return replace(self, **of_there, elsewhere=None)
+
     def without_key(self, route: str, key: str) -> "Link":
         """The link of a record that has given a target key away. It keeps everything else."""
         former = tuple(left for left in self.former if not left.is_at(route, key))
@@ -203,17 +242,12 @@ class Link:
         """The row as stored. Raises StateUnreadable for one that could not be read: what it holds must not get lost."""
         if self.damage is not None:
             raise StateUnreadable(self.damage)
+        there = self.elsewhere
         cells: dict[str, Cell | None] = {
             "schema": SCHEMA_VERSION,
             "state": self.state.value,
-            "route": self.route,
             "rule": self.rule,
-            "target_key": self.target_key,
-            "target_id": self.target_id,
-            "held_key": self.held_key,
-            "intent_key": self.intent.key if self.intent else None,
-            "intent_sent": exact_json.dumps(list(self.intent.sent)) if self.intent else None,
-            "former": _former_text(self.former),
+            **_target_cells(self),
             "last_key": self.last_key,
             "dirty": self.dirty,
             "attempts": self.attempts,
@@ -226,6 +260,7 @@ class Link:
             **self.content.cells(),
             **self.claim.cells(),
             **self.seen.cells(),
+            **({f"{_ELSEWHERE}{name}": cell for name, cell in there.cells().items()} if there else {}),
         }
         return Row(escape(self.flow), link_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -254,15 +289,11 @@ def read_link(flow: str, stored: Stored) -> Link:
     return Link(
         flow=flow,
         id=id,
-        route=cells.maybe_text("route"),
         state=cells.word("state", LinkState),
         rule=cells.maybe_text("rule"),
-        target_key=cells.maybe_text("target_key"),
-        target_id=cells.maybe_text("target_id"),
-        held_key=cells.maybe_text("held_key"),
-        intent=_intent(cells),
-        former=_former(cells),
+        **_target_of(cells),
         last_key=cells.maybe_text("last_key"),
+        elsewhere=_elsewhere(cells),
         content=read_content(cells),
         claim=read_claim(cells),
         seen=read_seen(cells),
@@ -284,6 +315,37 @@ def _former_text(former: Sequence[FormerTarget]) -> str | None:
 
 def _former(cells: Cells) -> tuple[FormerTarget, ...]:
     return tuple(FormerTarget(*entry) for entry in cells.entries("former", (str, str, bool, bool), "former targets"))
+
+
+def _elsewhere(cells: Cells) -> Elsewhere | None:
+    there = cells.behind(_ELSEWHERE)
+    if there is None:
+        return None
+    return Elsewhere(**_target_of(there), content=read_content(there))
+
+
+def _target_cells(of: "Link | Elsewhere") -> dict[str, Cell | None]:
+    """The columns that say what a record has in a target."""
+    return {
+        "route": of.route,
+        "target_key": of.target_key,
+        "target_id": of.target_id,
+        "held_key": of.held_key,
+        "intent_key": of.intent.key if of.intent else None,
+        "intent_sent": exact_json.dumps(list(of.intent.sent)) if of.intent else None,
+        "former": _former_text(of.former),
+    }
+
+
+def _target_of(cells: Cells) -> dict[str, Any]:
+    return {
+        "route": cells.maybe_text("route"),
+        "target_key": cells.maybe_text("target_key"),
+        "target_id": cells.maybe_text("target_id"),
+        "held_key": cells.maybe_text("held_key"),
+        "intent": _intent(cells),
+        "former": _former(cells),
+    }
 
 
 def _intent(cells: Cells) -> Intent | None:

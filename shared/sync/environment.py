@@ -11,6 +11,9 @@ from shared.systems import System
 
 ASK_AGAIN_AFTER_S = 3600.0
 COMPANY = "company"
+# Stands beside the ids while an acceptance changes the links: they are about two environments until it ends.
+UNFINISHED = "acceptance_of_another_environment"
+_BEGUN = "begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ def may_be_another(system: System, differences: Sequence[Difference]) -> bool:
     """Whether a system may hold other rows than it did. Dataverse shows it by the id of its organisation,
     whatever its address is; F&O has no such id."""
     names = {difference.name for difference in differences}
+    if UNFINISHED in names:
+        return True
     if system is System.DATAVERSE:
         return f"{system}_identity" in names
     return bool(names & {f"{system}_origin", f"{system}_identity", COMPANY})
@@ -83,6 +88,13 @@ class Environment:
         self._asked = None
         return _differences(self._control.environment(flow) or {}, self._settings | self._identities())
 
+    def begin_acceptance(self, flow: str) -> bool:
+        """Note that an operator has begun to accept another environment: should that be interrupted, and the settings
+        name the former one again, the flow stays blocked. False if the stored ids have changed meanwhile. Raises
+        StateUnreadable."""
+        stored = self._control.environment(flow)
+        return stored is not None and self._control.accept_environment(flow, {**stored, UNFINISHED: _BEGUN}, stored)
+
     def accept(self, flow: str, change: str) -> bool:
         """Store the current environment as the right one: an operator has seen this `change`. False if it has changed
         again meanwhile. Raises SystemTrouble."""
@@ -116,4 +128,5 @@ def _unreadable(unreadable: StateUnreadable) -> str:
 
 
 def _differences(stored: Mapping[str, str], today: Mapping[str, str]) -> list[Difference]:
-    return [Difference(name, stored[name], value) for name, value in today.items() if stored.get(name, value) != value]
+    found = [Difference(name, stored[name], value) for name, value in today.items() if stored.get(name, value) != value]
+    return found or [Difference(UNFINISHED, stored[UNFINISHED], "not finished")] if UNFINISHED in stored else found

@@ -247,6 +247,61 @@ def test_an_acceptance_that_is_interrupted_at_any_step_is_completed_by_the_next(
         check(world)
 
 
+def back_again(world: World, rows: World) -> None:
+    """The settings name the former company again, which has the rows of `rows`; an operator says so."""
+    world.settings["company"] = world.company = rows.company
+    for (_, present), (_, former) in zip(targets(world), targets(rows), strict=True):
+        present.clear()
+        present.update(deepcopy(former))
+    world.document_target.lines.clear()
+    world.document_target.lines.update(deepcopy(rows.document_target.lines))
+    service = world.service()
+    commands = service.commands(service.audit_log("operator"))
+    for flow in world.flows:
+        commands.unblock(flow, blocked(world, flow))
+        world.pull(flow)
+        if blocked(world, flow):
+            accept(world, flow, COPY)
+    world.settle()
+    check(world)
+    assert [rows.keys() for _, rows in targets(world)] == [former.keys() for _, former in targets(rows)]
+
+
+def test_an_acceptance_that_is_interrupted_at_any_step_can_be_taken_back() -> None:
+    former = trade()
+    before = deepcopy(former)
+    before.settings["company"] = before.company = "another"
+    emptied(before)
+    before.settle(hours=0.1)
+    clean = deepcopy(before)
+    for number in moments(clean, lambda: accept(clean, "parents", EMPTY)):
+        world = deepcopy(before)
+        world.steps.crash_at(world.steps.count + number)
+        with pytest.raises(Crash):
+            accept(world, "parents", EMPTY)
+        back_again(world, former)
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_records_that_have_come_to_another_company_with_nothing_find_their_rows_when_they_come_back(
+    changes: bool,
+) -> None:
+    former = trade()
+    world = deepcopy(former)
+    world.settings["company"] = world.company = "another"
+    emptied(world)
+    world.settle(hours=0.1)
+    for flow in world.flows:
+        accept(world, flow, EMPTY)
+    if changes:
+        # Before it has come to the other company; it is ended in the one to which it comes back.
+        world.source.remove("p1")
+        world.pull("parents")
+        world.host_once("parents")
+    back_again(world, former)
+    assert world.target.rows["p1"]["hold"] == ("All" if changes else "No")
+
+
 def with_stale_key() -> World:
     """Record p1 has made the row K. Record z9 wanted it before, and is filtered: its link still holds the key."""
     world = World()
@@ -328,12 +383,12 @@ def test_a_damaged_key_is_corrected_before_another_company_is_accepted() -> None
     check(world)
 
 
-def test_of_a_record_that_is_gone_nothing_is_remembered_in_an_empty_target() -> None:
+def test_a_record_that_is_gone_owns_no_key_in_an_empty_target() -> None:
     world = trade()
     world.settings["finops_origin"] = "another"
     emptied(world)
     accept_everywhere(world, EMPTY)
-    assert world.state.links.load("parents", ["p0"])["p0"].state is LinkState.NEW
+    assert world.state.links.load("parents", ["p0"])["p0"].state is LinkState.DELETED
     assert "p0" not in str(world.state.keys.content())  # type: ignore[attr-defined]
 
 

@@ -7,8 +7,8 @@ import pytest
 from shared.errors import NotSent
 from shared.state.links import LinkState, link_key
 from shared.sync.limits import Limits
-from tests.support.invariants import check
 from tests.scenarios.test_fault_damage import damage
+from tests.support.invariants import check
 from tests.support.world import PRODUCTS, World
 
 COUNT = 200

@@ -3,6 +3,7 @@ restore may have mixed two states: what is not as this app writes it is an error
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -32,6 +33,12 @@ class Cells:
         """The error for a property."""
         row = self._row
         return StateUnreadable(Damage(self._table, row.partition, row.key, name, problem, self._remedy))
+
+    def behind(self, prefix: str) -> "Cells | None":
+        """The cells whose names begin with a prefix, under the rest of their names; None if there are none."""
+        names = self._row.cells
+        cells = {name.removeprefix(prefix): names[name] for name in names if name.startswith(prefix)}
+        return Cells(self._table, replace(self._row, cells=cells), self._remedy) if cells else None
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text; without a default it must be there."""

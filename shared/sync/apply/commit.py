@@ -128,7 +128,7 @@ class Committing:
         record, outcome = of.record, of.outcome
         link = with_linked_at(record.found, self._seen(record, outcome), self._clock.now())
         link, operations_of_result = with_result(self._flow, self._flows, record, outcome, link)
-        if outcome.kind is Kind.DELETED and not link.owned:
+        if outcome.kind is Kind.DELETED and not link.owned and link.elsewhere is None:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
         else:
             operations = [link_operation(link)]
@@ -151,9 +151,10 @@ class Committing:
         return replace(link, claim=claim, seen=Seen(version, epoch, self._flow.fingerprint, record.known_keys))
 
     def _known_as(self, link: Link) -> Link:
-        if link.target_key is None or self._flow.route(link.route).moves:
+        if link.target_key is None:
             return link
-        return replace(link, last_key=link.target_key)
+        here = replace(link, elsewhere=None)
+        return here if self._flow.route(link.route).moves else replace(here, last_key=link.target_key)
 
     def _decided(self, record: Record, outcome: Outcome) -> list[Operation]:
         """The content that apply has read, for the pull of a source without versions: it may differ from the content
