@@ -90,7 +90,7 @@ def _accept_all(self: FlowControl) -> FlowControl:
     return replace(self.unblock(), accepted_walk=self.block_walk, accepted_gone=no_end, accepted_changed=no_end)
 
 
-def _settled_in_a_dry_run_only(*given: Any, **looking: Any) -> Iterator[Record]:
+def _settled_in_a_dry_run_only(*given: Any, **looking: Any) -> Iterator[Record | Concluded]:
     """Apply leaves the records as they are."""
     return settling.settle(*given, **looking) if looking else iter(given[-1])
 
