@@ -48,6 +48,8 @@ class Organisation:
         self.schema = schema
         self.clock = clock
         self.settings = settings or Settings()
+        # Of the request that is answered now; the service answers one after the other.
+        self.caller_is_administrator = self.settings.administrator
         self.switches = switches or Switches()
         self.random = random.Random(seed)
         self.store = store or Store([*map(_table, schema.entities.values()), _deletions()], file)

@@ -96,7 +96,7 @@ def check_line(organisation: Organisation, before: Row, after: Row, of: Document
 
 def require_open(organisation: Organisation, header: Row) -> None:
     """Lines change while their document can; an administrator may save them all the same. Raises Refused (400)."""
-    if header["statecode"] != OPEN and not organisation.settings.administrator:
+    if header["statecode"] != OPEN and not organisation.caller_is_administrator:
         raise business_rule("0x80043b09", "The parent record is read only: its state does not let it change.")
 
 
@@ -170,7 +170,7 @@ def _check_currency(organisation: Organisation, of: Document, before: Row, after
 
 
 def _check_editable(organisation: Organisation, of: Document, before: Row, after: Row) -> None:
-    if before["statecode"] == OPEN or organisation.settings.administrator:
+    if before["statecode"] == OPEN or organisation.caller_is_administrator:
         return
     of_clients = {
         property_.column for property_ in organisation.entity(of.header).properties.values() if property_.on_update

@@ -77,7 +77,16 @@ class Service:
         return Reply(reply.status, {**common, **reply.headers}, reply.body)
 
     def caller(self, request: Request) -> Caller:
-        """The application user of the token, or the user that it acts for. Raises Refused (403)."""
+        """The application user of the token, or the user that it acts for, whose role decides about sales documents
+        that are read-only. Raises Refused (403)."""
+        caller, settings = self._caller(request), self._organisation.settings
+        is_application = caller.on_behalf_of is None
+        self._organisation.caller_is_administrator = (
+            settings.administrator if is_application else caller.user_id in settings.administrators
+        )
+        return caller
+
+    def _caller(self, request: Request) -> Caller:
         user = self._application_user(request)
         for header, column in _ACTS_FOR.items():
             named = request.header(header)

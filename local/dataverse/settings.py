@@ -58,7 +58,8 @@ class Settings:
     """Fixed for the life of a simulator. Without `limits` there is no service protection.
 
     `administrator` says that the application user is one, who may save sales documents that are read-only for
-    others. `no_bulk` names tables that get no bulk messages in a new organisation although the product documents them.
+    others; `administrators` are the ids of other users (systemuserid) who are, and whom a request may act for.
+    `no_bulk` names tables that get no bulk messages in a new organisation although the product documents them.
     `max_filter_nodes` is how much one $filter may hold, None if that has no limit.
     """
 
@@ -72,6 +73,7 @@ class Settings:
     stamp: Stamp = Stamp.LAST_PAGE
     products_only_in_draft: bool = False
     administrator: bool = False
+    administrators: frozenset[str] = frozenset()
     no_bulk: frozenset[str] = frozenset()
     max_filter_nodes: int | None = None
     limits: Limits | None = None

@@ -161,7 +161,13 @@ class FlowSpec:
             status_of={},
             already={},
         )
-        target = DataverseTarget(systems.dataverse, table, self.name, bulk_rows=deployment.settings.BULK_ROWS)
+        target = DataverseTarget(
+            systems.dataverse,
+            table,
+            self.name,
+            bulk_rows=deployment.settings.BULK_ROWS,
+            acts_for=columns.written_for or "",
+        )
         watched = self.watched(columns, deployment, systems) if self.watched is not None and columns.of_target else None
         return ResultRows(columns, self.row_in_sales or (lambda row: row.id), target, watched)
 

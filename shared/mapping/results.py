@@ -21,6 +21,9 @@ STATE_LENGTH = 20
 """The characters that the column of a state must take."""
 
 _SHORTEST, _LONGEST = 50, 4000
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# What is said about columns, and is none.
+_NO_COLUMNS = frozenset({"reason_length", "written_for", "look_every_minutes"})
 _ELLIPSIS = "\u2026"
 
 
@@ -39,17 +42,25 @@ def _length(length: int) -> int:
     return length
 
 
+def _user(id: str) -> str:
+    if not _ID.fullmatch(id):
+        raise ValueError("write the object id of a user in Entra, as 8-4-4-4-12 hexadecimal digits")
+    return id.lower()
+
+
 OwnColumn = Annotated[str, AfterValidator(_own)]
 
 
 class ResultColumns(Part):
     """The columns of one table for the result of its records; what has none is not written. A reason is cut to
-    `reason_length` UTF-16 units."""
+    `reason_length` UTF-16 units. `written_for` is the Entra object id of the user in whose name results are written:
+    a system administrator may change rows that are read-only for the app."""
 
     state: OwnColumn | None = None
     reason: OwnColumn | None = None
     since: OwnColumn | None = None
     reason_length: Annotated[int, AfterValidator(_length)] = 500
+    written_for: Annotated[str, AfterValidator(_user)] | None = None
 
     @model_validator(mode="after")
     def _are_different(self) -> "ResultColumns":
@@ -62,12 +73,12 @@ class ResultColumns(Part):
     @classmethod
     def parts(cls) -> list[str]:
         """What a column may get."""
-        return [part for part, field in cls.model_fields.items() if field.annotation is not int]
+        return [part for part in cls.model_fields if part not in _NO_COLUMNS]
 
     @property
     def named(self) -> Mapping[str, str]:
         """The columns by what they get."""
-        given = {part: getattr(self, part) for part in type(self).model_fields}
+        given = {part: getattr(self, part) for part in self.parts()}
         return {part: column for part, column in given.items() if isinstance(column, str)}
 
     @property

@@ -249,13 +249,13 @@ class Sales:
         methods = frozenset({"POST", "PATCH", "DELETE"})
         self.simulator.faults.add(Rule(kind, methods=methods, path=path, times=times))
 
-    def writer(self, table: WriteTable = PRODUCTS, **options: int) -> RowWriter:
+    def writer(self, table: WriteTable = PRODUCTS, **options: Any) -> RowWriter:
         return RowWriter(self.system, table, **options)
 
     def write(self, rows: Sequence[RowWrite], table: WriteTable = PRODUCTS, **options: int) -> list[Result]:
         return self.writer(table, **options).write(rows, Sending(self.clock, FOREVER))
 
-    def target(self, detail: Detail = BY_SYNC, **options: int) -> DataverseTarget:
+    def target(self, detail: Detail = BY_SYNC, **options: Any) -> DataverseTarget:
         return DataverseTarget(self.system, replace(RECORDS, detail=detail), NAMESPACE, **options)
 
     def values(self, number: int, **values: Json) -> dict[str, Json]:

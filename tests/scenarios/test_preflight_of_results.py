@@ -13,9 +13,9 @@ from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import OWN_COLUMNS
 
 
-def checks_with(columns: Mapping[str, object]) -> list[Check]:
-    """What preflight says of the columns for the results of accounts."""
-    document = json.dumps({**json.loads(VALUE_MAPS), "results": {"accounts": columns}})
+def checks_with(columns: Mapping[str, object], flow: str = "accounts") -> list[Check]:
+    """What preflight says of the columns for the results of a flow."""
+    document = json.dumps({**json.loads(VALUE_MAPS), "results": {flow: columns}})
     with dataverse_world.dataverse(own=OWN_COLUMNS) as sales, finops_environment.environment() as finops:
         sync = Product(sales, finops, VALUE_MAPS=document)
         found = Preflight(sync.service.systems, sync.deployment, sync.clock.now()).checks()
@@ -42,3 +42,12 @@ def test_columns_that_fit_are_well_and_the_right_to_write_is_told() -> None:
 def test_a_column_that_does_not_fit_is_named_and_blocks_no_flow(columns: Mapping[str, object], found: str) -> None:
     check, _ = checks_with(columns)
     assert (check.verdict, check.found, dict(check.drift)) == (CheckResult.WRONG, found, {})
+
+
+def test_who_writes_results_of_quotes_is_told_by_hand() -> None:
+    columns = {"status": "new_quotationstatus"}
+    _, _, ours = checks_with(columns, "quotations")
+    assert ours.what == "results of active quotes are written by a system administrator"
+    _, _, named = checks_with({**columns, "written_for": "0" * 8 + "-0000-0000-0000-" + "0" * 12}, "quotations")
+    assert named.what.startswith("the app may act for the user of results.quotations.written_for")
+    assert {ours.verdict, named.verdict} == {CheckResult.BY_HAND}

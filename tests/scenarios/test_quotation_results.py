@@ -1,6 +1,7 @@
 """What becomes of a quote in F&O comes back into columns of its row in Sales."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -85,6 +86,27 @@ def test_columns_that_are_named_later_are_filled_for_every_quote() -> None:
         desk.play(3)
         assert shown(desk, quote) == ("Created", number, None)
         assert desk.told(f"quotes({quote})")[0] == "written"
+
+
+def test_an_administrator_in_whose_name_results_are_written_lets_an_active_quote_show_them() -> None:
+    user, in_entra = str(uuid4()), str(uuid4())
+    settings = SalesSettings(administrators=frozenset({user}))
+    with telling(settings, quotations={"state": STATE, **COLUMNS, "written_for": in_entra.upper()}) as desk:
+        table = desk.sales.organisation.entity("systemuser")
+        blank = dict.fromkeys(table.columns, None)
+        named = {"systemuserid": user, "azureactivedirectoryobjectid": in_entra}
+        desk.sales.organisation.add(table, {**blank, **named})
+        quote, number = quoted(desk)
+        assert shown(desk, quote) == ("Created", number, None)
+        by = desk.sales.get(f"quotes({quote})?$select=_modifiedby_value,_modifiedonbehalfby_value").json()
+        assert by["_modifiedby_value"] == user
+        assert by["_modifiedonbehalfby_value"] is not None
+        desk.sales.organisation.remove(table, user)
+        desk.at_finops(number, SalesQuotationStatus="Sent")
+        desk.play(7)
+        assert shown(desk, quote)[0] == "Created"
+        assert desk.state.control.gate(System.DATAVERSE).closed is False
+        assert "act for" in desk.state.results.turn(QUOTATIONS).said
 
 
 @pytest.mark.parametrize("system", System)

@@ -22,6 +22,8 @@ from shared.records import Json
 BULK_ROWS = 100
 
 _MUST_EXIST = {"If-Match": "*"}
+# dataverse-web-api, section 1.
+_ACTS_FOR = "CallerObjectId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,13 @@ class RowWrite:
 
 
 class RowWriter:
-    """Writes rows of one table: by bulk messages if the table supports them, otherwise by batches; never twice."""
+    """Writes rows of one table: by bulk messages if the table supports them, otherwise by batches; never twice.
+    `acts_for` is the Entra object id of the user in whose name they are written; empty: our own."""
 
-    def __init__(self, system: DataverseSystem, table: WriteTable, bulk_rows: int = BULK_ROWS) -> None:
+    def __init__(
+        self, system: DataverseSystem, table: WriteTable, bulk_rows: int = BULK_ROWS, *, acts_for: str = ""
+    ) -> None:
+        self._headers = {_ACTS_FOR: acts_for} if acts_for else {}
         self._system = system
         self._channel = system.channel
         self._table = table
@@ -131,12 +137,19 @@ class RowWriter:
             {"@odata.type": type_name, table.id_column: row.id, **table.body(row.values)} for row in rows
         ]
         url = self._url(f"{table.entity_set}/Microsoft.Dynamics.CRM.{action}")
-        answer = self._channel.write("POST", url, {"Targets": targets}, subject=table.entity_set, turn=sending.turn)
+        answer = self._channel.write(
+            "POST",
+            url,
+            {"Targets": targets},
+            subject=table.entity_set,
+            turn=sending.turn,
+            headers=self._headers,
+        )
         return self._judged(answer, rows)
 
     def _single(self, row: RowWrite, sending: Sending) -> Result:
         part = self._part(row)
-        headers = {**part.headers, "Content-Type": "application/json"}
+        headers = {**part.headers, **self._headers, "Content-Type": "application/json"}
         answer = self._channel.send(
             part.method,
             part.url,
@@ -151,11 +164,11 @@ class RowWriter:
         table = self._table
         if row.create:
             body = encoded({table.id_column: row.id, **table.body(row.values)})
-            return BatchPart("POST", self._url(table.entity_set), body)
+            return BatchPart("POST", self._url(table.entity_set), body, self._headers)
         url = self._url(f"{table.entity_set}({row.id})")
         if row.delete:
-            return BatchPart("DELETE", url)
-        return BatchPart("PATCH", url, encoded(table.body(row.values)), _MUST_EXIST)
+            return BatchPart("DELETE", url, headers=self._headers)
+        return BatchPart("PATCH", url, encoded(table.body(row.values)), {**_MUST_EXIST, **self._headers})
 
     def _batch(self, rows: Sequence[RowWrite], sending: Sending) -> list[Result]:
         """One request that answers for every row."""

@@ -62,15 +62,22 @@ class RecordTable:
 
 
 class DataverseTarget:
-    """The records of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own."""
+    """The records of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own;
+    `acts_for` is the user in whose name rows are written (see RowWriter)."""
 
     def __init__(
-        self, system: DataverseSystem, records: RecordTable, namespace: str, *, bulk_rows: int = BULK_ROWS
+        self,
+        system: DataverseSystem,
+        records: RecordTable,
+        namespace: str,
+        *,
+        bulk_rows: int = BULK_ROWS,
+        acts_for: str = "",
     ) -> None:
         self._system = system
         self._records = records
         self._namespace = namespace
-        self._rows = RowWriter(system, records.table, bulk_rows)
+        self._rows = RowWriter(system, records.table, bulk_rows, acts_for=acts_for)
         self._detail_rows = RowWriter(system, records.detail.table, bulk_rows) if records.detail else None
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:

@@ -8,7 +8,7 @@ from shared.flows.contacts import CONTACTS
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper
-from shared.flows.quotations.results import QuotationColumns, watched_quotations
+from shared.flows.quotations.results import QuotationColumns, checks_of_sales, watched_quotations
 from shared.flows.quotations.rules import QuotationStatus
 from shared.flows.quotations.settings import QuotationSettings
 from shared.flows.required_columns import RequiredColumns
@@ -105,6 +105,7 @@ QUOTATIONS_FLOW = FlowSpec(
     row_in_sales=quote_rows.latest_revision,
     results_in=quotations.HEADER_SET,
     result_columns=QuotationColumns,
+    checks_of_sales=checks_of_sales,
     watched=watched_quotations,
     parents=(ACCOUNTS, CONTACTS),
 )

@@ -38,6 +38,9 @@ def result_checks(dataverse: DataverseSystem, deployment: Deployment) -> Iterato
         what = f"columns of {flow.results_in} for results (Attributes)"
         yield from part(SALES, what, partial(_checks, dataverse, flow, columns))
         yield Check(SALES, f"the app may write {flow.results_in}, for results", CheckResult.BY_HAND, "", section("6.1"))
+        if columns.written_for:
+            what = f"the app may act for the user of results.{name}.written_for, a system administrator"
+            yield Check(SALES, what, CheckResult.BY_HAND, "", section("6.1"))
 
 
 def _checks(dataverse: DataverseSystem, flow: FlowSpec, columns: ResultColumns) -> Iterator[Check]:

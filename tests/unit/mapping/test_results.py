@@ -74,6 +74,7 @@ MISTAKES = {
     "no column": ({"accounts": {}}, "name a column for state or reason or since"),
     "one column for two": ({"accounts": {"state": "new_x", "reason": "new_x"}}, "a column of its own"),
     "an unknown part": ({"accounts": {"status": "new_x"}}, "results.accounts.status is unknown"),
+    "a user that is none": ({"accounts": {"state": "new_x", "written_for": "me"}}, "the object id of a user in Entra"),
     "what only a quote has": ({"accounts": {"order": "new_x"}}, "results.accounts.order is unknown"),
     "looks that are too rare": (
         {"quotations": {"order": "new_x", "look_every_minutes": 0}},
