@@ -25,6 +25,7 @@ from shared.flows.finops_documents.words import CountryNames
 from shared.flows.invoices import INVOICES
 from shared.flows.invoices import mapping as invoices
 from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
+from shared.flows.invoices.preflight import checks_of_finops
 from shared.flows.invoices.rules import ORDER_STATE
 from shared.flows.invoices.settings import InvoiceSettings
 from shared.flows.orders import ORDERS
@@ -225,6 +226,7 @@ INVOICES_FLOW = FlowSpec(
     wire=wire,
     tables=tables,
     required_columns=required_columns,
+    checks_of_finops=checks_of_finops,
     starts_after=(ACCOUNTS, CONTACTS, PRODUCTS, ORDERS, ORDERSBACK),
     filters={
         "no_sales_order": Filter(

@@ -28,6 +28,7 @@ from shared.flows.ordersback import ORDERSBACK, created
 from shared.flows.ordersback import mapping as back
 from shared.flows.ordersback.created import CreatedChoices, CreatedOrders
 from shared.flows.ordersback.mapping import FILTERS, OrdersBackMapper
+from shared.flows.ordersback.preflight import checks_of_finops
 from shared.flows.ordersback.rules import STATE, CreatedOrderRules, left_out, totals_differ
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.ordersback.value_maps import OrderStatusMaps
@@ -217,6 +218,7 @@ ORDERSBACK_FLOW = FlowSpec(
     wire=wire,
     tables=tables,
     required_columns=required_columns,
+    checks_of_finops=checks_of_finops,
     filters=FILTERS,
     parents=(ORDERS,),
     parents_by_key=(back.ENTITY_SET,),
