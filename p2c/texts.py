@@ -6,6 +6,7 @@ from p2c.output import table, words
 from shared.operations.examine import FieldChange
 from shared.operations.side_by_side import FieldValues
 from shared.records import Values
+from shared.state.history import Entry
 
 SHOWN = 20
 """As many entries are shown; the others are counted."""
@@ -60,6 +61,13 @@ def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]
         )
         rows = ((field, *(short(values.get(field)) for _, values in shown)) for field in fields)
         table([title, *(name for name, _ in shown)], rows)
+
+
+def written_of(entry: Entry) -> str:
+    """The fields of an entry of a history, with their old and new values where these are kept."""
+    if entry.values:
+        return "; ".join(f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in entry.values.items())
+    return ", ".join(entry.fields)
 
 
 def field_of(change: FieldChange | FieldValues) -> str:

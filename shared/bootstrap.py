@@ -123,6 +123,7 @@ def assemble(
         clock,
         limits_of(settings),
         history_days=settings.HISTORY_DAYS,
+        history_values_days=settings.HISTORY_VALUES_DAYS,
     )
 
 
@@ -149,6 +150,7 @@ def limits_of(settings: Settings) -> Limits:
         gone_limit_count=settings.GONE_LIMIT_COUNT,
         gone_limit_percent=settings.GONE_LIMIT_PERCENT,
         change_limit_percent=settings.CHANGE_LIMIT_PERCENT,
+        history_values=settings.HISTORY_VALUES_DAYS > 0,
         rejection_limit=settings.REJECTION_LIMIT,
         rejection_window_s=60 * settings.REJECTION_MINUTES,
     )

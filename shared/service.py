@@ -65,6 +65,7 @@ class Service:
     limits: Limits
     new_id: Callable[[], str] = new_id
     history_days: int = 90
+    history_values_days: int = 0
 
     def pull(self, flow: str, invocation: Invocation | None = None) -> None:
         """Find out which records have changed and queue hints."""
@@ -151,6 +152,7 @@ class Service:
                 clock=self.clock,
                 limits=self.limits,
                 keep_days=self.history_days,
+                keep_values_days=self.history_values_days,
             ).run()
             Digest(run_id, self.state, self.clock).tell(self.flows.values())
 

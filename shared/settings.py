@@ -89,6 +89,9 @@ class Settings(_Times):
     CLEANUP_SCHEDULE: Schedule = Field(default="0 0 3 * * *", description="When `cleanup` runs")
     RECONCILE_SCHEDULE: Schedule = Field(default="0 0 4 * * 0", description="When `reconcile` runs")
     HISTORY_DAYS: int = Field(default=90, ge=1, description="Days for which history, runs and the audit are kept")
+    HISTORY_VALUES_DAYS: int = Field(
+        default=0, ge=0, description="Days for which the history also keeps old and new values of fields; 0: never"
+    )
     BUSINESS_TIME_ZONE: TimeZone = Field(default="UTC", description="Where the day of a date is taken")
     UNKNOWN_STATE: Literal["reject", "leave_out"] = Field(
         default="reject", description="A state that is not in the list of its country in the value map"

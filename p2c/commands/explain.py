@@ -1,20 +1,22 @@
 """One record: why it is, or is not, in step, and what was done with it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
 from p2c.output import as_json, say, table
-from p2c.texts import flat, nested_rows, short, show_columns, show_values
+from p2c.texts import flat, nested_rows, short, show_columns, show_values, written_of
+from shared.operations.causers import causers_of
 from shared.operations.explain import Explanation
 from shared.operations.lines import LineBeside
 from shared.operations.lookup import NotFound
 from shared.state.history import Histories
 
 # With the time, the outcome and the id of the run, a line of a history has some 120 characters.
-_FIELDS_WIDTH = 42
+_FIELDS_WIDTH, _CAUSER_WIDTH = 28, 14
 
 
 @app.command(rich_help_panel="Inspect")
@@ -48,12 +50,16 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         entries = Histories(to.service.state.links.table).latest(name, id, 200)
         if not entries:
             raise NotFound(f"there is no history of a record {record!r} of {name}")
+        causers = causers_of(to.service.state, name, entries)
         if json:
-            as_json(entries)
+            as_json([{**asdict(entry), "by": causers.get(entry.sent_by, "")} for entry in entries])
         else:
-            rows = ((entry.time, entry.outcome, ", ".join(entry.fields), entry.run) for entry in entries)
-            columns = ["when (UTC)", "what", "fields", "run"]
-            table(columns, rows, widest={"fields": _FIELDS_WIDTH}, whole={"run"})
+            rows = (
+                (entry.time, entry.outcome, causers.get(entry.sent_by, ""), written_of(entry), entry.run)
+                for entry in entries
+            )
+            columns = ["when (UTC)", "what", "because of", "fields", "run"]
+            table(columns, rows, widest={"because of": _CAUSER_WIDTH, "fields": _FIELDS_WIDTH}, whole={"run"})
 
 
 def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -24,8 +24,9 @@ class Serving:
     listening: socket.socket
 
     def run(self) -> None:
-        """Serve until Ctrl-C."""
-        self.server.run(sockets=[self.listening])
+        """Serve until Ctrl-C, which is how it ends."""
+        with suppress(KeyboardInterrupt):
+            self.server.run(sockets=[self.listening])
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from p2c.console.counting import Counting
 from p2c.console.guard import FORM
 from p2c.console.languages import LANGUAGE, LANGUAGES, Language, chosen
 from p2c.output import age, words
-from p2c.texts import field_of, flat, nested_rows, short
+from p2c.texts import field_of, flat, nested_rows, short, written_of
 from shared.operations.acts import acts_of
 from shared.state.failures import Failure
 
@@ -43,6 +43,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"age": age, "short": short, "field": field_of, "flat": flat, "nested": nested_rows, "acts": _acts}
+    made.filters["written"] = written_of
     return made
 
 

@@ -23,12 +23,14 @@ class AuditLog:
         self._clock = clock
         self._new_id = new_id
 
-    def note(self, what: str, flow: str, subject: str = "", reason: str = "", *, anywhere: bool = False) -> None:
+    def note(
+        self, what: str, flow: str, subject: str = "", reason: str = "", *, anywhere: bool = False, run: str = ""
+    ) -> None:
         """Write an action to the audit log. Raises StorageTrouble, and Refused if the settings name other systems than
         those of the first run: what is read there says nothing about the records in storage. `anywhere` is for actions
-        that read no record."""
+        that read no record; `run` is the id under which this one queues records."""
         change = "" if anywhere else self._environment.change_by_settings(flow)
         if change:
             raise Refused(f"{change}; correct the settings, or run `p2c accept` if a flow is blocked by the change")
-        entry = AuditEntry(self._clock.now(), self._who, what, flow, subject, reason)
+        entry = AuditEntry(self._clock.now(), self._who, what, flow, subject, reason, run)
         self._audit.add(entry, self._new_id())

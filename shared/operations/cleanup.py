@@ -1,14 +1,14 @@
 """Retention: history, runs and the audit log are kept for a number of days; a target key, while its record names it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.operations.owned_keys import pages, release_ownerless
 from shared.state.audit import PARTITION as AUDIT
-from shared.state.history import inverted
-from shared.state.storage.tables import Row, Table, escape, remove
+from shared.state.history import VALUES, inverted, without_values
+from shared.state.storage.tables import Replace, Row, Stored, Table, apply_where_possible, escape, remove
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, in_turn
 from shared.sync.limits import Limits
@@ -32,6 +32,7 @@ class Cleanup:
         clock: Clock,
         limits: Limits,
         keep_days: int,
+        keep_values_days: int,
     ) -> None:
         self._flows = flows
         self._run_id = run_id
@@ -40,6 +41,7 @@ class Cleanup:
         self._clock = clock
         self._limits = limits
         self._until = clock.now() - timedelta(days=keep_days)
+        self._values_until = clock.now() - timedelta(days=keep_values_days)
         self._not_after = clock.monotonic() + limits.run_budget_s
 
     def run(self) -> None:
@@ -67,6 +69,7 @@ class Cleanup:
         while self._has_time():
             page = table.scan(escape(flow), start=after, end=_END_OF_HISTORY, limit=_PAGE)
             removed += remove(table, [stored.row for stored in page if self._is_too_old(stored.row)])
+            self._remove_values(table, page)
             after = page[-1].row.key + " " if len(page) == _PAGE else ""
             if not after:
                 break
@@ -91,9 +94,19 @@ class Cleanup:
             control.save_flow(replace(control.flow(flow.name), keys_cursor=after))
         return released
 
+    def _remove_values(self, table: Table, page: Sequence[Stored]) -> None:
+        """Values have a retention of their own; what was done stays."""
+        old = [stored for stored in page if VALUES in stored.row.cells and _is_before(stored.row, self._values_until)]
+        kept = [stored for stored in old if not self._is_too_old(stored.row)]
+        apply_where_possible(table, [Replace(without_values(stored.row), stored.etag) for stored in kept])
+
     def _is_too_old(self, row: Row) -> bool:
-        time = row.cells.get("time")
-        return isinstance(time, datetime) and time < self._until
+        return _is_before(row, self._until)
 
     def _has_time(self) -> bool:
         return self._clock.monotonic() < self._not_after
+
+
+def _is_before(row: Row, moment: datetime) -> bool:
+    time = row.cells.get("time")
+    return isinstance(time, datetime) and time < moment

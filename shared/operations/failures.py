@@ -137,8 +137,9 @@ class Failing:
         return True
 
     def _send(self, flow: str, failures: Sequence[Failure], audit_log: AuditLog) -> int:
-        audit_log.note("retry", flow, _ids(failures))
-        self._sender.send(flow, [failure.id for failure in failures])
+        run = self._sender.new_id()
+        audit_log.note("retry", flow, _ids(failures), run=run)
+        self._sender.send(flow, [failure.id for failure in failures], run)
         self._state.failures.save_all([self._asked(failure) for failure in failures])
         return len(failures)
 

@@ -85,8 +85,9 @@ class Linking:
             self._save(link, linked)
         finally:
             self._release(id, link.owned | linked.owned)
-        self.audit_log.note("sync", self.flow.name, id)
-        self.sender.send(self.flow.name, [id])
+        run = self.sender.new_id()
+        self.audit_log.note("sync", self.flow.name, id, run=run)
+        self.sender.send(self.flow.name, [id], run)
         return linked
 
     def _release(self, id: str, keys: frozenset[Place]) -> None:

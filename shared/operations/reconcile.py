@@ -96,7 +96,8 @@ class Reconciling:
         """Queue these records to be compared with their target rows themselves; how many."""
         queued = 0
         for batch in _batches(each.id for each in drifted if each.id is not None):
-            audit_log.note("repair", self._flow.name, " ".join(batch))
+            run = sender.new_id()
+            audit_log.note("repair", self._flow.name, " ".join(batch), run=run)
             links = self._state.links
             marked = (
                 replace(link, dirty=True)
@@ -106,7 +107,7 @@ class Reconciling:
             groups = [Group(link, (link_operation(link),)) for link in marked]
             for foreign in LinkWriter(links, lambda now: now.dirty).write(groups).foreign.values():
                 mark_dirty(links, foreign)
-            queued += sender.send(self._flow.name, batch)
+            queued += sender.send(self._flow.name, batch, run)
         return queued
 
     def _of_source(self) -> Iterator[Look]:

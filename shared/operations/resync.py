@@ -32,8 +32,9 @@ class Syncing:
     def some(self, flow: str, ids: Sequence[str]) -> int:
         """Queue records by their ids; how many."""
         wanted = list(dict.fromkeys(ids))
-        self._audit_log.note("sync", flow, " ".join(wanted))
-        return self._sender.send(flow, wanted)
+        run = self._sender.new_id()
+        self._audit_log.note("sync", flow, " ".join(wanted), run=run)
+        return self._sender.send(flow, wanted, run)
 
     def everything(self, flow: str) -> bool:
         """Have the whole source read again, beginning with the next pull. False if a full read is running, or a pull

@@ -15,8 +15,8 @@ class Sender:
     new_id: Callable[[], str]
     hints_per_message: int
 
-    def send(self, flow: str, ids: Sequence[str]) -> int:
-        """Queue records by their ids; how many. Raises StorageTrouble."""
-        for message in messages(flow, self.new_id(), [Hint(id) for id in ids], self.hints_per_message):
+    def send(self, flow: str, ids: Sequence[str], run: str = "") -> int:
+        """Queue records by their ids, under the id of an act if one is given; how many. Raises StorageTrouble."""
+        for message in messages(flow, run or self.new_id(), [Hint(id) for id in ids], self.hints_per_message):
             self.queues.send(flow, message.to_body())
         return len(ids)

@@ -14,7 +14,8 @@ PARTITION = "audit"
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One action of an operator. `flow` is empty if it concerns all; `subject` names or counts records."""
+    """One action of an operator. `flow` is empty if it concerns all; `subject` names or counts records. `run`
+    is the id under which it has queued them, empty if it has queued none."""
 
     time: datetime
     who: str
@@ -22,6 +23,7 @@ class AuditEntry:
     flow: str
     subject: str = ""
     reason: str = ""
+    run: str = ""
 
 
 class Audit:
@@ -41,6 +43,8 @@ class Audit:
             "subject": entry.subject[:8000],
             "reason": entry.reason[:2000],
         }
+        if entry.run:
+            cells["run"] = entry.run
         self._table.transact([Put(Row(PARTITION, escape(f"{inverted(entry.time)}|{id}"), cells))])
 
     def latest(self, limit: int) -> list[AuditEntry]:
@@ -60,4 +64,4 @@ def read_audit_entry(stored: Stored) -> AuditEntry:
     """An action from its stored row. Raises StateUnreadable."""
     cells = Cells("runs", stored.row, drop("runs", stored.row))
     who, what, flow, subject, reason = (cells.text(name) for name in ("who", "what", "flow", "subject", "reason"))
-    return AuditEntry(cells.time("time"), who, what, flow, subject, reason)
+    return AuditEntry(cells.time("time"), who, what, flow, subject, reason, cells.text("run", ""))

@@ -1,17 +1,27 @@
 """History: what was done with a record, when and by which run. Row `H|id|inverted time|claim`: the newest first."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from types import MappingProxyType
 
+from shared import exact_json
 from shared.errors import StateUnreadable
+from shared.records import Json
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.storage.cells import Cells, drop
 from shared.state.storage.tables import Cell, Row, Stored, Table, escape, unescape
 
+# The old and the new value of a field.
+Change = tuple[Json, Json]
+VALUES = "values"
+"""The property that holds the values of an entry."""
 _PAGE = 1000
+# A property holds 32,768 characters.
+_VALUES_KEPT = 30_000
+_MAP_TOLD = 12
 _END_OF_TIME_MS = 253_402_300_799_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEHIND_THE_ID = re.compile(r"\|[0-9]{15}\|[^|]*")
@@ -29,21 +39,56 @@ def told_by_key(key: str) -> datetime:
     return _EPOCH + timedelta(milliseconds=max(0, _END_OF_TIME_MS - int(found[-1]))) if found else _EPOCH
 
 
-def history_row(flow: str, id: str, *, time: datetime, claim: str, run: str, outcome: str, fields: str) -> Row:
-    """One entry: field names only, never values."""
+def history_row(
+    flow: str,
+    id: str,
+    *,
+    time: datetime,
+    claim: str,
+    run: str,
+    outcome: str,
+    fields: str,
+    sent_by: str = "",
+    fingerprint: str = "",
+    values: Mapping[str, Change] = MappingProxyType({}),
+) -> Row:
+    """One entry: names of fields, and values only if any are given."""
     cells: dict[str, Cell] = {"record_id": id, "time": time, "run": run, "outcome": outcome, "fields": fields[:16000]}
+    if sent_by:
+        cells |= {"sent_by": sent_by, "map": fingerprint[:_MAP_TOLD]}
+    if values:
+        cells[VALUES] = _as_text(values)
     return Row(escape(flow), escape(f"H|{id}|{inverted(time)}|{claim}"), cells)
+
+
+def without_values(row: Row) -> Row:
+    """The same entry without the values."""
+    return Row(row.partition, row.key, {name: cell for name, cell in row.cells.items() if name != VALUES})
+
+
+def _as_text(values: Mapping[str, Change]) -> str:
+    """As many of the values as a property holds, in their order."""
+    kept: dict[str, Json] = {name: [old, new] for name, (old, new) in values.items()}
+    text = exact_json.dumps(kept)
+    while len(text) > _VALUES_KEPT:
+        kept.popitem()
+        text = exact_json.dumps(kept)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was done with a record: `outcome` as committed, the names of the fields that were written, or
-    that an operator did something."""
+    """One thing that was done with a record: `outcome` as committed, and the names of the fields that were written.
+    `run` did it; `sent_by` is the run, or the act of an operator, that had the record looked at; `map` begins the
+    fingerprint of the mapping. `values` are the fields with their old and new values, where a deployment keeps them."""
 
     time: datetime
     run: str
     outcome: str
     fields: tuple[str, ...] = ()
+    sent_by: str = ""
+    map: str = ""
+    values: Mapping[str, Change] = field(default_factory=dict)
 
 
 class Histories:
@@ -88,5 +133,18 @@ def read_entry(stored: Stored) -> Entry:
     cells.text("record_id")
     fields = cells.text("fields", "").split(",")
     return Entry(
-        cells.time("time"), cells.text("run"), cells.text("outcome"), tuple(field for field in fields if field)
+        cells.time("time"),
+        cells.text("run"),
+        cells.text("outcome"),
+        tuple(name for name in fields if name),
+        cells.text("sent_by", ""),
+        cells.text("map", ""),
+        _values(cells),
     )
+
+
+def _values(cells: Cells) -> dict[str, Change]:
+    found = cells.json_object(VALUES)
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in found.values()):
+        raise cells.unreadable(VALUES, "holds something other than pairs of values")
+    return {name: (pair[0], pair[1]) for name, pair in found.items() if isinstance(pair, list)}

@@ -11,7 +11,8 @@ class Limits:
     `claim_live_s`: how long a claim holds off others, longer than any invocation and its last request can last.
     `unsettled_live_s`: how long a request of unknown outcome may still land. `change_limit_percent` and the two
     gone limits are the thresholds of protocol P4. More than `rejection_limit` rejections of one cause within
-    `rejection_window_s` block a flow; 0 is no limit.
+    `rejection_window_s` block a flow; 0 is no limit. `history_values` has the history keep old and new
+    values.
     """
 
     hints_per_message: int = 200
@@ -27,5 +28,6 @@ class Limits:
     max_restarts: int = 3
     rejection_limit: int = 0
     rejection_window_s: float = 600
+    history_values: bool = False
     sweep_rows: int = 1000
     sweep_messages: int = 320

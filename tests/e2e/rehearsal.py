@@ -1,6 +1,9 @@
 """A small demo in the hands of a test: trouble on demand, and what the functions have logged meanwhile."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +28,7 @@ from shared.flows.registry import FLOWS
 from shared.state.storage.queues import poison_queue
 from tests.e2e.host_log import Line, read_lines
 from tests.e2e.marked import Chosen, write_marked_samples
+from tests.support.consoled import Consoled, visited
 from tests.support.operator import p2c_in
 from tests.support.patience import PATIENCE_S
 
@@ -70,10 +74,29 @@ class Rehearsal:
         samples.add_prices(catalogue)
         assert samples.write(catalogue)[0] == len(self.chosen.quotes)
 
+    @property
+    def settings_file(self) -> str:
+        """The settings of the app, as an operator names them."""
+        return str(self.folder.parent / "keep" / "run" / "local.settings.json")
+
+    @contextmanager
+    def console(self) -> Iterator[Consoled]:
+        """The operators' console, as `p2c console --write` serves it, until Ctrl-C."""
+        command = [sys.executable, "-m", "p2c", "--settings", self.settings_file, "console", "--write"]
+        environment = {**child_environment(os.environ), "COLUMNS": "200"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            _, address, _ = (process.stdout.readline().strip() for _ in range(3))
+            try:
+                with visited(address) as console:
+                    yield console
+            finally:
+                process.send_signal(signal.SIGINT)
+        assert process.returncode == 0
+
     def ask(self, name: str, *arguments: str, code: int = 0) -> None:
         """Keep what the operators' command line answers; it must end with this code."""
-        settings = self.folder.parent / "keep" / "run" / "local.settings.json"
-        ended = p2c_in(child_environment(os.environ), "--settings", str(settings), *arguments)
+        ended = p2c_in(child_environment(os.environ), "--settings", self.settings_file, *arguments)
         assert ended.exit_code == code, f"{arguments}: {ended.exit_code}\n{ended.output}"
         self.answers[name] = ended.stdout
 

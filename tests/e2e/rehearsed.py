@@ -77,6 +77,11 @@ def _rejected(on_stage: Rehearsal) -> None:
     on_stage.ask("explanation", "explain", ACCOUNTS, account, "--json")
     on_stage.ask("plan", "plan", PRODUCTS, "--json")
     on_stage.ask("retry", "retry", ACCOUNTS, account)
+    with on_stage.console() as console:
+        on_stage.answers["page of causes"] = console.page("/causes")
+        on_stage.answers["page of the record"] = console.page(f"/record?flow={ACCOUNTS}&id={account}")
+        on_stage.answers["page of acts"] = console.act("/pause", flow=PRODUCTS, reason="a rehearsal")
+        console.act("/resume", flow=PRODUCTS)
     on_stage.ask("audit", "audit", "--json")
 
 

@@ -38,4 +38,12 @@ def test_a_dry_run_over_what_is_in_step_writes_nothing(rehearsed: Rehearsed) -> 
 
 def test_what_an_operator_does_is_in_the_audit(rehearsed: Rehearsed) -> None:
     assert "sent again: 1" in rehearsed.answers["retry"]
-    assert [deed["what"] for deed in answered(rehearsed, "audit")] == ["retry"]
+    assert [deed["what"] for deed in answered(rehearsed, "audit")] == ["resume", "pause", "retry"]
+
+
+def test_the_console_shows_the_same_and_acts_as_the_commands_do(rehearsed: Rehearsed) -> None:
+    assert f"{MANY} × country_unknown" in rehearsed.answers["page of causes"]
+    record = rehearsed.answers["page of the record"]
+    assert answered(rehearsed, "explanation")["action"].replace("'", "&#39;") in record
+    assert "Paused: products" in rehearsed.answers["page of acts"]
+    assert len({deed["who"] for deed in answered(rehearsed, "audit")}) == 1

@@ -55,16 +55,23 @@ class Consoled:
 
 
 @contextmanager
+def visited(address: str) -> Iterator[Consoled]:
+    """A console that runs somewhere on this computer; the user opens its address."""
+    with requests.Session() as user:
+        user.trust_env = False
+        assert user.get(address, timeout=30).status_code == 200
+        yield Consoled(address, user)
+
+
+@contextmanager
 def consoled(made: Product, *, writes: bool = True) -> Iterator[Consoled]:
     """The console of a product; the user has opened its address."""
     with serving(ToProduct(made.flows, {}, sync=made), writes=writes) as pages:
         thread = Thread(target=pages.run)
         thread.start()
         try:
-            with requests.Session() as user:
-                user.trust_env = False
-                assert user.get(pages.address, timeout=30).status_code == 200
-                yield Consoled(pages.address, user)
+            with visited(pages.address) as console:
+                yield console
         finally:
             pages.server.should_exit = True
             thread.join()

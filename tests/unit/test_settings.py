@@ -52,6 +52,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "CLEANUP_SCHEDULE": "0 0 3 * * *",
         "RECONCILE_SCHEDULE": "0 0 4 * * 0",
         "HISTORY_DAYS": 90,
+        "HISTORY_VALUES_DAYS": 0,
         "ACCOUNTS_SCOPE": "all",
         "ACCOUNTS_ON_EXISTING": "reject",
         "ACCOUNTS_PARTY_NUMBER": "account_number",

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from p2c.console.site import Site, asked, back_to
+from shared.operations.causers import causers_of
 from shared.operations.lines import fields_of_lines
 from shared.operations.lookup import NotFound
 from shared.operations.records_list import STATES, page_of_records
@@ -66,6 +67,7 @@ def record(site: Site, request: Request) -> Response:
         request,
         "record.html",
         told=told,
+        causers=causers_of(service.state, flow, told.history),
         line_fields=fields_of_lines(told.lines),
         flow=flow,
         addresses=site.to.addresses(flow, id, told.examined.key, told.examined.row),

@@ -10,7 +10,7 @@ from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
-from shared.state.history import history_row
+from shared.state.history import Change, history_row
 from shared.state.keys import Owner
 from shared.state.link_parts import Seen
 from shared.state.links import Link, Links
@@ -18,6 +18,7 @@ from shared.state.relinked import relinked_row
 from shared.state.snapshots import CLOSED, UNKNOWN
 from shared.state.storage.tables import Delete, Insert, Operation, Put, Row, escape, split_into_transactions
 from shared.sync.apply.batch import OnItsWay
+from shared.sync.apply.changed_values import changed_values
 from shared.sync.apply.crashed import CRASHED
 from shared.sync.apply.invariants import check
 from shared.sync.apply.late import note_late_writes
@@ -51,7 +52,7 @@ class Committed:
 
 class Committing:
     """Commits the outcomes of one message. `waited_for` says that records of other flows wait for those of this one;
-    `flows` tell the rules of its parents in words."""
+    `flows` tell the rules of its parents in words; with `keeps_values` the history also gets old and new values."""
 
     def __init__(
         self,
@@ -65,8 +66,10 @@ class Committing:
         waited_for: bool,
         clock: Clock,
         flows: Mapping[str, Flow],
+        keeps_values: bool = False,
     ) -> None:
         self._flow = flow
+        self._keeps_values = keeps_values
         self._flows = flows
         self._links = links
         self._keys_of = keys_of
@@ -195,6 +198,11 @@ class Committing:
             return [Delete(record.failure.to_row())]
         return []
 
+    def _values(self, record: Record, outcome: Outcome) -> Mapping[str, Change]:
+        if not self._keeps_values or outcome.write is None:
+            return {}
+        return changed_values(outcome.write, record.link.content.applied)
+
     def _history(self, record: Record, outcome: Outcome) -> list[Operation]:
         if outcome.kind not in _IN_HISTORY:
             return []
@@ -206,5 +214,8 @@ class Committing:
             run=self._run_id,
             outcome=outcome.kind if not outcome.reason else f"{outcome.kind}: {outcome.reason}",
             fields=",".join(outcome.fields),
+            sent_by=self._message.run,
+            fingerprint=self._flow.fingerprint,
+            values=self._values(record, outcome),
         )
         return [Insert(row)]

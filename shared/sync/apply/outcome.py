@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.records import Values
+from shared.records import Values, Write
 from shared.state.failures import Failure
 from shared.state.links import Link
 from shared.state.waiting import Wait
@@ -60,7 +60,8 @@ class Rejection:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a record ended. `link` is the row to commit; `reason` is the filter rule or the cause of a rejection. A
-    record that is not decided comes back after `delay_s`; if that is None, when the gate opens."""
+    record that is not decided comes back after `delay_s`; if that is None, when the gate opens. `fields` names what was
+    written, and `write` is what was sent."""
 
     kind: Kind
     link: Link
@@ -69,6 +70,7 @@ class Outcome:
     waits: tuple[Wait, ...] = ()
     fields: tuple[str, ...] = ()
     delay_s: float | None = None
+    write: Write | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class Record:
         fields: tuple[str, ...] = (),
         waits: tuple[Wait, ...] = (),
         rejection: Rejection | None = None,
+        write: Write | None = None,
     ) -> "Concluded":
         """The record gets its outcome, and its claim is removed. Content that was written in full makes the link
         clean."""
@@ -109,7 +110,7 @@ class Record:
         if kind is Kind.DELETED and not link.linked:
             # Nothing of it is in the target, so its number is free.
             link = replace(link, route=None, held_key=None, intent=None)
-        return Concluded(self, Outcome(kind, link, reason, rejection, waits, fields))
+        return Concluded(self, Outcome(kind, link, reason, rejection, waits, fields, write=write))
 
     def rejected(
         self, cause: str, message: str, remedy: str, *, value: str = "", rival: tuple[str, str] | None = None

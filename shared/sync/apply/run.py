@@ -121,6 +121,7 @@ class Apply:
             waited_for=bool(children),
             clock=self._clock,
             flows=self._flows,
+            keeps_values=self._limits.history_values,
         )
         committed = committing.commit(batch.latest())
         following = FollowUp(

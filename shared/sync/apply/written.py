@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from shared.records import Json
+from shared.records import Json, Write
 from shared.state.links import LinkState
 from shared.sync.apply.changes import Changes, digests, filled, line_fields
 from shared.sync.apply.outcome import Kind, WrittenTarget
@@ -23,7 +23,7 @@ def written(route: Route, planned: Planned) -> Concluded:
     write = planned.write
     fields = (*write.values, *(f"line {line.number}" for line in write.lines))
     kind = Kind.CREATED if write.create else Kind.UPDATED
-    return _finished(route, planned.judged, kind, fields[:_FIELDS_KEPT], write.target_id)
+    return _finished(route, planned.judged, kind, fields[:_FIELDS_KEPT], write.target_id, write)
 
 
 def unchanged(route: Route, judged: Judged) -> Concluded:
@@ -31,20 +31,27 @@ def unchanged(route: Route, judged: Judged) -> Concluded:
     return _finished(route, judged, Kind.UNCHANGED, (), judged.record.link.target_id)
 
 
-def _finished(route: Route, judged: Judged, kind: Kind, fields: tuple[str, ...], target_id: str | None) -> Concluded:
+def _finished(  # noqa: PLR0917 - what is known after a write
+    route: Route,
+    judged: Judged,
+    kind: Kind,
+    fields: tuple[str, ...],
+    target_id: str | None,
+    write: Write | None = None,
+) -> Concluded:
     record, ending = judged.record, judged.ending
     applied: dict[str, Json] = filled(judged.content.owned)
     if ending is None:
         target = _target(route, judged, target_id)
-        return record.concluded(kind, LinkState.WRITTEN, applied=applied, target=target, fields=fields)
+        return record.concluded(kind, LinkState.WRITTEN, applied=applied, target=target, fields=fields, write=write)
     if record.trusted:
         target = _target(route, judged, target_id)
         return record.concluded(
-            ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields
+            ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields, write=write
         )
     # Only the fields that the end changes were written, so the others stay in doubt.
     doubtful = replace(record, link=replace(record.link, content=replace(record.link.content, applied=applied)))
-    return doubtful.concluded(ending.kind, ending.state, reason=ending.rule, fields=fields)
+    return doubtful.concluded(ending.kind, ending.state, reason=ending.rule, fields=fields, write=write)
 
 
 def _target(route: Route, judged: Judged, target_id: str | None) -> WrittenTarget:

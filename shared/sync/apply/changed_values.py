@@ -1,0 +1,25 @@
+"""What a write changes, value by value, for the history of a deployment that keeps values."""
+
+from collections.abc import Iterator
+
+from shared.records import Json, LineAction, LineWrite, Values, Write
+from shared.state.history import Change
+
+
+def changed_values(write: Write, applied: Values) -> dict[str, Change]:
+    """The fields of a write with their old and new values, those of a line with its number. What was there before is
+    what was read, or else the `applied` content; of a line that was not read it is unknown, and stands as None."""
+    there: Values = {} if write.create else applied if write.before is None else write.before.values
+    changes: dict[str, Change] = {name: (there.get(name), value) for name, value in write.values.items()}
+    for line in write.lines:
+        before: Values = {} if write.before is None else write.before.lines.get(line.number, {})
+        changes |= dict(_of_line(line, before))
+    return changes
+
+
+def _of_line(line: LineWrite, before: Values) -> Iterator[tuple[str, Change]]:
+    if line.action is LineAction.DELETE:
+        gone: dict[str, Json] = dict(before)
+        yield from ((f"line {line.number} {name}", (value, None)) for name, value in gone.items())
+        return
+    yield from ((f"line {line.number} {name}", (before.get(name), value)) for name, value in line.values.items())

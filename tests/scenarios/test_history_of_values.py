@@ -1,0 +1,105 @@
+"""Who set a field, when, from which value and because of what; for as long as a deployment keeps values."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.state.history import Histories, history_row
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Put
+from tests.support.clock import ManualClock
+from tests.support.operator import answer, operated, p2c
+from tests.support.product import FLOW, Product, product
+from tests.support.trading import trading
+
+DAY_S = 24 * 3600
+MOMENT = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def keeping() -> Iterator[Product]:
+    """A deployment that keeps values for ten days, and everything else for thirty."""
+    with product(HISTORY_VALUES_DAYS="10", HISTORY_DAYS="30") as made, operated(made):
+        yield made
+
+
+def renamed(sync: Product) -> str:
+    """An account in step that was renamed since."""
+    (id,) = sync.linked(1)
+    sync.clock.sleep(1)
+    sync.edit(id, name="Renamed")
+    sync.tick()
+    return id
+
+
+def test_by_default_no_value_is_kept(sync: Product) -> None:
+    id = renamed(sync)
+    assert [entry.values for entry in Histories(sync.state.links.table).latest(FLOW, id, 9)] == [{}, {}]
+
+
+def test_a_change_has_its_old_and_its_new_value(keeping: Product) -> None:
+    renamed(keeping)
+    update, create = answer("history", FLOW, "A-0")
+    assert update["values"] == {"OrganizationName": ["Account A-0", "Renamed"]}
+    assert create["values"]["OrganizationName"] == [None, "Account A-0"]
+    assert update["map"] == create["map"]
+    told = p2c("history", FLOW, "A-0")
+    assert all(part in told for part in ("OrganizationName:", "A-0 -> Renamed", "a change in"))
+
+
+def test_what_others_had_set_is_the_old_value_of_a_repair(keeping: Product) -> None:
+    (id,) = keeping.linked(1)
+    url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
+    keeping.finops.patch(url, {"OrganizationName": "By hand"}, {"cross-company": "true"})
+    keeping.clock.sleep(1)
+    p2c("reconcile", FLOW, id, "--repair", code=1)
+    keeping.drain()
+    repaired, _ = answer("history", FLOW, id)
+    assert repaired["values"]["OrganizationName"] == ["By hand", "Account A-0"]
+    assert repaired["by"] == "repair by operator@contoso"
+
+
+def test_an_entry_says_whether_a_change_or_an_operator_caused_it(sync: Product) -> None:
+    id = sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    sync.edit(id, address1_country="United States", address1_stateorprovince="Tennessee")
+    sync.clock.sleep(1)
+    p2c("retry", FLOW, id)
+    sync.drain()
+    assert [(entry["outcome"], entry["by"]) for entry in answer("history", FLOW, id)] == [
+        ("created", "retry by operator@contoso"),
+        ("rejected: country_unknown", "a change in the source"),
+    ]
+
+
+def test_a_line_of_a_document_has_its_values_too() -> None:
+    with trading(HISTORY_VALUES_DAYS="10") as desk, operated(desk):
+        account = desk.account("A-1")
+        desk.tick()
+        _, number = desk.quote(account, lines=1)
+        desk.tick()
+        (entry,) = answer("history", "quotations", number)
+        assert entry["values"]["line 1 ProductNumber"] == [None, "P-1"]
+
+
+def test_values_are_removed_after_their_own_days_and_the_entry_stays(keeping: Product) -> None:
+    id = renamed(keeping)
+    keeping.clock.sleep(9 * DAY_S)
+    keeping.service.cleanup()
+    assert all(entry["values"] for entry in answer("history", FLOW, id))
+    keeping.clock.sleep(2 * DAY_S)
+    keeping.service.cleanup()
+    entries = answer("history", FLOW, id)
+    assert [(entry["outcome"], entry["values"]) for entry in entries] == [("updated", {}), ("created", {})]
+    assert entries[0]["fields"] == ["OrganizationName"]
+
+
+def test_of_many_values_as_many_are_kept_as_a_property_holds() -> None:
+    values = {f"F{number}": (None, "x" * 900) for number in range(100)}
+    row = history_row(FLOW, "a", time=MOMENT, claim="c", run="r", outcome="created", fields="F0", values=values)
+    table = MemoryTable(ManualClock())
+    table.transact([Put(row)])
+    (entry,) = Histories(table).latest(FLOW, "a", 9)
+    assert 20 < len(entry.values) < 40
+    assert list(entry.values) == list(values)[: len(entry.values)]
