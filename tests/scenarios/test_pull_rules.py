@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.support.steps import Crash
 from tests.support.world import FAMILY, PRODUCTS, World
 
 
-def filled(count: int, **limits: int) -> World:
+def filled(count: int, **limits: Any) -> World:
     """A world whose source has `count` records and whose flow has never run."""
     world = World(limits=Limits(hints_per_message=4, **limits))
     for number in range(count):
