@@ -4,7 +4,7 @@ import base64
 import getpass
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,13 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
 _NO_FILE = "start the demo that it belongs to, or name a file that exists"
+MAPS = "VALUE_MAPS"
+# Where no system is called: they pass the checks of settings, and lead nowhere.
+_PLACEHOLDERS = {
+    "DATAVERSE_URL": "https://sales.example.com",
+    "FINOPS_URL": "https://finops.example.com",
+    "COMPANY": "demo",
+}
 _SCOPE = "https://storage.azure.com/.default"
 # A placeholder for a storage account that is never called.
 _NO_STATE = {CONNECTION: "UseDevelopmentStorage=true"}
@@ -66,12 +73,23 @@ class Operator:
 @dataclass(frozen=True)
 class Connection:
     """The deployment that a command works on. `registry` holds the flows of the app. With `looks_only` its storage is
-    not changed; with `without_state` it is not used at all."""
+    not changed; with `without_state` it is not used at all. `map_file` is a map document that is tried
+    instead of that of the settings."""
 
     registry: Flows
     environ: Mapping[str, str]
     looks_only: bool = False
     without_state: bool = False
+    map_file: Path | None = None
+
+    def with_map(self, file: Path | None, *, placeholders: bool = False) -> "Connection":
+        """The same with another map document, unless `file` is None. With `placeholders`, settings that say where the
+        systems are may be missing: for what calls no system."""
+        given = {name: value for name, value in self.environ.items() if value.strip()}
+        environ = {**_PLACEHOLDERS, **given} if placeholders else given
+        if file is not None:
+            environ[MAPS] = str(file)
+        return replace(self, environ=environ, map_file=file)
 
     @cached_property
     def settings(self) -> Settings:
@@ -84,12 +102,13 @@ class Connection:
 
     @cached_property
     def deployment(self) -> Deployment:
-        """The flows with the settings and the value-map document of the deployment. Raises Mistake."""
+        """The flows with the settings and the map document of the deployment. Raises Mistake."""
         settings = self.settings
         try:
             return self.registry.deployment(settings)
         except SettingsInvalid as invalid:
-            mistake = Mistake(str(invalid))
+            name = MAPS if self.map_file is None else str(self.map_file)
+            mistake = Mistake(str(invalid).replace(MAPS, name, 1))
         raise mistake
 
     @cached_property
@@ -136,7 +155,7 @@ class Connection:
 
     def flows(self, name: str | None) -> list[str]:
         """The flow with a name, or all of them. Raises Mistake."""
-        known = list(self.service.flows)
+        known = list(self.registry.names)
         if name is None:
             return known
         if name not in known:

@@ -1,5 +1,6 @@
 """A dry run for people: what it has found, and as a document for a review."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,13 @@ class Found:
         """Those of which something would be written, or that would be rejected."""
         both = zip(self.examined, self.beside, strict=True)
         return [(each, beside) for each, beside in both if each.writes or each.failure]
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """In how many records each field would be written, the commonest first. A field of lines counts once a
+        record."""
+        written = (dict.fromkeys(value.field for value in each.values if value.writes) for each in self.beside)
+        return dict(Counter(name for names in written for name in names).most_common())
 
     @property
     def changed_there(self) -> int:

@@ -8,23 +8,25 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from shared.flows.accounts.mapping import TARGET_SET, AccountChoices, AccountMapper, OnHold
-from shared.flows.contacts.mapping import ContactChoices, ContactMapper, customer_words, person_words
+from p2c.commands.maps import markdown_of
+from shared.flows.accounts.mapping import AccountChoices, AccountMapper, OnHold
+from shared.flows.contacts.mapping import ContactChoices, ContactMapper
 from shared.flows.invoices.mapping import InvoiceMapper
-from shared.flows.orders import mapping as order_mapping
 from shared.flows.orders.mapping import OrderChoices, OrderMapper
 from shared.flows.ordersback.created import CreatedOrders
 from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.products.mapping import ProductMapper
-from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper, header_words, line_words
+from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper
 from shared.flows.registry import FLOWS
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
-from shared.mapping.words import Word
+from shared.mapping.words import Ownership
 from shared.settings import settings_table
+from shared.systems import System
 from shared.telemetry import EVENTS
 from tests.infra.inventory import inventory
 from tests.infra.snapshots import INFRA
@@ -46,116 +48,89 @@ def settings() -> list[str]:
 
 def accounts() -> list[str]:
     """The mapping of accounts, with the fields that are off by default."""
-    shipped = AccountMapper(MAPS).table
     everything = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
-    on = MAPS.model_copy(update={"fields": {"accounts": {"CreditLimit": "owned"}}})
-    table = AccountMapper(on, everything).table
-    verified = {field.name: field.max_length for field in table.fields}
-    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
-    rows = []
-    for field, _, columns, rule in table.describe():
-        usual = MAPS.lengths_of(TARGET_SET).get(field)
-        length = str(verified[field] or "") or (f"*{usual}*" if usual else "")
-        rows.append(f"| `{field}` | {sent.get(field, 'off')} | {_columns(columns)} | {rule} | {length} |")
-    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
+    return _fields_of(AccountMapper(MAPS).table, AccountMapper(MAPS, everything).table)
 
 
 def products() -> list[str]:
     """The mapping of products."""
-    return _sales_columns(ProductMapper(MAPS).table)
+    return _columns_of(ProductMapper(MAPS).table)
 
 
 def order_status() -> list[str]:
     """The mapping of what comes back of orders."""
-    return _sales_columns(OrdersBackMapper(MAPS).table)
+    return _columns_of(OrdersBackMapper(MAPS).table)
 
 
 def created_orders() -> list[str]:
     """The mapping of orders that were made in F&O."""
-    return _sales_columns(CreatedOrders(MAPS).header)
+    return _columns_of(CreatedOrders(MAPS).header)
 
 
 def created_order_lines() -> list[str]:
     """The mapping of their lines."""
-    return _sales_columns(CreatedOrders(MAPS).lines)
+    return _columns_of(CreatedOrders(MAPS).lines)
 
 
 def invoice_header() -> list[str]:
     """The mapping of invoices."""
-    return _sales_columns(InvoiceMapper(MAPS).header)
+    return _columns_of(InvoiceMapper(MAPS).header)
 
 
 def invoice_lines() -> list[str]:
     """The mapping of the lines of invoices."""
-    return _sales_columns(InvoiceMapper(MAPS).lines)
-
-
-def _sales_columns(table: FieldTable) -> list[str]:
-    lengths = {field.name: str(field.max_length or "") for field in table.fields}
-    rows = [
-        f"| `{field}` | {ownership} | {_code(columns)} | {rule} | {lengths[field]} |"
-        for field, ownership, columns, rule in table.describe()
-    ]
-    return ["| Sales column | ownership | F&O field | how | length |", "|---|---|---|---|---|", *rows]
+    return _columns_of(InvoiceMapper(MAPS).lines)
 
 
 def contact_persons() -> list[str]:
     """The mapping of contacts to contact persons."""
-    return _finops_fields(ContactMapper(MAPS).person, person_words(EVERY_CONTACT), "contact_persons")
+    return _fields_of(ContactMapper(MAPS).person, ContactMapper(MAPS, EVERY_CONTACT).person)
 
 
 def contact_customers() -> list[str]:
     """The mapping of contacts to customers."""
-    return _finops_fields(ContactMapper(MAPS).customer, customer_words(EVERY_CONTACT), "contact_customers")
+    return _fields_of(ContactMapper(MAPS).customer, ContactMapper(MAPS, EVERY_CONTACT).customer)
 
 
 def quotations() -> list[str]:
     """The mapping of quotes."""
-    return _finops_fields(QuotationMapper(MAPS).header, header_words(EVERY_QUOTE), HEADERS)
+    return _fields_of(QuotationMapper(MAPS).header, QuotationMapper(MAPS, EVERY_QUOTE).header)
 
 
 def quotation_lines() -> list[str]:
     """The mapping of the lines of quotes."""
-    return _finops_fields(QuotationMapper(MAPS).lines, line_words(EVERY_QUOTE), LINES)
+    return _fields_of(QuotationMapper(MAPS).lines, QuotationMapper(MAPS, EVERY_QUOTE).lines)
 
 
 def orders_table() -> list[str]:
     """The mapping of orders."""
-    return _finops_fields(OrderMapper(MAPS).header, order_mapping.header_words(EVERY_ORDER), order_mapping.TARGET_SET)
+    return _fields_of(OrderMapper(MAPS).header, OrderMapper(MAPS, EVERY_ORDER).header)
 
 
 def order_lines() -> list[str]:
     """The mapping of the lines of orders."""
-    lines = order_mapping.TARGET_LINE_SET
-    return _finops_fields(OrderMapper(MAPS).lines, order_mapping.line_words(EVERY_ORDER), lines)
+    return _fields_of(OrderMapper(MAPS).lines, OrderMapper(MAPS, EVERY_ORDER).lines)
 
 
-HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
 EVERY_CONTACT = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 EVERY_QUOTE = QuotationChoices(addresses=AddressRules(street_number=True))
 EVERY_ORDER = OrderChoices(origin="ORDERS_ORIGIN", addresses=AddressRules(street_number=True))
 
 
-def _finops_fields(shipped: FieldTable, words: tuple[Word, ...], lengths: str) -> list[str]:
+def _fields_of(shipped: FieldTable, every: FieldTable) -> list[str]:
     """Every field that a mapping to F&O can send, with what is sent by default."""
-    sent = {field: ownership for field, ownership, _, _ in shipped.describe()}
-    rows = []
-    for word in words:
-        columns = _columns(", ".join(column.name for column in word.columns))
-        for field in word.fields:
-            usual = MAPS.lengths_of(lengths).get(field.name)
-            length = str(field.max_length or "") or (f"*{usual}*" if usual else "")
-            rows.append(f"| `{field.name}` | {sent.get(field.name, 'off')} | {columns} | {word.meaning} | {length} |")
-    return ["| F&O field | ownership | Sales column | how | length |", "|---|---|---|---|---|", *rows]
+    sent = {row.field: row.ownership for row in shipped.rows()}
+    rows = tuple(replace(row, ownership=sent.get(row.field, Ownership.OFF)) for row in every.rows())
+    return list(markdown_of(rows, System.FINOPS))
+
+
+def _columns_of(table: FieldTable) -> list[str]:
+    """Every column that a mapping to Sales can send."""
+    return list(markdown_of(table.rows(), System.DATAVERSE))
 
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
-
-
-def _columns(columns: str) -> str:
-    block = re.match(r"(address\d|shipto)_(?!name)", columns)
-    return f"`{block[1]}_*`" if block else _code(columns)
 
 
 def events() -> list[str]:

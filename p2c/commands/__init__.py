@@ -7,6 +7,7 @@ from p2c.commands import failures
 from p2c.commands import explain
 from p2c.commands import plan
 from p2c.commands import preflight
+from p2c.commands import maps
 from p2c.commands import reconcile
 from p2c.commands import records
 from p2c.commands import results
@@ -26,6 +27,7 @@ __all__ = [
     "failures",
     "flow_control",
     "links",
+    "maps",
     "plan",
     "preflight",
     "reconcile",

@@ -32,12 +32,17 @@ def plan(  # noqa: PLR0917 - the options of a command
         typer.Option("--without-state", help="as if nothing was synced yet; needs both systems, but no deployment"),
     ] = False,
     remembered: Remembered = False,
+    map_file: Annotated[
+        Path | None,
+        typer.Option("--map", parser=file_named, metavar="FILE", help="as if this were the map document"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show in a dry run what would be created, changed, adopted or rejected. It writes nothing."""
-    with connected(looks_only=True, without_state=without_state) as to:
-        (name,) = to.flows(flow)
-        check_settings(to, name)
+    with connected(looks_only=True, without_state=without_state) as deployed:
+        (name,) = deployed.flows(flow)
+        check_settings(deployed, name)
+        to = deployed if map_file is None else deployed.with_map(map_file)
         if markdown is not None:
             _write(markdown, "")
         run = to.service.dry_run(name)
@@ -49,7 +54,8 @@ def plan(  # noqa: PLR0917 - the options of a command
         if markdown is not None:
             _write(markdown, as_markdown(name, summary, found, estimate))
         if json:
-            as_json({"summary": summary, "estimate": estimate, "records": examined, "side_by_side": found.beside})
+            answer = {"summary": summary, "estimate": estimate, "fields": found.fields, "records": examined}
+            as_json({**answer, "side_by_side": found.beside})
         elif markdown is None:
             show_plan(name, summary, found, estimate, to.service.flows[name].target_system)
         else:
@@ -62,6 +68,8 @@ def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, sys
     said = f"{counted(summary.records, 'record')}: {summary.sentence}; {summary.adopted} of them adopted"
     say(f"{flow}: {said}")
     say(f"  {estimate.sentence}")
+    if found.fields:
+        say(f"  fields that would be written: {words(found.fields)}")
     if found.changed_there:
         say(
             f"  rows of {target} that others have changed since they were written: {found.changed_there}; "

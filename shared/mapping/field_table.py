@@ -60,6 +60,27 @@ class Content:
     remarks: tuple[Remark, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of a mapping as people read it. A length is verified, or a common value that the document may change;
+    `is_changed` says that the map document changes or adds the field."""
+
+    field: str
+    ownership: Ownership
+    columns: tuple[str, ...]
+    rule: str
+    length: int | None
+    is_verified: bool
+    is_changed: bool
+
+    @property
+    def sentence(self) -> str:
+        """The row as one line."""
+        origin = f" of {', '.join(self.columns)}" if self.columns else ""
+        limit = "" if self.length is None else f", at most {self.length} characters"
+        return f"{self.ownership}: {self.rule}{origin}{limit}"
+
+
 class FieldTable:
     """Words, value maps and ownership of one deployment; the models of what is read and written follow from them.
 
@@ -108,9 +129,9 @@ class FieldTable:
         words, self.dates = effective.words, effective.dates
         self._filters = document.filters.get(flow, [])
         self.mistakes = (*effective.mistakes, *_wrong_filters(flow, reads, self._filters, document.names))
-        self.part = part
+        self.part, self.source_set, self.target_set = part, reads, target_set
+        self._changed = frozenset(document.fields_of(part))
         self._source = source
-        self._target_set = target_set
         self._words = words
         self._maps = maps
         self.fields = fields_of(words, effective.ownership)
@@ -121,8 +142,8 @@ class FieldTable:
         self.used = used
         self._sources = {field.name: word.sources(field.name) for word in used for field in word.fields}
         self._source_model = _source_model(part, self.columns)
-        usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
-        self._lengths = {field.name: _shortest(field.max_length, usual.get(field.name)) for field in self.fields}
+        self._usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
+        self._lengths = {field.name: _shortest(field.max_length, self._usual.get(field.name)) for field in self.fields}
         self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
         self._target_model = _target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)
@@ -159,7 +180,7 @@ class FieldTable:
             if isinstance(value, str):
                 self._check_text(self._by_name[name], value, row)
             elif self._ranges[name] is not None:
-                check_range(self._origin(name, row), name, self._ranges[name], value, target_set=self._target_set)
+                check_range(self._origin(name, row), name, self._ranges[name], value, target_set=self.target_set)
         self._check_target(values)
         owned = {name: value for name, value in values.items() if self._by_name[name].ownership is Ownership.OWNED}
         on_create = {name: value for name, value in values.items() if name not in owned}
@@ -193,7 +214,7 @@ class FieldTable:
         place = f"text_lengths.{self._lengths_part}.{field.name}"
         raise Unmappable(
             "text_too_long",
-            f"{origin} has {counted(length)}; {field.name} of {self._target_set} takes {limit}",
+            f"{origin} has {counted(length)}; {field.name} of {self.target_set} takes {limit}",
             remedy="shorten it"
             if field.max_length is not None
             else f"shorten it, or change {place} in the value-map document if your F&O accepts more",
@@ -233,14 +254,22 @@ class FieldTable:
         described += [repr(self.fields), self._maps.in_order, repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
-    def describe(self) -> list[tuple[str, str, str, str]]:
-        """Target field, ownership, source columns and rule of every line: the documentation's table."""
-        return [
-            (name, self._by_name[name].ownership.value, ", ".join(c.name for c in word.columns), word.meaning)
-            for word in self.used
-            for name in (field.name for field in word.fields)
-            if name in self._by_name
-        ]
+    def rows(self) -> tuple[FieldRow, ...]:
+        """Every field, also those that are off: what commands and the documentation show."""
+        return tuple(self._row(word, field) for word in self._words for field in word.fields)
+
+    def _row(self, word: Word, field: TargetField) -> FieldRow:
+        sent = self._by_name.get(field.name)
+        length = _shortest(field.max_length, self._usual.get(field.name))
+        return FieldRow(
+            field=field.name,
+            ownership=Ownership.OFF if sent is None else sent.ownership,
+            columns=word.sources(field.name),
+            rule=word.meaning,
+            length=length,
+            is_verified=length is not None and length == field.max_length,
+            is_changed=field.name in self._changed,
+        )
 
 
 def _wrong_filters(flow: str, table: str, filters: Sequence[NamedFilter], names: Names) -> Iterator[str]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from p2c.__main__ import app
 from p2c.connection import Connection
+from shared.flows.spec import Deployment
 from shared.operations.audit_log import AuditLog
 from shared.service import Service
 from shared.settings import Settings
@@ -24,6 +26,18 @@ class ToProduct(Connection):
     """The connection to a product in this process."""
 
     sync: Product | None = None
+
+    def with_map(self, file: Path | None, *, placeholders: bool = False) -> Connection:
+        """The product with another map document."""
+        assert self.sync is not None
+        if file is not None:
+            self.sync.start(VALUE_MAPS=str(file))
+        return self
+
+    @property
+    def deployment(self) -> Deployment:
+        assert self.sync is not None
+        return self.sync.flows.deployment(self.sync.settings)
 
     @property
     def settings(self) -> Settings:

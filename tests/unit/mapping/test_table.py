@@ -230,11 +230,12 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
         assert run.stdout == AccountMapper(FLOWS.read_value_maps(None)).fingerprint
 
 
-def test_the_description_names_every_field_that_is_sent() -> None:
-    described = {field: (ownership, columns) for field, ownership, columns, _ in MAPPER.table.describe()}
-    assert set(described) == set(MAPPER.table.target_fields)
-    assert described["OrganizationName"] == ("owned", "name")
-    assert described["SalesCurrencyCode"] == ("on_create", "transactioncurrencyid.isocurrencycode")
+def test_the_description_names_every_field_also_one_that_is_off() -> None:
+    described = {row.field: (row.ownership, row.columns) for row in MAPPER.table.rows()}
+    assert {name for name, (ownership, _) in described.items() if ownership != "off"} == set(MAPPER.table.target_fields)
+    assert described["OrganizationName"] == ("owned", ("name",))
+    assert described["SalesCurrencyCode"] == ("on_create", ("transactioncurrencyid.isocurrencycode",))
+    assert described["CreditLimit"] == ("off", ("creditlimit",))
 
 
 def test_evaluating_leaves_the_row_as_it_was() -> None:

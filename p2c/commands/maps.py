@@ -1,0 +1,132 @@
+"""The map document: whether it is right, what it makes of the maps of the flows, and what differs between two."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2c.app import ATTENTION, SUCCESS, Flow, Json, app, connected
+from p2c.arguments import file_named
+from p2c.commands.preflight import show_checks
+from p2c.connection import Connection
+from p2c.helping import Application
+from p2c.output import as_json, say, table
+from shared.counting import counted
+from shared.flows.checks import Check, CheckResult
+from shared.mapping.field_table import FieldRow
+from shared.operations.map_tables import map_differences, map_tables
+from shared.operations.preflight.run import Preflight
+from shared.systems import System
+from shared.visible import visible
+
+maps = Application(no_args_is_help=True, help="Check the map document, show what it makes of the maps, or compare two.")
+app.add_typer(maps, name="map", rich_help_panel="Inspect")
+
+File = Annotated[Path, typer.Argument(parser=file_named, metavar="FILE", help="a map document")]
+MaybeFile = Annotated[
+    Path | None,
+    typer.Option("--map", parser=file_named, metavar="FILE", help="a map document; default: that of the settings"),
+]
+
+
+@maps.command()
+def check(
+    file: File,
+    live: Annotated[
+        bool, typer.Option("--live", help="also compare its names with the metadata of both systems")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check a map document: its form, its names, types, lengths and members. Without --live no system is called, and no
+    settings are needed. Exit code 1 if a system lacks something."""
+    with connected(looks_only=True, without_state=True) as to:
+        with_map = to.with_map(file, placeholders=not live)
+        deployment = with_map.deployment
+        found = list(_live(with_map)) if live else []
+        wrong = [check for check in found if check.verdict is CheckResult.WRONG]
+        tables = (each for flow in to.registry for each in map_tables(deployment, flow.name))
+        fields = sum(row.is_changed for each in tables for row in each.rows)
+        if json:
+            as_json({"file": str(file), "changed_fields": fields, "checks": found})
+        else:
+            say(f"{file} is a map document without mistakes; it changes or adds {counted(fields, 'field')}.")
+            if live:
+                show_checks(found, {}, ())
+    raise typer.Exit(ATTENTION if wrong else SUCCESS)
+
+
+@maps.command()
+def show(
+    flow: Flow,
+    file: MaybeFile = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="write Markdown tables, for a document")] = False,
+    json: Json = False,
+) -> None:
+    """Show the map that counts: every field of a flow's targets with its source, its rule, ownership and length. A star
+    marks what the document changes."""
+    with connected(looks_only=True, without_state=True) as to:
+        with_map = to.with_map(file, placeholders=True)
+        (name,) = to.flows(flow)
+        tables = map_tables(with_map.deployment, name)
+        if json:
+            as_json(tables)
+            return
+        for each in tables:
+            if markdown:
+                say(f"{each.part}: {each.source_set or 'source'} to {each.target_set}")
+                say("")
+                for line in markdown_of(each.rows, each.towards):
+                    say(line)
+                say("")
+            else:
+                title = f"{each.part}: {each.source_set} to {each.target_set}"
+                table(["field", "ownership", "from", "how", "length"], map(_cells, each.rows), title=title)
+
+
+@maps.command()
+def diff(old: File, new: File, json: Json = False) -> None:
+    """Show what differs between two map documents: fields first, then value maps and the other parts. Exit code 1 if
+    something does."""
+    with connected(looks_only=True, without_state=True) as to:
+        before, after = (to.with_map(file, placeholders=True).deployment for file in (old, new))
+        found = list(map_differences(before, after))
+        if json:
+            as_json(found)
+        else:
+            table(["place", str(old), str(new)], ((each.place, each.old, each.new) for each in found))
+            say(f"differences: {len(found)}")
+    raise typer.Exit(ATTENTION if found else SUCCESS)
+
+
+def markdown_of(rows: Iterable[FieldRow], towards: System) -> Iterator[str]:
+    """The fields of a mapping as a Markdown table: the pages of docs/ are made with it."""
+    target, source = ("F&O field", "Sales column") if towards is System.FINOPS else ("Sales column", "F&O field")
+    yield f"| {target} | ownership | {source} | how | length |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        yield f"| `{row.field}` | {row.ownership} | {_code(row.columns)} | {_rule(row)} | {_length(row)} |"
+
+
+def _live(to: Connection) -> Iterator[Check]:
+    """The checks of the names against the metadata of both systems."""
+    preflight = Preflight(to.service.systems, to.deployment, to.service.clock.now())
+    return (check for check in preflight.checks() if check.flows)
+
+
+def _cells(row: FieldRow) -> Sequence[object]:
+    star = "*" if row.is_changed else ""
+    return f"{row.field}{star}", row.ownership, ", ".join(row.columns), row.rule, row.length or ""
+
+
+def _rule(row: FieldRow) -> str:
+    """A rule, which has code in it; what would end a cell does not."""
+    return visible(row.rule).replace("|", "\\|")
+
+
+def _code(columns: Sequence[str]) -> str:
+    return f"`{', '.join(columns)}`" if columns else ""
+
+
+def _length(row: FieldRow) -> str:
+    return "" if row.length is None else str(row.length) if row.is_verified else f"*{row.length}*"
