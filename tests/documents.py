@@ -22,8 +22,10 @@ from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.quotations.mapping import QuotationChoices, QuotationMapper
 from shared.flows.registry import FLOWS
+from shared.flows.spec import Deployment
 from shared.mapping.addresses import AddressRules
 from shared.mapping.field_table import FieldTable
+from shared.mapping.names import shipped
 from shared.mapping.words import Ownership
 from shared.settings import settings_table
 from shared.systems import System
@@ -34,6 +36,18 @@ from tests.support.project import ROOT
 
 DOCS = ROOT / "docs"
 MAPS = FLOWS.read_value_maps(None)
+DEPLOYMENT = Deployment(
+    FLOWS,
+    FLOWS.read_settings(
+        {
+            "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+            "DATAVERSE_URL": "https://sales.example.com",
+            "FINOPS_URL": "https://finops.example.com",
+            "COMPANY": "demo",
+        }
+    ),
+    MAPS,
+)
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
@@ -238,9 +252,40 @@ def _rows(name: str) -> list[str]:
     return GENERATED[name]()
 
 
+MAP_SCHEMA = "map-document.schema.json"
+
+
+def map_schema() -> str:
+    """The JSON Schema of the map document: an editor completes the fields of each mapping, and accepts further ones."""
+    schema = FLOWS.value_maps.model_json_schema()
+    schema["title"] = "Map document of the Prospect-to-cash sync"
+    schema["properties"]["$schema"] = {"type": "string"}
+    parts = schema["properties"]["fields"]
+    (entry,) = parts["additionalProperties"]["patternProperties"].values()
+    schema["$defs"]["FieldEntry"] = entry
+    every = {"$ref": "#/$defs/FieldEntry"}
+    parts["properties"] = {
+        table.part: {
+            "type": "object",
+            "properties": {
+                name: every for name, known in shipped()[table.target_set].names.items() if not known.refused
+            },
+            "additionalProperties": every,
+        }
+        for flow in FLOWS
+        for table in flow.tables(DEPLOYMENT)
+    }
+    parts["additionalProperties"] = False
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
 def write(docs: Path = DOCS) -> list[Path]:
-    """Write every generated table of a folder's documents anew; the documents that have changed by it."""
+    """Write every generated table of a folder's documents anew, and the schema; the files that have changed by it."""
     changed = []
+    schema = docs / MAP_SCHEMA
+    if not schema.exists() or schema.read_text(encoding="utf-8") != map_schema():
+        schema.write_text(map_schema(), encoding="utf-8")
+        changed.append(schema)
     for file in sorted(docs.glob("*.md")):
         before = file.read_text(encoding="utf-8")
         after = renewed(before)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
-from shared.mapping.words import Column, TargetField, Unmappable, lines_of, value_of
+from shared.mapping.words import Column, Ownership, TargetField, Unmappable, lines_of, value_of
 from shared.records import Json, Values
 
 STATE_LEFT_OUT, STATE_AS_TEXT = "state_left_out", "state_as_text"
@@ -35,6 +35,7 @@ class AddressBlock:
     target: str
     rules: AddressRules
     code: str = ""
+    ownership: Ownership = Ownership.OWNED
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -51,8 +52,8 @@ class AddressBlock:
         names = ["Street", "City", "State" + self.code, "ZipCode"]
         names += ["StreetNumber"] if self.rules.street_number else []
         names += ["County" + self.code] if self.rules.county else []
-        plain = tuple(TargetField(self.target + name) for name in names)
-        return (*plain, TargetField(self.target + "CountryRegionISOCode", fold_case=True))
+        plain = tuple(TargetField(self.target + name, self.ownership) for name in names)
+        return (*plain, TargetField(self.target + "CountryRegionISOCode", self.ownership, fold_case=True))
 
     @property
     def meaning(self) -> str:

@@ -40,10 +40,13 @@ from shared.mapping.words import (
     default,
     joined_by,
     value_of,
+    yes_as_true,
+    yes_no,
 )
 from shared.records import Json, Values
 from shared.systems import System
 
+_NO_YES = ("No", "Yes")
 _EMPTY: Mapping[ColumnKind, Json] = {ColumnKind.WHOLE: 0, ColumnKind.DECIMAL: 0, ColumnKind.DATE: EMPTY_DATE}
 
 
@@ -215,18 +218,16 @@ def _option(path: str, to: Mapping[str, str | int], into: TargetField, known: Na
 
 
 def _yes_no(path: str, into: TargetField, known: Name, ends: Ends, *, opposite: bool) -> Line:
-    denied = ", the opposite" if opposite else ""
     if ends.towards is System.FINOPS:
-        column, _ = column_at(path, "from", ends, (ColumnKind.YES_NO,))
-        if known.members[:2] != ("No", "Yes"):
+        column_at(path, "from", ends, (ColumnKind.YES_NO,))
+        if known.members[:2] != _NO_YES:
             refuse("word", f"yes_no: {into.name} takes {allowed(known)}")
-        meaning = f"true: `{'No' if opposite else 'Yes'}`, false: `{'Yes' if opposite else 'No'}`"
-        return _converted(column, into, lambda value: "Yes" if (value is True) is not opposite else "No", meaning)
-    column, found = column_at(path, "from", ends, (ColumnKind.MEMBER,))
-    if found.members[:2] != ("No", "Yes"):
+        return yes_no(path, into.name, ownership=into.ownership, opposite=opposite)
+    _, found = column_at(path, "from", ends, (ColumnKind.MEMBER,))
+    if found.members[:2] != _NO_YES:
         refuse("from", f"{path} has the members {listed_names(list(found.members))}, and yes_no needs No and Yes")
     require_kind(known, "word", "yes_no", (ColumnKind.YES_NO,), into.name)
-    return _converted(column, into, lambda value: (value == "Yes") is not opposite, f"`Yes`: true, `No`: false{denied}")
+    return yes_as_true(path, into.name, ownership=into.ownership, opposite=opposite)
 
 
 def _by_value_map(spec: specs.ByValueMap, into: TargetField, known: Name, ends: Ends, maps: MapDocument) -> Line:

@@ -12,7 +12,7 @@ from shared.mapping.field_specs import Override, WordSpec
 from shared.mapping.map_document import MapDocument
 from shared.mapping.names import nearest
 from shared.mapping.word_checks import Ends, WrongWord
-from shared.mapping.words import Line, Ownership, TargetField, Word
+from shared.mapping.words import NO_SOURCE, Line, Ownership, TargetField, Word
 from shared.systems import System
 
 
@@ -94,6 +94,12 @@ def _field(standard: StandardMap, name: str) -> TargetField | None:
     return next((field for word in standard.every for field in word.fields if field.name == name), None)
 
 
+def _has_no_source(standard: StandardMap, name: str) -> bool:
+    """Whether a standard field needs a word to be sent."""
+    own = [word for word in standard.every if any(field.name == name for field in word.fields)]
+    return any(word.meaning.startswith(NO_SOURCE) for word in own)
+
+
 def _replaced(word: Word, lines: Mapping[str, Line]) -> Word:
     return lines.get(word.fields[0].name, word) if len(word.fields) == 1 else word
 
@@ -131,6 +137,8 @@ def _wrong_choices(
         place = f"fields.{standard.part}.{name}"
         if spec.ownership == "off" and name in standard.needed | standard.fixed:
             yield f"{place} is off, and {standard.target_set} cannot do without it: remove it"
+        if name not in worded and spec.ownership not in {None, "off"} and _has_no_source(standard, name):
+            yield f"{place} is {spec.ownership}, and Sales has no column for it as delivered: give it a `word`"
         if standard.once and spec.ownership == "owned":
             yield f"{place} is owned, and these records are written once: write on_create or off"
         if name in worded and not standard.source_set:

@@ -12,7 +12,9 @@ from shared.mapping.value_maps import Code, Decimals, Owned, Part
 
 # A column of the table itself, or one behind a lookup.
 ColumnPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
-DefaultName = Literal["customer_group", "site", "warehouse", "language", "country", "currency"]
+DefaultName = Literal[
+    "customer_group", "site", "warehouse", "language", "country", "currency", "payment_terms", "sales_tax_group"
+]
 
 
 class Override(Part):

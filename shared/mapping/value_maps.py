@@ -64,6 +64,8 @@ class Defaults(Part):
     country: Iso2
     currency: Iso3
     unit_group: Code
+    payment_terms: str = ""
+    sales_tax_group: str = ""
     amount_decimals: Decimals = 4
 
     def value(self, name: str) -> str | None:
@@ -173,6 +175,9 @@ def read_value_maps(source: str | None, model: type[ValueMaps]) -> ValueMaps:
         name = _name(file)
         text = _read(file, name)
     content = _content(text, name)
+    if isinstance(content, dict):
+        # For editors alone.
+        content.pop("$schema", None)
     try:
         return model.model_validate(content)
     except ValidationError as invalid:

@@ -43,6 +43,8 @@ class Unmappable(SyncError):
         return Rejected(self.cause, str(self), self.remedy, looked_up, self.value)
 
 
+# How the meaning of a field without a source begins.
+NO_SOURCE = "no column of Sales as delivered: give it a `word`"
 WireType = type[str] | type[int] | type[Decimal] | type[bool]
 
 
@@ -205,14 +207,34 @@ def choice(
     return Line((Column(source, int),), TargetField(target, ownership, empty=empty), meaning, read)
 
 
-def yes_no(source: str, target: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """A two-options column as the enumeration NoYes."""
+def yes_no(source: str, target: str, *, ownership: Ownership = Ownership.OWNED, opposite: bool = False) -> Line:
+    """A two-options column as the enumeration NoYes; `opposite` if one means what the other denies."""
+    true, false = ("No", "Yes") if opposite else ("Yes", "No")
 
     def read(row: Values, _maps: ValueMaps) -> Json:
         value = value_of(row, source)
-        return None if value is None else "Yes" if value is True else "No"
+        return None if value is None else true if value is True else false
 
-    return Line((Column(source, bool),), TargetField(target, ownership, empty="No"), "true: `Yes`, false: `No`", read)
+    meaning = f"true: `{true}`, false: `{false}`"
+    return Line((Column(source, bool),), TargetField(target, ownership, empty="No"), meaning, read)
+
+
+def yes_as_true(source: str, target: str, *, ownership: Ownership = Ownership.OWNED, opposite: bool = False) -> Line:
+    """The enumeration NoYes as a two-options column."""
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        value = value_of(row, source)
+        return None if value is None else (value == "Yes") is not opposite
+
+    true, false = ("No", "Yes") if opposite else ("Yes", "No")
+    into = TargetField(target, ownership, bool, empty=None)
+    return Line((Column(source),), into, f"`{true}`: true, `{false}`: false", read)
+
+
+def unsourced(target: str, hint: str, *, max_length: int | None = None) -> Line:
+    """A field that is off, and for which Sales has no column as it is delivered: a map document gives it a word."""
+    into = TargetField(target, Ownership.OFF, max_length=max_length)
+    return Line((), into, f"{NO_SOURCE}, such as {hint}", lambda _row, _maps: None)
 
 
 def joined(

@@ -116,4 +116,4 @@ def test_product_types_are_members_and_options() -> None:
 
 
 def test_the_mapping_reads_what_its_words_name() -> None:
-    assert {column.name for column in columns_of(products.product_words(MAPPER.choices))} <= set(MAPPER.select)
+    assert {column.name for column in columns_of(MAPPER.table.used)} <= set(MAPPER.select)

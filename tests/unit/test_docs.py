@@ -1,11 +1,13 @@
 """The documentation says what the code does; `make docs` writes the generated tables anew."""
 
 import ast
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from p2c.__main__ import app
@@ -14,10 +16,10 @@ from shared.flows.ordersback import mapping as ordersback
 from shared.flows.quotations import quote_rows
 from shared.flows.registry import FLOWS
 from shared.mapping.condition_specs import Condition
-from shared.mapping.value_maps import Defaults
+from shared.mapping.value_maps import SHIPPED, Defaults
 from shared.settings import settings_table
 from shared.state.links import LinkState
-from tests.documents import DOCS, GENERATED, generated_in, renewed, write
+from tests.documents import DOCS, GENERATED, MAP_SCHEMA, generated_in, map_schema, renewed, write
 from tests.infra.names import functions
 from tests.support.project import ROOT
 
@@ -31,13 +33,25 @@ def test_the_generated_tables_are_up_to_date(file: Path) -> None:
     assert text == renewed(text), "run `make docs`"
 
 
+def test_the_schema_of_the_map_document_is_up_to_date_and_takes_the_shipped_one() -> None:
+    assert (DOCS / MAP_SCHEMA).read_text(encoding="utf-8") == map_schema(), "run `make docs`"
+    validator = jsonschema.Draft202012Validator(json.loads(map_schema()))
+    document = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert [error.message for error in validator.iter_errors({"$schema": MAP_SCHEMA, **document})] == []
+    good = {"accounts": {"NameAlias": {"word": "copy", "from": "yominame"}, "SalesMemo": "off"}}
+    assert validator.is_valid({**document, "fields": good})
+    for entry in ({"word": "coppy", "from": "yominame"}, {"word": "copy"}, "never", {"word": "copy", "from": 5}):
+        assert not validator.is_valid({**document, "fields": {"accounts": {"NameAlias": entry}}}), entry
+    assert not validator.is_valid({**document, "fields": {"acounts": {}}})
+
+
 def test_every_table_stands_in_one_document() -> None:
     found = Counter(name for file in DOCS.glob("*.md") for name in generated_in(file.read_text(encoding="utf-8")))
     assert found == dict.fromkeys(GENERATED, 1)
 
 
 def test_a_stale_table_is_written_again_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("settings.md", "rules.md"):
+    for name in ("settings.md", "rules.md", MAP_SCHEMA):
         (tmp_path / name).write_bytes((DOCS / name).read_bytes())
     good = (DOCS / "settings.md").read_text(encoding="utf-8")
     (stale := tmp_path / "settings.md").write_text(good.replace("| `COMPANY` |", "| `FIRM` |"), encoding="utf-8")

@@ -25,6 +25,7 @@ from shared.mapping.words import (
     copy,
     currency,
     default,
+    unsourced,
     value_of,
 )
 from shared.records import SourceRow
@@ -114,6 +115,7 @@ def account_words(choices: AccountChoices) -> tuple[Word, ...]:
         currency("transactioncurrencyid.isocurrencycode", "SalesCurrencyCode", ownership=ON_CREATE),
         AddressBlock("address1", "Address", choices.addresses),
         AddressBlock(delivery, "DeliveryAddress", choices.addresses),
+        AddressBlock("address1", "InvoiceAddress", choices.addresses, ownership=OFF),
         copy("telephone1", "PrimaryContactPhone", max_length=255),
         copy("fax", "PrimaryContactFax"),
         copy("emailaddress1", "PrimaryContactEmail", max_length=255),
@@ -121,6 +123,10 @@ def account_words(choices: AccountChoices) -> tuple[Word, ...]:
         copy("numberofemployees", "OrganizationNumberOfEmployees", type=int, empty=0),
         copy("creditlimit", "CreditLimit", type=Decimal, empty=0, ownership=OFF),
         copy("description", "SalesMemo"),
+        copy("primarytwitterid", "PrimaryContactTwitter", ownership=OFF),
+        default("PaymentTerms", "payment_terms", ownership=OFF),
+        default("SalesTaxGroup", "sales_tax_group", ownership=OFF),
+        unsourced("TaxExemptNumber", "`copy` from a column of your own", max_length=20),
     )
 
 

@@ -27,7 +27,9 @@ from shared.mapping.words import (
     copy,
     currency,
     default,
+    unsourced,
     value_of,
+    yes_no,
 )
 from shared.records import SourceRow, composite
 
@@ -109,6 +111,9 @@ def person_words(choices: ContactChoices) -> tuple[Word, ...]:
         copy("description", "Notes"),
         choice("gendercode", "Gender", GENDERS, ownership=OFF, empty="Unknown"),
         choice("familystatuscode", "MaritalStatus", MARITAL_STATUSES, ownership=OFF, empty="None"),
+        yes_no("donotemail", "IsReceivingDirectMail", ownership=OFF, opposite=True),
+        unsourced("DecisionMakingRoleCode", "`option` from `accountrolecode` with the codes of F&O"),
+        unsourced("PrimaryTwitter", "`copy` from a column of your own"),
     )
 
 
@@ -140,6 +145,10 @@ def customer_words(choices: ContactChoices) -> tuple[Word, ...]:
         copy("description", "SalesMemo"),
         choice("gendercode", "PersonGender", GENDERS, ownership=OFF, empty="Unknown"),
         choice("familystatuscode", "PersonMaritalStatus", MARITAL_STATUSES, ownership=OFF, empty="None"),
+        unsourced("PrimaryContactTwitter", "`copy` from a column of your own"),
+        default("PaymentTerms", "payment_terms", ownership=OFF),
+        default("SalesTaxGroup", "sales_tax_group", ownership=OFF),
+        unsourced("TaxExemptNumber", "`copy` from a column of your own", max_length=20),
     )
 
 

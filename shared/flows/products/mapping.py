@@ -20,7 +20,18 @@ from shared.mapping.numbers import Numbering
 from shared.mapping.ranges import Range, Ranges, check_range
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
-from shared.mapping.words import Column, Ownership, Unmappable, Word, constant, copy, looked_up, mapped_option, value_of
+from shared.mapping.words import (
+    Column,
+    Ownership,
+    Unmappable,
+    Word,
+    constant,
+    copy,
+    looked_up,
+    mapped_option,
+    value_of,
+    yes_as_true,
+)
 from shared.records import Json, References, SourceRow, TargetRow, Values
 from shared.systems import System
 
@@ -122,6 +133,7 @@ def product_words(choices: ProductChoices) -> tuple[Word, ...]:
         copy("SalesUnitDecimalPrecision", "quantitydecimal", type=int, empty=0),
         mapped_option("ProductType", "producttypecode", "product_types"),
         constant("msdynce_ismaintainedexternally", True),
+        yes_as_true("IsStockedProduct", "isstockitem", ownership=Ownership.OFF),
     )
 
 

@@ -212,6 +212,27 @@ def test_a_further_column_of_sales_is_made_of_a_field_of_finops() -> None:
     assert {"IsStockedProduct"} <= set(mapping.select)
 
 
+@pytest.mark.parametrize(
+    ("field", "entry", "row", "expected"),
+    [
+        ("PrimaryContactTwitter", "owned", {"primarytwitterid": "@lit"}, "@lit"),
+        ("PaymentTerms", "owned", {}, "Net30"),
+        ("SalesTaxGroup", "owned", {}, None),
+        ("InvoiceAddressCity", "owned", {"address1_city": "Berlin", "address1_country": "Germany"}, "Berlin"),
+        ("TaxExemptNumber", word("copy", source="yominame"), {"yominame": "DE1"}, "DE1"),
+    ],
+)
+def test_what_is_off_as_shipped_is_turned_on_by_one_line(
+    field: str, entry: Json, row: dict[str, Json], expected: Json
+) -> None:
+    shipped = document()["defaults"]
+    assert isinstance(shipped, dict)
+    terms: Json = {**shipped, "payment_terms": "Net30"}
+    own = mapper(defaults=terms, countries={"Germany": "DE"}, states={}, fields={"accounts": {field: entry}}).table
+    assert field not in mapper(countries={}, states={}).table.target_fields
+    assert own.content({"name": "A", **row}).owned[field] == expected
+
+
 # The fingerprint
 
 

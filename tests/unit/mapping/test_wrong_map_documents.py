@@ -118,6 +118,11 @@ WRONG_FIELDS: list[tuple[str, Json, str]] = [
     ("NameAlias", word("copy", source="name", ownership="mine"), "NameAlias.ownership is 'mine': write 'owned'"),
     ("SalesMemo", "never", "SalesMemo is 'never': write 'owned', 'on_create' or 'off'"),
     ("SalesMeno", "off", "SalesMeno is not a field of this mapping: did you mean SalesMemo?"),
+    (
+        "TaxExemptNumber",
+        "owned",
+        "TaxExemptNumber is owned, and Sales has no column for it as delivered: give it a `word`",
+    ),
     ("PartyType", "off", "PartyType is off, and CustomersV3 cannot do without it: remove it"),
     ("OrganizationName", "off", "OrganizationName is off, and CustomersV3 cannot do without it: remove it"),
     ("IsExternallyMaintained", "off", "IsExternallyMaintained is off, and CustomersV3 cannot do without it"),
