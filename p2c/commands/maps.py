@@ -14,7 +14,7 @@ from p2c.helping import Application
 from p2c.output import as_json, say, table
 from shared.counting import counted
 from shared.flows.checks import Check, CheckResult
-from shared.mapping.field_table import FieldRow
+from shared.mapping.field_row import FieldRow
 from shared.operations.map_tables import map_differences, map_tables
 from shared.operations.preflight.run import Preflight
 from shared.systems import System

@@ -15,6 +15,7 @@ from shared.errors import SchemaDrift
 from shared.mapping.condition_specs import NamedFilter
 from shared.mapping.conditions import columns_in, holds, mistakes_in
 from shared.mapping.effective import StandardMap, effective_map
+from shared.mapping.field_row import FieldRow
 from shared.mapping.map_document import MapDocument
 from shared.mapping.names import Names
 from shared.mapping.ranges import Ranges, check_range, range_of
@@ -58,27 +59,6 @@ class Content:
     owned: Mapping[str, Json]
     on_create: Mapping[str, Json]
     remarks: tuple[Remark, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRow:
-    """One field of a mapping as people read it. A length is verified, or a common value that the document may change;
-    `is_changed` says that the map document changes or adds the field."""
-
-    field: str
-    ownership: Ownership
-    columns: tuple[str, ...]
-    rule: str
-    length: int | None
-    is_verified: bool
-    is_changed: bool
-
-    @property
-    def sentence(self) -> str:
-        """The row as one line."""
-        origin = f" of {', '.join(self.columns)}" if self.columns else ""
-        limit = "" if self.length is None else f", at most {self.length} characters"
-        return f"{self.ownership}: {self.rule}{origin}{limit}"
 
 
 class FieldTable:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared import exact_json
 from shared.flows.spec import Deployment
-from shared.mapping.field_table import FieldRow
+from shared.mapping.field_row import FieldRow
 from shared.records import Json
 from shared.systems import System
 

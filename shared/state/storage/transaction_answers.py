@@ -20,7 +20,7 @@ _ETAG = re.compile(rb"^ETag:[ \t]*([^\r\n]*?)[ \t]*\r$", re.MULTILINE | re.IGNOR
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class _Part:
     """The answer to one operation: its status, and its etag if it has one."""
 
     status_code: int
@@ -53,10 +53,10 @@ class _Answer:
         return list(self._answer.parts()) if is_refused else found
 
 
-def read_parts(body: bytes) -> Sequence[Part]:
+def read_parts(body: bytes) -> Sequence[_Part]:
     """The parts of an answer."""
     found = []
     for status, headers in _PART.findall(body):
         etag = _ETAG.search(headers)
-        found.append(Part(int(status), {"Etag": etag[1].decode("ascii")} if etag else {}))
+        found.append(_Part(int(status), {"Etag": etag[1].decode("ascii")} if etag else {}))
     return found
