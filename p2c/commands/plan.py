@@ -10,7 +10,7 @@ from p2c.app import Flow, Ids, Json, Limit, Remembered, app, check_settings, con
 from p2c.arguments import file_named
 from p2c.estimate import Estimate, estimate_of
 from p2c.mistakes import Mistake
-from p2c.output import as_json, say
+from p2c.output import as_json, say, words
 from p2c.plans import Found, after, as_markdown, remarks_of
 from p2c.texts import SHOWN, show_values
 from shared.counting import counted
