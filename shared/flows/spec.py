@@ -2,7 +2,7 @@
 triggers, queues, settings, the value-map document, filters in words, what a deployment needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -284,14 +284,7 @@ class Deployment:
     def wired(self, systems: Systems) -> dict[str, Flow]:
         """Every flow by name. Raises SettingsInvalid."""
         try:
-            wired = {flow.name: flow.wired(self, systems) for flow in self.flows}
+            return {flow.name: flow.wired(self, systems) for flow in self.flows}
         except SettingsInvalid:
             self.require_sound()
             raise
-        return {name: replace(flow, row_ids=_row_ids(flow, wired)) for name, flow in wired.items()}
-
-
-def _row_ids(flow: Flow, flows: Mapping[str, Flow]) -> dict[tuple[str, str], Callable[[str], str]]:
-    """How the rows of a flow's parents get their ids."""
-    routes = ((name, route) for name in flow.parents for route in flows[name].routes.values())
-    return {(name, route.name): route.row_id for name, route in routes if route.row_id is not None}

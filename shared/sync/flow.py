@@ -132,10 +132,9 @@ class Route:
     the owned fields. With `updates` no record creates a row: it takes the row that is there under its key, whoever has
     made it, and a record without a row is filtered as NO_TARGET_ROW. `left_out` says why a row, as it was read, must
     not be changed now (None if it may be), and `disagreement` why the target has calculated something else of a row
-    that needs no write than it should (None if it has not). `row_id` gives the id of the row under a key, if
-    the target derives it from the key. With `once`, a row is written until its creation is finished, and from then on
-    belongs to the users of the target: it is neither changed nor created again. `when_taken` says what a user does if
-    another row has the key of a record."""
+    that needs no write than it should (None if it has not). With `once`, a row is written until its creation is
+    finished, and from then on belongs to the users of the target: it is neither changed nor created again. `when_taken`
+    says what a user does if another row has the key of a record."""
 
     name: str
     entity: str
@@ -150,7 +149,6 @@ class Route:
     updates: bool = False
     left_out: Callable[[TargetRow], Filtered | None] | None = None
     disagreement: Callable[[TargetRow, Mapped], Rejected | None] | None = None
-    row_id: Callable[[str], str] | None = None
     when_taken: str = "give it another number"
 
     @property
@@ -177,13 +175,12 @@ class Flow:
     mapping needs, and `basis` is the part of them, and of the day, that affects every record: it belongs to the
     mapping. `parents` are the flows whose records its own wait for, and `parents_by_key` the collections in which they
     name such records by target key. `finders` find rows of the target, by collection, that records wait for by key
-    whoever has made them. `row_ids` are the `row_id` of the routes of those flows. `numbered` gives the ids
-    of the records that have these numbers, by the number as given; if the number is the id, as the source writes it.
-    `number_column` holds a record's number, empty if it has none, and `name_columns` its name. `filters` are the rules
-    of its mapping in words. `comes_back_from` is the collection in which another flow makes the records of this one:
-    what is made there is looked at at once, since a walk over the open records may never meet it. `off` says which
-    setting turns the flow off; empty if it is on. `results` is set if results of its records are written into their
-    source."""
+    whoever has made them. `numbered` gives the ids of the records that have these numbers, by the number as given; if
+    the number is the id, as the source writes it. `number_column` holds a record's number, empty if it has none, and
+    `name_columns` its name. `filters` are the rules of its mapping in words. `comes_back_from` is the collection in
+    which another flow makes the records of this one: what is made there is looked at at once, since a walk over the
+    open records may never meet it. `off` says which setting turns the flow off; empty if it is on. `results` is set if
+    results of its records are written into their source."""
 
     name: str
     source_system: System
@@ -199,7 +196,6 @@ class Flow:
     parents_by_key: tuple[str, ...] = ()
     comes_back_from: str = ""
     finders: Mapping[str, Finder] = field(default_factory=dict)
-    row_ids: Mapping[tuple[str, str], Callable[[str], str]] = field(default_factory=dict)
     off: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)
     number_column: str = ""

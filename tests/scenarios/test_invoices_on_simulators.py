@@ -222,6 +222,24 @@ def test_an_invoice_in_sales_that_differs_is_told_and_not_written(desk: Invoicin
     same_amounts(desk)
 
 
+def test_an_invoice_to_which_somebody_adds_a_line_costs_something_else_and_is_told(desk: Invoicing) -> None:
+    _, number = desk.invoiced()
+    desk.tick()
+    assert list(desk.service.reconciling(INVOICES).drifted()) == []
+    invoice = f"/invoices({(desk.invoice(number) or {})['invoiceid']})"
+    desk.sales.create(
+        "invoicedetails", invoiceid__to=invoice, productid__to=None, uomid__to=None, isproductoverridden=True,
+        productdescription="Tip", quantity=1, priceperunit=5, sequencenumber=99,
+    )  # fmt: skip
+    (drifted,) = desk.service.reconciling(INVOICES).drifted()
+    assert drifted.drift is Drift.DIFFERENT
+    p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
+    desk.settle(5, alone=True)
+    failure = desk.failure(desk.ids()[number])
+    assert failure is not None
+    assert (failure.cause, "no line that the sync has written differs" in failure.message) == ("totals_differ", True)
+
+
 def test_an_invoice_that_was_deleted_in_sales_is_created_again_when_an_operator_says_so(desk: Invoicing) -> None:
     _, number = desk.invoiced()
     desk.tick()

@@ -113,13 +113,13 @@ class DataverseTarget:
         url = self._system.url(table.entity_set, parameters)
         for row in self._system.rows(table.entity_set, url, max_pages=_MAX_PAGES_OF_ALL):
             number = str(row.get(key_column))
-            if self._id_of(row) == self._own_id(fold(number)):
+            if self._id_of(row) == self.row_id(number):
                 yield MarkedRow(number, number)
 
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         """Send every write; the result per id is None (applied) or the error that says what to do."""
         sending = Sending(self._system.channel.clock, not_after)
-        records = [_Record(write, write.target_id or self._own_id(fold(write.key))) for write in writes]
+        records = [_Record(write, write.target_id or self.row_id(write.key)) for write in writes]
         outdated = [record for record in records if record.write.former]
         for stage, concerned in (
             (self._write_rows, records),

@@ -19,6 +19,7 @@ from shared.mapping.words import Column, TargetField, value_of
 from shared.records import Json, Values
 
 QUANTITY, PRICE, DISCOUNT, AMOUNT = "InvoicedQuantity", "SalesPrice", "LineTotalDiscountAmount", "LineAmount"
+TAX = "LineTotalTaxAmount"
 CHARGES_FIELD, DISCOUNT_FIELD = "TotalChargeAmount", "TotalDiscountCustomerGroupCode"
 _PRICE_COLUMN, _DISCOUNT_COLUMN = "priceperunit", "manualdiscountamount"
 _DECIMAL_COLUMNS = tuple(Column(name, Decimal) for name in (QUANTITY, PRICE, DISCOUNT, AMOUNT))
@@ -52,6 +53,13 @@ def amounts_of(line: Values) -> LineAmounts:
         whole = _EXACT.divide(_EXACT.add(amount, discount), quantity)
         price = _rounded(whole, line, DECIMALS, ROUND_UP)
     return LineAmounts(price, _base(quantity, price, line) - amount)
+
+
+def cost_of(line: Values) -> Decimal:
+    """What Sales must calculate for a line, with its tax."""
+    amounts = amounts_of(line)
+    base = _base(number_of(line, QUANTITY), amounts.price, line)
+    return base - max(amounts.discount, Decimal(0)) + _rounded(number_of(line, TAX), line, CURRENCY_DECIMALS)
 
 
 def added_lines(header: Values, lines: Mapping[int, Values]) -> Iterator[tuple[int, dict[str, Json]]]:

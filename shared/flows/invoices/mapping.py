@@ -27,6 +27,7 @@ from shared.flows.finops_documents.references import (
     row_of,
 )
 from shared.flows.finops_documents.references import LINE_LOOKUPS as PRODUCT_LOOKUPS
+from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, to_the_cent
 from shared.flows.finops_documents.words import (
     HEADER_RANGES,
     IS_TAX,
@@ -43,11 +44,14 @@ from shared.flows.invoices.amounts import (
     DISCOUNT_FIELD,
     PRICE,
     QUANTITY,
+    TAX,
     PriceAndDiscount,
     added_lines,
+    cost_of,
 )
 from shared.flows.invoices.rules import ORDER_STATE, InvoiceRules
 from shared.flows.products.catalogue import NotThere
+from shared.flows.sales_documents.discounts import number_of
 from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering
 from shared.mapping.value_maps import ValueMaps
@@ -100,7 +104,7 @@ BILLED = 4
 # The parts of the value-map document's `ownership`.
 HEADER_PART, LINE_PART = "invoices", "invoice_lines"
 
-_HEADER_TAX = "InvoiceHeaderTaxAmount"
+_HEADER_TAX, _TOTAL_FIELD = "InvoiceHeaderTaxAmount", "TotalInvoiceAmount"
 _ON_CREATE = Ownership.ON_CREATE
 _ISO_DAY = 10
 
@@ -156,7 +160,7 @@ def line_words() -> tuple[Word, ...]:
         copy(QUANTITY, "quantity", type=Decimal, empty=None),
         PriceAndDiscount(),
         constant("ispriceoverridden", True, ownership=_ON_CREATE),
-        amount("LineTotalTaxAmount", "tax"),
+        amount(TAX, "tax"),
         copy("ProductName", "description", ownership=_ON_CREATE, empty=None, max_length=2000),
         copy(LINE_NUMBER_FIELD, "lineitemnumber", type=int, ownership=_ON_CREATE, empty=None),
         copy(NUMBER_FIELD, "msdynce_invoicenumber", ownership=_ON_CREATE, max_length=100),
@@ -182,7 +186,8 @@ class InvoiceMapper:
     def __init__(self, maps: ValueMaps, choices: InvoiceChoices | None = None) -> None:
         self.choices = choices = choices or InvoiceChoices()
         words = header_words(choices)
-        also_read = tuple(map(Column, (NUMBER_FIELD, VOUCHER_FIELD, ORDER_FIELD, CUSTOMER_FIELD, CURRENCY_FIELD)))
+        read = (NUMBER_FIELD, VOUCHER_FIELD, ORDER_FIELD, CUSTOMER_FIELD, CURRENCY_FIELD)
+        also_read = (*map(Column, read), Column(_TOTAL_FIELD, Decimal))
         self.header = FieldTable(
             HEADER_PART, TARGET_SET, words, maps, also_read=also_read, source=System.FINOPS, ranges=HEADER_RANGES
         )
@@ -225,7 +230,8 @@ class InvoiceMapper:
             return Filtered("no_sales_order")
         try:
             NUMBERING.of(header)
-            content = self.header.content({**header, **self._looked_up(header, known)})
+            looked_up = self._looked_up(header, known)
+            content = self.header.content({**header, **looked_up})
             mapped = {number: self._line(number, line) for number, line in self._priced(header, known)}
         except NotThere as missing:
             return missing.rejected(looked_up=True)
@@ -239,6 +245,7 @@ class InvoiceMapper:
             self.parents(row),
             lines=mapped,
             numbers={number: f"line {number}" for number in mapped},
+            calculated={TOTAL: to_the_cent(number_of(header, _TOTAL_FIELD), looked_up)},
         )
 
     def in_scope(self, row: SourceRow) -> bool:
@@ -272,4 +279,4 @@ class InvoiceMapper:
             content = self.lines.content(line)
         except Unmappable as wrong:
             raise named_in_line(wrong, number) from wrong
-        return MappedLine(content.owned, content.on_create)
+        return MappedLine(content.owned, content.on_create, calculated={LINE_TOTAL: cost_of(line)})

@@ -1,6 +1,7 @@
 """The invoices flow: its mapping as the settings want it, and how it reaches both systems."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
 from shared.clients.dataverse.origins import Origins, OriginTable
@@ -12,6 +13,7 @@ from shared.flows.accounts import ACCOUNTS
 from shared.flows.choices import zone_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.finops_documents import references
+from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, totals_differ
 from shared.flows.finops_documents.wiring import (
     finder_of,
     lookup_of,
@@ -90,7 +92,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         mapper.rules,
         adopt_existing=mapper.choices.adopt_existing,
         document=mapper.rules,
-        row_id=target.row_id,
+        disagreement=totals_differ,
         when_taken="remove it from Sales: the number of a posted invoice never changes",
     )
     return Wiring(
@@ -143,7 +145,12 @@ def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
     columns = mapper.header.target_fields
     has_day = invoices.DATE_COLUMN in columns
     return DocumentHeaders(
-        _header_table(), columns, invoices.KEY_COLUMN, number_of_key, is_under if has_day else is_under_number
+        _header_table(),
+        columns,
+        invoices.KEY_COLUMN,
+        number_of_key,
+        is_under if has_day else is_under_number,
+        also_read=(TOTAL,),
     )
 
 
@@ -151,7 +158,9 @@ def _lines(mapper: InvoiceMapper) -> DocumentLines:
     table = RowTable(
         invoices.TARGET_LINE_SET, invoices.LINE_LOGICAL_NAME, invoices.LINE_ID_COLUMN, invoices.LINE_LOOKUPS
     )
-    return DocumentLines(table, mapper.lines.target_fields, invoices.ID_COLUMN, invoices.POSITION_COLUMN)
+    return DocumentLines(
+        table, mapper.lines.target_fields, invoices.ID_COLUMN, invoices.POSITION_COLUMN, also_read=(LINE_TOTAL,)
+    )
 
 
 def number_of_key(key: str) -> str:
@@ -184,7 +193,11 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
     header = UsedTable(
         invoices.TARGET_SET,
         invoices.ID_COLUMN,
-        {invoices.KEY_COLUMN: in_sales(str), **written_columns(mapper.header, invoices.LOOKUPS, _DATES)},
+        {
+            invoices.KEY_COLUMN: in_sales(str),
+            TOTAL: in_sales(Decimal),
+            **written_columns(mapper.header, invoices.LOOKUPS, _DATES),
+        },
         dates=_DATES,
     )
     line = UsedTable(
@@ -193,6 +206,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         {
             invoices.ID_COLUMN: LOOKUP,
             invoices.POSITION_COLUMN: in_sales(int),
+            LINE_TOTAL: in_sales(Decimal),
             **written_columns(mapper.lines, invoices.LINE_LOOKUPS, _DATES),
         },
         dates=_DATES,

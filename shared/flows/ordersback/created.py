@@ -27,6 +27,7 @@ from shared.flows.finops_documents.references import (
     numbered,
     row_of,
 )
+from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, to_the_cent
 from shared.flows.finops_documents.words import (
     CURRENCY_DECIMALS,
     HEADER_RANGES,
@@ -74,8 +75,6 @@ QUOTE_ID = "quoteid"
 LOOKUPS = {**HEADER_LOOKUPS, QUOTE_ID: quotations.HEADER_SET}
 LINES_LOOKUPS = {ID_COLUMN: TARGET_SET, **LINE_LOOKUPS}
 MARK = "msdynce_ismaintainedexternally"
-# What Sales calculates, and what it must be by the amounts of F&O.
-TOTAL, LINE_TOTAL = "totalamount", "extendedamount"
 DATE_COLUMNS: DateColumns = orders.DATE_COLUMNS
 
 # The parts of the value-map document's `ownership`.
@@ -279,7 +278,7 @@ class CreatedOrders:
             route=route,
             lines=mapped,
             numbers={number: f"line {number}" for number in mapped},
-            calculated={TOTAL: _to_the_cent(_number(header, _TOTAL_FIELD), looked_up)} if has_totals else {},
+            calculated={TOTAL: to_the_cent(_number(header, _TOTAL_FIELD), looked_up)} if has_totals else {},
         )
 
     def _looked_up(self, header: Values, known: Known) -> Values:
@@ -297,7 +296,7 @@ class CreatedOrders:
             content = self.lines.content({**line, **beside(behaviors), **looked_up})
         except Unmappable as wrong:
             raise named_in_line(wrong, line[LINE_NUMBER_FIELD]) from wrong
-        total = _to_the_cent(_EXACT.add(_number(line, _AMOUNT), _number(line, _TAX)), looked_up)
+        total = to_the_cent(_EXACT.add(_number(line, _AMOUNT), _number(line, _TAX)), looked_up)
         return MappedLine(content.owned, content.on_create, calculated={LINE_TOTAL: total})
 
 
@@ -310,13 +309,6 @@ def _tax_line(header: Values) -> Mapping[str, Json]:
     """The tax of no line as a line of F&O would have it."""
     tax = header.get(_HEADER_TAX)
     return {_QUANTITY: 1, _PRICE: tax, _AMOUNT: tax}
-
-
-def _to_the_cent(amount: Decimal, looked_up: Values) -> Decimal:
-    """An amount in the decimals of its currency in Sales."""
-    decimals = looked_up[CURRENCY_DECIMALS]
-    assert isinstance(decimals, int)
-    return rounded_half_up(amount, decimals)
 
 
 def _number(row: Values, column: str) -> Decimal:

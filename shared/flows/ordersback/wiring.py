@@ -13,6 +13,7 @@ from shared.flows.accounts import ACCOUNTS
 from shared.flows.choices import zone_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.finops_documents import references
+from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, totals_differ
 from shared.flows.finops_documents.wiring import (
     lookup_of,
     products_finder,
@@ -29,7 +30,7 @@ from shared.flows.ordersback import mapping as back
 from shared.flows.ordersback.created import CreatedChoices, CreatedOrders
 from shared.flows.ordersback.mapping import FILTERS, OrdersBackMapper
 from shared.flows.ordersback.preflight import checks_of_finops
-from shared.flows.ordersback.rules import STATE, CreatedOrderRules, left_out, totals_differ
+from shared.flows.ordersback.rules import STATE, CreatedOrderRules, left_out
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.ordersback.value_maps import OrderStatusMaps
 from shared.flows.products import PRODUCTS
@@ -137,7 +138,7 @@ def _order_table(mapper: OrdersBackMapper) -> RecordTable:
 def _headers(mapper: CreatedOrders) -> DocumentHeaders:
     table = RowTable(back.TARGET_SET, back.LOGICAL_NAME, back.ID_COLUMN, created.LOOKUPS, references.READ_AS)
     return DocumentHeaders(
-        table, mapper.header.target_fields, created.KEY_COLUMN, str, _is_under, also_read=(STATE, created.TOTAL)
+        table, mapper.header.target_fields, created.KEY_COLUMN, str, _is_under, also_read=(STATE, TOTAL)
     )
 
 
@@ -153,7 +154,7 @@ def _lines(mapper: CreatedOrders) -> DocumentLines:
         mapper.lines.target_fields,
         back.ID_COLUMN,
         created.POSITION_COLUMN,
-        also_read=(created.LINE_TOTAL,),
+        also_read=(LINE_TOTAL,),
     )
 
 
@@ -189,13 +190,13 @@ def _created_tables(whole: CreatedOrders) -> tuple[UsedTable, ...]:
     header_dates, line_dates = (created.DATE_COLUMNS[table] for table in (orders.HEADER_TABLE, orders.LINE_TABLE))
     header = {
         created.KEY_COLUMN: in_sales(str),
-        created.TOTAL: in_sales(Decimal),
+        TOTAL: in_sales(Decimal),
         **written_columns(whole.header, created.LOOKUPS, header_dates),
     }
     line = {
         back.ID_COLUMN: LOOKUP,
         created.POSITION_COLUMN: in_sales(int),
-        created.LINE_TOTAL: in_sales(Decimal),
+        LINE_TOTAL: in_sales(Decimal),
         **written_columns(whole.lines, created.LINES_LOOKUPS, line_dates),
     }
     return (

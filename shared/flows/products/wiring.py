@@ -56,7 +56,6 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         adopt_existing=mapper.choices.adopt_existing,
         detail=mapper,
         adoption=mapper,
-        row_id=target.row_id,
     )
     return Wiring(
         feed=Walked(source, settings.PRODUCTS_FULL_WALK_DAYS * _DAY_S),

@@ -71,7 +71,7 @@ def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record
         applied=link.content.applied,
         route=link.route if link.linked else None,
         keys=keys,
-        rows={parent: id for parent in keys if (id := _row_of(flow, parent, parents[parent])) is not None},
+        rows={parent: id for parent in keys if (id := _row_of(parent, parents[parent])) is not None},
         flows={parent: parents[parent].flow for parent in keys if parent.is_by_key},
         begun=frozenset(parent for parent in found if parent not in keys and _has_owner(parent, parents[parent])),
         numbers=link.content.numbers,
@@ -93,15 +93,14 @@ def _has_owner(parent: Parent, link: Link) -> bool:
     return parent.is_by_key and link.flow != parent.flow
 
 
-def _row_of(flow: Flow, parent: Parent, link: Link) -> str | None:
+def _row_of(parent: Parent, link: Link) -> str | None:
     """The id of a linked parent's row in the target of this flow; None if it is not known. A parent that is named by
     its target key is written in the other direction, so its source row is that row; of a document, whose id is a
     number, it is the latest of the rows that it was made from."""
     if parent.is_by_key:
         rows = link.content.revisions
         return max(rows, key=lambda id: rows[id]) if rows else link.id
-    row_id = flow.row_ids.get((parent.flow, parent.route))
-    return link.target_id or (row_id(link.target_key) if row_id is not None and link.target_key else None)
+    return link.target_id
 
 
 def _judge_row(flow: Flow, record: Record) -> Judged | Concluded:
