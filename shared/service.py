@@ -30,6 +30,7 @@ from shared.operations.resync import Syncing
 from shared.operations.sender import Sender
 from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.status import Status, status_of
+from shared.operations.undo import Undoing
 from shared.state.storage.queues import Queues
 from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
@@ -220,6 +221,10 @@ class Service:
     def linking(self, flow: str, audit_log: AuditLog) -> Linking:
         """Corrects links of a flow by hand."""
         return Linking(self.flows[flow], audit_log, self.examining, self.sender)
+
+    def undoing(self, flow: str) -> Undoing:
+        """Puts values back that a flow has written."""
+        return Undoing(self.flows[flow], self.examining)
 
     def forget(self, flow: str, id: str, audit_log: AuditLog) -> int:
         """Remove what is stored of a record that is gone; how many rows."""

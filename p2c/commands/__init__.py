@@ -14,6 +14,7 @@ from p2c.commands import results
 from p2c.commands import audit
 from p2c.commands import flow_control
 from p2c.commands import sync
+from p2c.commands import undo
 from p2c.commands import links
 from p2c.commands import damaged
 from p2c.commands import console
@@ -36,4 +37,5 @@ __all__ = [
     "simulate",
     "status",
     "sync",
+    "undo",
 ]

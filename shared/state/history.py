@@ -101,6 +101,18 @@ class Histories:
         """At most `limit` entries of a record, the newest first."""
         return [_to_entry(row) for row in islice(self.rows(flow, id, min(limit, _PAGE)), limit)]
 
+    def records_of(self, flow: str, run: str) -> list[str]:
+        """The records that have an entry of a run, in the order of their ids. Every entry of the flow is read."""
+        found: dict[str, None] = {}
+        start, more = "H|", True
+        while more:
+            stored = self._table.scan(escape(flow), start=start, end="H}", limit=_PAGE)
+            ids = (row.row.cells.get("record_id") for row in stored if row.row.cells.get("run") == run)
+            found |= dict.fromkeys(id for id in ids if isinstance(id, str))
+            more = len(stored) == _PAGE
+            start = stored[-1].row.key + " " if stored else start
+        return list(found)
+
     def rows(self, flow: str, id: str, page: int = _PAGE) -> Iterator[Stored]:
         """Every entry of a record as stored, the newest first, page by page."""
         prefix = escape(f"H|{id}")
