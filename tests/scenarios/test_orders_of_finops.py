@@ -324,7 +324,7 @@ def test_totals_that_differ_are_told_with_their_reason_and_not_written(desk: Ret
     assert "totalamount is 17 in Sales, and 14 in F&O" in told
     explained = p2c("explain", ORDERSBACK, "F-1")
     assert "no line that the sync has written differs" in explained
-    assert "look for lines, a discount or freight that people have added to the order in Sales" in explained
+    assert "look for lines, a discount or freight that people have added in Sales" in explained
     assert writes(desk) == before
 
 
