@@ -25,7 +25,11 @@ class Slot:
 
 
 class Throttle:
-    """One per system and process. Additive increase, multiplicative decrease; waits only with the given clock."""
+    """One per system and process. Additive increase, multiplicative decrease; waits only with the given clock.
+
+    Until the system has said anything about its limit, by a hint, a refusal or a slow answer, each success raises it: so
+    the limit doubles with each round, and a short first sync does not end before it is reached.
+    """
 
     def __init__(
         self,
@@ -167,6 +171,7 @@ class Throttle:
 
     def _count_success(self) -> None:
         self._successes += 1
-        if self._successes >= self._limit and self._limit < self.maximum:
+        nothing_said = self._hint is None and self._generation == 0
+        if (nothing_said or self._successes >= self._limit) and self._limit < self.maximum:
             self._limit += 1
             self._successes = 0

@@ -23,13 +23,31 @@ def throttled(throttle: Throttle) -> None:
         slot.throttled = True
 
 
-def test_the_limit_grows_by_one_after_as_many_successes_as_it_is() -> None:
-    throttle = Throttle(System.FINOPS, ManualClock(), start=2, maximum=4)
+def limits_of(throttle: Throttle, successes: int) -> list[int]:
+    """The limit after each of so many successes."""
     limits = []
-    for _ in range(12):
+    for _ in range(successes):
         succeed(throttle, 1)
         limits.append(throttle.limit)
-    assert limits == [2, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4]
+    return limits
+
+
+def test_the_limit_grows_with_each_success_until_the_system_says_something_about_it() -> None:
+    throttle = Throttle(System.FINOPS, ManualClock(), start=4, maximum=16)
+    assert limits_of(throttle, 13) == [*range(5, 17), 16]
+
+
+def test_after_a_refusal_the_limit_grows_by_one_after_as_many_successes_as_it_is() -> None:
+    throttle = Throttle(System.FINOPS, ManualClock(), start=4, maximum=4)
+    throttled(throttle)
+    assert limits_of(throttle, 12) == [2, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4]
+
+
+def test_after_a_hint_the_limit_grows_by_one_after_as_many_successes_as_it_is() -> None:
+    throttle = Throttle(System.DATAVERSE, ManualClock(), start=4, maximum=16)
+    with throttle.slot() as slot:
+        slot.dop_hint = 2
+    assert limits_of(throttle, 5) == [2, 3, 3, 3, 4]
 
 
 def test_the_limit_halves_when_throttled_and_never_falls_below_one() -> None:
