@@ -2,26 +2,33 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
+from local.finops.settings import Settings as FinopsSettings
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.invoices import INVOICES
+from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
 from shared.state.storage.tables import Table
+from tests.support.invoicing import Invoicing
 from tests.support.requests import CountedTable
-from tests.support.trading import Trading, trading_as
+from tests.support.trading import trading_as
 
 RECORDS, LINES = 40, 3
 
 
-class Counted(Trading):
+class Counted(Invoicing):
     """All flows between two simulators, with a count of the requests to tables."""
 
     def __init__(self, *arguments: object, **settings: str) -> None:
         self.requests: Counter[str] = Counter()
+        self.since = datetime.max.replace(tzinfo=UTC)
         super().__init__(*arguments, **settings)  # type: ignore[arg-type]
 
     def _table(self, name: str) -> Table:
@@ -30,6 +37,7 @@ class Counted(Trading):
     def requests_of(self, flow: str) -> tuple[int, int]:
         """The requests of a pull of a flow, and those of the first message that it sends."""
         self.clock.sleep(60)
+        self.since = self.clock.now()
         self.requests.clear()
         self.service.pull(flow)
         pulled = self.requests.total()
@@ -44,8 +52,9 @@ class Counted(Trading):
         return pulled, applied
 
     def outcomes(self, flow: str) -> Sequence[str]:
-        """How the records of the last message ended."""
-        return sorted(set(self.state.runs.latest(flow, 1)[0].counts) - {"read"})
+        """How the records of the messages ended whose requests were counted last."""
+        runs = [run for run in self.state.runs.latest(flow, 20) if run.kind == "apply" and run.started >= self.since]
+        return sorted({name for run in runs for name in run.counts} - {"read"})
 
     def change_all(self, entity_set: str, ids: Sequence[str], column: str) -> None:
         """Give each record another text in a column."""
@@ -58,6 +67,15 @@ class Counted(Trading):
 def counted() -> Iterator[Counted]:
     """All flows, of which no walk is blocked because much has changed."""
     with trading_as(Counted, CHANGE_LIMIT_PERCENT="100") as desk:
+        yield desk
+
+
+@pytest.fixture
+def counted_back() -> Iterator[Counted]:
+    """The same with the flows that come back, which are off otherwise."""
+    finops = FinopsSettings(amount_decimals=2)
+    on = {"ORDERS_BACK": "status", "INVOICES": "on", "CHANGE_LIMIT_PERCENT": "100"}
+    with trading_as(Counted, finops, **on) as desk:
         yield desk
 
 
@@ -129,3 +147,23 @@ def test_requests_of_quotations_do_not_grow_with_their_lines(counted: Counted) -
     for id, _ in quotes:
         counted.revise(id)
     assert (counted.requests_of(QUOTATIONS), counted.outcomes(QUOTATIONS)) == ((14, 9), ["ended"])
+
+
+def test_requests_of_orders_their_status_and_their_invoices(counted_back: Counted) -> None:
+    """They are written once; a second look at them finds nothing to do."""
+    desk = counted_back
+    account = desk.account("A-1")
+    desk.tick()
+    orders = [desk.order(account, lines=LINES) for _ in range(RECORDS)]
+    assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((14, 13), ["created", "unchanged"])
+    desk.change_all("salesorders", [id for id, _ in orders], "description")
+    assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((10, 9), ["unchanged"])
+    desk.clerk("totals")
+    assert (desk.requests_of(ORDERSBACK), desk.outcomes(ORDERSBACK)) == ((11, 9), ["filtered"])
+    for _, number in orders:
+        for deed in ("confirm", "deliver", "invoice"):
+            desk.clerk(deed, number)
+    assert (desk.requests_of(ORDERSBACK), desk.outcomes(ORDERSBACK)) == ((14, 12), ["updated"])
+    assert (desk.requests_of(INVOICES), desk.outcomes(INVOICES)) == ((12, 14), ["created"])
+    desk.clock.sleep(8 * 24 * 3600)
+    assert (desk.requests_of(INVOICES), desk.outcomes(INVOICES)) == ((15, 11), ["unchanged"])
