@@ -138,13 +138,15 @@ def value_of(row: Values, path: str) -> Json:
     value = row.get(path) if "." not in path else _behind(row, path)
     if isinstance(value, str):
         return value if value.strip() else None
-    return None if value is None or isinstance(value, Mapping) else value
+    # To ask whether something is a Mapping takes longer than everything else here.
+    is_plain = value is None or isinstance(value, int | Decimal)
+    return value if is_plain or not isinstance(value, Mapping) else None
 
 
 def _behind(row: Values, path: str) -> Json | Values:
     value: Json | Values = row
     for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+        value = value.get(part) if isinstance(value, dict | Mapping) else None
     return value
 
 

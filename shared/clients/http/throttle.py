@@ -27,8 +27,8 @@ class Slot:
 class Throttle:
     """One per system and process. Additive increase, multiplicative decrease; waits only with the given clock.
 
-    Until the system has said anything about its limit, by a hint, a refusal or a slow answer, each success raises it: so
-    the limit doubles with each round, and a short first sync does not end before it is reached.
+    Until the system has said anything about its limit, by a hint, a refusal or a slow answer, each success raises it.
+    So the limit doubles with each round, and a short first sync does not end before it is reached.
     """
 
     def __init__(
