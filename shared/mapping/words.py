@@ -139,8 +139,9 @@ def value_of(row: Values, path: str) -> Json:
     if isinstance(value, str):
         return value if value.strip() else None
     # To ask whether something is a Mapping takes longer than everything else here.
-    is_plain = value is None or isinstance(value, int | Decimal)
-    return value if is_plain or not isinstance(value, Mapping) else None
+    if value is None or isinstance(value, int | Decimal):
+        return value
+    return None if isinstance(value, Mapping) else value
 
 
 def _behind(row: Values, path: str) -> Json | Values:
