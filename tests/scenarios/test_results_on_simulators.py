@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import pytest
 
@@ -15,10 +16,12 @@ from shared.flows.contacts import CONTACTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
 from shared.state.control import FlowControl
+from shared.state.storage.tables import Table
 from shared.systems import System
 from tests.support.assortment import VALUE_MAPS
 from tests.support.operator import operated, p2c
 from tests.support.ordering import Ordering
+from tests.support.requests import CountedTable
 from tests.support.trading import LOST, trading_as
 from tests.unit.local.dataverse_world import OWN_COLUMNS
 
@@ -59,10 +62,22 @@ class Told(Ordering):
         return [each.id for each in self.state.results.page(flow, "", 1000)[0]]
 
 
+Desk = TypeVar("Desk", bound=Told)
+
+
 @contextmanager
 def telling(sales: SalesSettings | None = None, **results: Mapping[str, object]) -> Iterator[Told]:
     """All flows, with columns for the results of these."""
-    with trading_as(Told, None, sales, OWN_COLUMNS, VALUE_MAPS=document(**results)) as made:
+    with telling_as(Told, sales, **results) as made:
+        yield made
+
+
+@contextmanager
+def telling_as(
+    kind: type[Desk], sales: SalesSettings | None = None, /, **results: Mapping[str, object]
+) -> Iterator[Desk]:
+    """The same as a kind of Told."""
+    with trading_as(kind, None, sales, OWN_COLUMNS, VALUE_MAPS=document(**results)) as made:
         yield made
 
 
@@ -165,6 +180,41 @@ def test_results_are_written_in_bulk(desk: Told) -> None:
     assert results_writes(desk) == 3
     rows = desk.sales.rows(f"accounts?$select={STATE}")
     assert Counter(row[STATE] for row in rows) == {"written": len(accounts)}
+    desk.play(1)
+    assert desk.state.control.flow(ACCOUNTS).blocked == "", "that all rows have changed is no change of the source"
+    assert results_writes(desk) == 0
+
+
+class Counted(Told):
+    """The same, with a count of the requests to tables."""
+
+    def __init__(self, *arguments: object, **settings: str) -> None:
+        self.requests = Counter[str]()
+        super().__init__(*arguments, **settings)  # type: ignore[arg-type]
+
+    def _table(self, name: str) -> Table:
+        return CountedTable(self._memory(name), self.requests)
+
+    def requests_of_a_sweep(self) -> int:
+        """How many requests to tables the next sweep makes."""
+        self.requests.clear()
+        self.service.sweep()
+        return self.requests.total()
+
+
+def test_requests_of_a_sweep_with_and_without_results() -> None:
+    """docs/operations.md tells these numbers."""
+    with telling_as(Counted, accounts=COLUMNS, contacts=COLUMNS, quotations={"status": "new_quotationstatus"}) as desk:
+        desk.play(3)
+        quiet = desk.requests_of_a_sweep()
+        for number in range(90):
+            desk.account(f"A-{number}")
+        desk.tick()
+        busy = desk.requests_of_a_sweep()
+        desk.start(VALUE_MAPS=document())
+        desk.play(2)
+        without = desk.requests_of_a_sweep()
+        assert (quiet - without, busy - quiet) == (4, 7)
 
 
 def test_without_columns_nothing_is_remembered_and_nothing_is_written() -> None:

@@ -6,6 +6,8 @@ from copy import deepcopy
 from functools import partial
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, Transient
 from shared.mapping.results import ResultColumns
@@ -186,8 +188,10 @@ def statuses(world: World) -> None:
 def check_shown(world: World) -> None:
     """Every row shows the status that its row in the target has."""
     for link in world.state.links.walk("parents"):
-        shown, there = world.source.rows[link.id].values.get(STATUS), world.target.rows[link.id]
-        assert shown == there.get("status"), f"{link.id} shows {shown}"
+        if link.state is not LinkState.DELETED:
+            there = world.target.rows[link.id].get("status") if link.linked else None
+            shown = world.source.rows[link.id].values.get(STATUS)
+            assert shown == there, f"{link.id} shows {shown}, and the target has {there}"
 
 
 def test_a_crash_at_any_step_of_a_look_ends_in_fields_that_are_shown() -> None:
@@ -371,3 +375,54 @@ def steps_to(world: World, name: str) -> int:
     before = played.steps.count
     played.sweep()
     return played.steps.names[before:].index(name) + 1
+
+
+DEEDS: dict[str, Callable[[World, str], None]] = {
+    "good": lambda world, id: world.source.save(id, number=id.upper(), name="Good", state=None, bad=None),
+    "bad": lambda world, id: world.source.save(id, number=id.upper(), name="Bad", state=None, bad="yes"),
+    "worse": lambda world, id: world.source.save(id, number=id.upper(), name="Bad", state=None, bad="very"),
+    "inactive": lambda world, id: world.source.save(id, number=id.upper(), name="Off", state="inactive"),
+    "gone": lambda world, id: world.source.remove(id) if id in world.source.rows else None,
+    "in the target": lambda world, id: (
+        world.target.put_by_hand(id, status=str(world.clock.seconds)) if id in world.target.rows else None
+    ),
+    "tick": lambda world, _: tick(world),
+    "work": lambda world, _: (world.pull(), world.drain(["parents"]))[0],
+    "sweep": lambda world, _: world.sweep(),
+    "later": lambda world, _: world.clock.sleep(301),
+    "refuse": lambda world, id: refuse(
+        world, lambda write: RecordRejected("no", "no", remedy="") if write.id == id else None
+    ),
+    "no answer": lambda world, id: refuse(
+        world, lambda write: OutcomeUnknown(System.DATAVERSE, "no answer") if write.id == id else None
+    ),
+    "throttle": lambda world, _: refuse(world, lambda _: Transient(System.DATAVERSE, "429")),
+    "answer": lambda world, _: refuse(world, lambda _: None),
+}  # fmt: skip
+
+
+@given(
+    deeds=st.lists(st.tuples(st.sampled_from(sorted(DEEDS)), st.sampled_from(["p1", "p2"])), max_size=14),
+    crash=st.integers(min_value=1, max_value=300),
+    late=st.sampled_from([None, 20.0, 200.0]),
+)
+@settings(max_examples=25)
+def test_whatever_happens_every_row_says_in_the_end_what_became_of_its_record(
+    deeds: list[tuple[str, str]], crash: int, late: float | None
+) -> None:
+    world = World(flows=("parents",))
+    world.results = {"parents": WithStatus(state=STATE, reason=REASON, since=SINCE)}
+    world.watched = {"parents": WatchedTarget(world.target, STATUS, "status")}
+    world.source_rows["parents"].late = late
+    world.steps.crash_at(crash)
+    for name, id in deeds:
+        with contextlib.suppress(Crash, SyncError):
+            DEEDS[name](world, id)
+    refuse(world, lambda _: None)
+    world.steps.at.clear()
+    world.settle(hours=30)
+    world.clock.sleep(301)
+    world.settle(hours=1)
+    check(world)
+    check_told(world)
+    check_shown(world)
