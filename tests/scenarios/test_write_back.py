@@ -377,6 +377,12 @@ def steps_to(world: World, name: str) -> int:
     return played.steps.names[before:].index(name) + 1
 
 
+def work(world: World) -> None:
+    """A pull, and the queue run dry."""
+    world.pull()
+    world.drain(["parents"])
+
+
 DEEDS: dict[str, Callable[[World, str], None]] = {
     "good": lambda world, id: world.source.save(id, number=id.upper(), name="Good", state=None, bad=None),
     "bad": lambda world, id: world.source.save(id, number=id.upper(), name="Bad", state=None, bad="yes"),
@@ -387,7 +393,7 @@ DEEDS: dict[str, Callable[[World, str], None]] = {
         world.target.put_by_hand(id, status=str(world.clock.seconds)) if id in world.target.rows else None
     ),
     "tick": lambda world, _: tick(world),
-    "work": lambda world, _: (world.pull(), world.drain(["parents"]))[0],
+    "work": lambda world, _: work(world),
     "sweep": lambda world, _: world.sweep(),
     "later": lambda world, _: world.clock.sleep(301),
     "refuse": lambda world, id: refuse(
