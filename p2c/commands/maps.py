@@ -1,6 +1,8 @@
 """The map document: whether it is right, what it makes of the maps of the flows, and what differs between two."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json as json_module
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +13,18 @@ from p2c.arguments import file_named
 from p2c.commands.preflight import show_checks
 from p2c.connection import Connection
 from p2c.helping import Application
+from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table
+from shared import exact_json
+from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.finops.environment import FinopsSystem
 from shared.counting import counted
 from shared.flows.checks import Check, CheckResult
 from shared.mapping.field_row import FieldRow
 from shared.operations.map_tables import map_differences, map_tables
+from shared.operations.own_columns import own_columns
 from shared.operations.preflight.run import Preflight
+from shared.records import Json as Value
 from shared.systems import System
 from shared.visible import visible
 
@@ -85,6 +93,30 @@ def show(
 
 
 @maps.command()
+def learn(
+    into: Annotated[
+        Path | None,
+        typer.Option(parser=file_named, metavar="FILE", help="write them into this map document, beside what it has"),
+    ] = None,
+) -> None:
+    """Read which columns of both systems only your organisation has, and write them as `own_columns` of a map document:
+    to the terminal, or into a file. It reads metadata only."""
+    with connected(looks_only=True, without_state=True) as to:
+        found = own_columns(to.deployment, *_systems(to))
+        count = sum(map(len, found.values()))
+        if into is None:
+            as_json({"own_columns": found})
+            return
+        content = _document(into)
+        known = content.get("own_columns")
+        merged = {name: dict(columns) for name, columns in (known if isinstance(known, dict) else {}).items()}
+        for name, columns in found.items():
+            merged[name] = {**columns, **merged.get(name, {})}
+        _write(into, {**content, "own_columns": merged})
+        say(f"{counted(count, 'column')} of your own; {into} has them now.")
+
+
+@maps.command()
 def diff(old: File, new: File, json: Json = False) -> None:
     """Show what differs between two map documents: fields first, then value maps and the other parts. Exit code 1 if
     something does."""
@@ -106,6 +138,41 @@ def markdown_of(rows: Iterable[FieldRow], towards: System) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for row in rows:
         yield f"| `{row.field}` | {row.ownership} | {_code(row.columns)} | {_rule(row)} | {_length(row)} |"
+
+
+def _systems(to: Connection) -> tuple[DataverseSystem, FinopsSystem]:
+    dataverse, finops = to.service.systems[System.DATAVERSE], to.service.systems[System.FINOPS]
+    assert isinstance(dataverse, DataverseSystem)
+    assert isinstance(finops, FinopsSystem)
+    return dataverse, finops
+
+
+def _document(file: Path) -> dict[str, Value]:
+    """The content of a map document, which need not be right. Raises Mistake."""
+    try:
+        content = exact_json.loads(file.read_bytes())
+    except OSError as wrong:
+        raise Mistake(f"{file} cannot be read ({wrong.strerror}); name a map document") from wrong
+    except ValueError as wrong:
+        raise Mistake(f"{file} is not JSON; name a map document") from wrong
+    if not isinstance(content, dict):
+        raise Mistake(f"{file} is no object in braces; name a map document")
+    return content
+
+
+def _write(file: Path, content: Mapping[str, object]) -> None:
+    """Each entry on a line of its own, so that a change shows where it is."""
+    text = json_module.dumps(content, default=_number, ensure_ascii=False, indent=2)
+    try:
+        file.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as wrong:
+        raise Mistake(f"{file} cannot be written ({wrong.strerror}); name another file") from wrong
+
+
+def _number(value: object) -> object:
+    """A fraction of a document, such as a constant."""
+    assert isinstance(value, Decimal)
+    return float(value)
 
 
 def _live(to: Connection) -> Iterator[Check]:

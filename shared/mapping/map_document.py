@@ -22,7 +22,7 @@ _OF_ONE_MAPPING = {"fields", "filters", "own_columns"}
 _OF_NO_MAPPING = {"results"}
 
 # Facts about a person that are never mapped (docs/rules.md).
-_NEVER = frozenset({"governmentid", "spousesname", "GovernmentIdentificationNumber", "SpouseName"})
+NEVER_MAPPED = frozenset({"governmentid", "spousesname", "GovernmentIdentificationNumber", "SpouseName"})
 
 
 def _of_known_tables(columns: dict[str, dict[str, OwnColumn]]) -> dict[str, dict[str, OwnColumn]]:
@@ -31,7 +31,7 @@ def _of_known_tables(columns: dict[str, dict[str, OwnColumn]]) -> dict[str, dict
             close = nearest(table, shipped())
             hint = f"did you mean {close}?" if close else "write the name of one, such as accounts or CustomersV3"
             raise ValueError(f"{named(table)} is no table or collection that a mapping reads or writes: {hint}")
-        never = next((name for name in names if name in _NEVER), None)
+        never = next((name for name in names if name in NEVER_MAPPED), None)
         if never is not None:
             raise ValueError(f"{never} of {table} is never mapped: remove it")
     return columns

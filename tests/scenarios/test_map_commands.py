@@ -12,6 +12,8 @@ from shared.state.links import LinkState
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import answer, operated, p2c, p2c_in
 from tests.support.product import Product
+from tests.unit.local import dataverse_world, finops_environment
+from tests.unit.local.dataverse_world import OWN_COLUMNS
 
 SHORT: dict[str, Any] = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
 FIELDS: dict[str, Any] = {
@@ -174,3 +176,25 @@ def test_a_declared_column_that_sales_lacks_is_found_by_the_live_check_alone(
     with operated(sync):
         told = p2c("map", "check", file, *live, code=1 if live else 0)
     assert ("new_tier" in told) is bool(live)
+
+
+def test_columns_that_only_the_organisation_has_are_learned_and_mapped(tmp_path: Path) -> None:
+    with dataverse_world.dataverse(own=OWN_COLUMNS) as sales, finops_environment.environment() as finops:
+        sync, file = Product(sales, finops), Path(file_of(tmp_path))
+        with operated(sync):
+            learned = json.loads(p2c("map", "learn"))["own_columns"]
+            shown = learned["accounts"]
+            p2c("map", "learn", "--into", str(file))
+        content = json.loads(file.read_text(encoding="utf-8"))
+        content["fields"] = {"accounts": {"FederalComments": word("copy", source="new_short")}}
+        file.write_text(json.dumps(content), encoding="utf-8")
+        assert p2c_in({}, "map", "check", str(file)).exit_code == 0
+        sync.start(VALUE_MAPS=str(file))
+        sync.account("A-1", new_short="Own")
+        sync.tick()
+        customer = sync.customer("A-1")
+    assert not [name for name in learned if name[0].isupper()], "F&O has no column of its own here"
+    assert shown["new_short"] == {"type": "text", "length": 100}
+    assert shown["new_infinancesince"] == {"type": "date", "behavior": "UserLocal"}
+    assert content["own_columns"]["accounts"] == shown
+    assert (customer or {})["FederalComments"] == "Own"

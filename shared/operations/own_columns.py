@@ -1,0 +1,99 @@
+"""The columns that only this organisation has, from the metadata of both systems, in the form of the map document."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from shared.clients import quoting
+from shared.clients.dataverse.environment import API, DataverseSystem
+from shared.clients.finops.environment import FinopsSystem, rows_of
+from shared.flows.spec import Deployment
+from shared.mapping.date_columns import told_behaviors
+from shared.mapping.map_document import NEVER_MAPPED
+from shared.mapping.names import shipped
+from shared.records import Json, Values
+
+# By table of Sales or collection of F&O: the columns, each as an entry of `own_columns`.
+OwnColumns = Mapping[str, Mapping[str, Json]]
+_OWN = re.compile(r"[a-z][a-z0-9]{1,7}_\w+")
+_OF_MICROSOFT = ("msdyn", "msft_", "address1_", "address2_", "address3_", "billto_", "shipto_")
+# AttributeType of Dataverse; a lookup is read by its id.
+_SALES = {
+    "String": "text", "Memo": "text", "Integer": "whole", "BigInt": "whole", "Money": "decimal", "Decimal": "decimal",
+    "Double": "decimal", "Boolean": "yes_no", "Picklist": "option", "DateTime": "date", "Uniqueidentifier": "id",
+    "Lookup": "id", "Customer": "id",
+}  # fmt: skip
+# DataType of F&O.
+_FINOPS = {
+    "String": "text", "Int32": "whole", "Int64": "whole", "Real": "decimal", "Decimal": "decimal", "Guid": "id",
+    "Date": "date", "UtcDateTime": "date", "Enum": "member",
+}  # fmt: skip
+# What Sales adds to a column that refers to something: its name, which cannot be selected.
+_NAMED = frozenset({"Lookup", "Customer", "Owner", "Picklist", "Boolean", "State", "Status"})
+
+
+def own_columns(deployment: Deployment, dataverse: DataverseSystem, finops: FinopsSystem) -> OwnColumns:
+    """Every column of the tables of the flows that is not one of those that both systems are delivered with. Raises
+    SystemTrouble."""
+    tables = [table for flow in deployment.flows for table in flow.tables(deployment)]
+    names = dict.fromkeys(name for table in tables for name in (table.source_set, table.target_set) if name)
+    known = {name: shipped()[name] for name in names if name in shipped()}
+    found: dict[str, Mapping[str, Json]] = {
+        name: dict(_of_sales(dataverse, name, table.id_column.removesuffix("id"))) if table.id_column
+        else dict(_of_finops(finops, name))
+        for name, table in known.items()
+    }  # fmt: skip
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterator[tuple[str, Json]]:
+    types = {name: str(row.get("AttributeType")) for name, row in _attributes(system, logical_name, "AttributeType")}
+    texts = "/Microsoft.Dynamics.CRM.StringAttributeMetadata"
+    lengths = {name: row.get("MaxLength") for name, row in _attributes(system, logical_name, "MaxLength", texts)}
+    dates = "/Microsoft.Dynamics.CRM.DateTimeAttributeMetadata"
+    behaviors = told_behaviors(row for _, row in _attributes(system, logical_name, "DateTimeBehavior", dates))
+    known = {*shipped()[table].names, *NEVER_MAPPED}
+    for name, kind in sorted(types.items()):
+        refers = next((end for end in ("yominame", "name") if types.get(name.removesuffix(end)) in _NAMED), "")
+        if not _OWN.fullmatch(name) or name.startswith(_OF_MICROSOFT) or name in known:
+            continue
+        if kind not in _SALES or (refers and name.endswith(refers)):
+            continue
+        column = f"_{name}_value" if kind in {"Lookup", "Customer"} else name
+        entry: dict[str, Json] = {"type": _SALES[kind]}
+        if isinstance(lengths.get(name), int):
+            entry["length"] = lengths[name]
+        if name in behaviors:
+            entry["behavior"] = behaviors[name]
+        yield column, entry
+
+
+def _attributes(system: DataverseSystem, logical_name: str, fact: str, cast: str = "") -> Iterator[tuple[str, Values]]:
+    place = f"(LogicalName={quoting.literal(logical_name)})/Attributes{cast}"
+    query = quoting.query({"$select": f"LogicalName,{fact}"})
+    url = system.channel.origin.url(f"{API}/EntityDefinitions{place}?{query}")
+    return ((str(row["LogicalName"]), row) for row in system.rows("Attributes", url) if row.get("LogicalName"))
+
+
+def _of_finops(system: FinopsSystem, collection: str) -> Iterator[tuple[str, Json]]:
+    known = {*shipped()[collection].names, *NEVER_MAPPED}
+    wanted = quoting.query({"$filter": quoting.equals("EntitySetName", collection)})
+    url = system.channel.origin.url(f"/Metadata/PublicEntities?{wanted}")
+    for entity in rows_of(system.channel, url, "PublicEntities"):
+        properties = entity.get("Properties")
+        for each in properties if isinstance(properties, list) else ():
+            if isinstance(each, dict) and str(each.get("Name")) not in known:
+                kind = _FINOPS.get(str(each.get("DataType")))
+                if kind is not None:
+                    yield str(each["Name"]), _entry(system, kind, str(each.get("TypeName")))
+
+
+def _entry(system: FinopsSystem, kind: str, type_name: str) -> Json:
+    if kind != "member":
+        return {"type": kind}
+    wanted = quoting.query({"$filter": quoting.equals("Name", type_name.rpartition(".")[2])})
+    url = system.channel.origin.url(f"/Metadata/PublicEnumerations?{wanted}")
+    members: list[Json] = []
+    for row in rows_of(system.channel, url, "PublicEnumerations"):
+        listed = [each for each in row.get("Members") or () if isinstance(each, dict)]  # type: ignore[union-attr]
+        members = [str(each["Name"]) for each in sorted(listed, key=lambda each: int(str(each.get("Value", 0))))]
+    return {"type": kind, "members": members}
