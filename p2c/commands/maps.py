@@ -108,10 +108,10 @@ def learn(
             as_json({"own_columns": found})
             return
         content = _document(into)
-        known = content.get("own_columns")
-        merged = {name: dict(columns) for name, columns in (known if isinstance(known, dict) else {}).items()}
+        merged = dict(_object(content.get("own_columns")))
         for name, columns in found.items():
-            merged[name] = {**columns, **merged.get(name, {})}
+            # What somebody has written counts.
+            merged[name] = {**columns, **_object(merged.get(name))}
         _write(into, {**content, "own_columns": merged})
         say(f"{counted(count, 'column')} of your own; {into} has them now.")
 
@@ -158,6 +158,10 @@ def _document(file: Path) -> dict[str, Value]:
     if not isinstance(content, dict):
         raise Mistake(f"{file} is no object in braces; name a map document")
     return content
+
+
+def _object(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, dict) else {}
 
 
 def _write(file: Path, content: Mapping[str, object]) -> None:
