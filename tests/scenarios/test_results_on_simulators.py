@@ -331,6 +331,19 @@ def test_trouble_with_results_holds_nothing_up_and_ends_in_written_results(desk:
     assert desk.waiting(ACCOUNTS) == []
 
 
+def test_a_column_that_sales_does_not_have_holds_nothing_up_and_is_named() -> None:
+    with telling(accounts={"state": "new_missing"}) as desk, operated(desk):
+        desk.account("A-1")
+        desk.play(3)
+        assert desk.customers() == 1
+        assert desk.state.control.flow(ACCOUNTS).blocked == ""
+        assert desk.state.control.gate(System.DATAVERSE).closed is False
+        listed = p2c("results", "accounts")
+        assert "written by the next sweep: 1" in listed
+        assert "new_missing" in listed
+        assert "delayed until" in listed
+
+
 def test_a_flow_that_is_paused_writes_no_result(desk: Told) -> None:
     account = desk.account("A-1")
     desk.tick()
@@ -357,6 +370,18 @@ def test_a_column_that_a_mapping_uses_is_refused_for_results() -> None:
         FLOWS.deployment(FLOWS.read_settings({**settings, "VALUE_MAPS": text}))
     assert "results.accounts.state is new_financestate, which the mapping of accounts uses" in str(refused.value)
     assert "results.orders" not in str(refused.value)
+
+
+def test_an_account_that_an_operator_has_linked_says_since_when(desk: Told) -> None:
+    account = desk.account("A-1")
+    with operated(desk):
+        desk.play(3)
+        p2c("links", "accounts", "unlink", "A-1", "--yes")
+        p2c("links", "accounts", "link", "A-1", "--yes")
+    desk.play(3)
+    state, reason, since = desk.told(f"accounts({account})")
+    assert (state, reason) == ("written", None)
+    assert since is not None
 
 
 def test_a_contact_that_becomes_a_customer_says_since_when(desk: Told) -> None:

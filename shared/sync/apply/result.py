@@ -16,11 +16,12 @@ from shared.sync.flow import Flow
 
 
 def with_linked_at(found: Link, link: Link, now: datetime) -> Link:
-    """The link with the time since which the record is linked to its present target row."""
+    """The link with the time since which the record is linked to its present target row. That of one which an operator
+    has linked is when it was looked at next."""
     if not link.linked:
         return replace(link, linked_at=None)
     stays = (found.route, found.target_key) == (link.route, link.target_key)
-    return link if stays else replace(link, linked_at=now.replace(microsecond=0))
+    return link if stays and link.linked_at is not None else replace(link, linked_at=now.replace(microsecond=0))
 
 
 def with_result(
