@@ -152,17 +152,19 @@ def messages(
     hints: Sequence[Hint],
     limit: int,
     *,
+    first: int | None = None,
     epoch: str | None = None,
     ended: str | None = None,
 ) -> Iterator[HintMessage]:
-    """The hints as messages of at most `limit` hints, each small enough for a queue."""
+    """The hints as messages of at most `limit` hints, each small enough for a queue. The first message has at most
+    `first` hints, and each one after it up to twice as many as the one before."""
     chunk: list[Hint] = []
-    size_bytes = 0
+    size_bytes, most = 0, min(first or limit, limit)
     for hint in hints:
         hint_bytes = len(json.dumps(hint.id)) + _HINT_OVERHEAD_BYTES
-        if chunk and (len(chunk) == limit or size_bytes + hint_bytes > MAX_BODY_BYTES):
+        if chunk and (len(chunk) == most or size_bytes + hint_bytes > MAX_BODY_BYTES):
             yield HintMessage(flow, run, tuple(chunk), epoch, ended)
-            chunk, size_bytes = [], 0
+            chunk, size_bytes, most = [], 0, min(2 * most, limit)
         chunk.append(hint)
         size_bytes += hint_bytes
     if chunk:

@@ -262,7 +262,8 @@ def test_however_many_records_are_touched_the_flow_continues_and_reads_are_bound
     assert (checkpoint.position.phase, checkpoint.position.cursor, checkpoint.walk.changed) == (Phase.DELTA, None, 0)
     assert 0 < sum(asked) <= count
     assert max(asked) <= 500
-    assert world.queues.depth("parents") == count / world.limits.hints_per_message
+    # One more for each page, whose first message is small.
+    assert 0 <= world.queues.depth("parents") - count / world.limits.hints_per_message <= count / 1000
 
 
 def linked(count: int) -> World:

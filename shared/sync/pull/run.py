@@ -30,6 +30,8 @@ from shared.sync.state import State
 from shared.telemetry import log_event
 
 MAX_PAGES = 10_000
+# If a page has more than so many messages, they begin with a small one.
+_FEW_MESSAGES, _FIRST_HINTS = 2, 50
 
 
 class PullEnd(StrEnum):
@@ -225,7 +227,10 @@ class Pull:
         epoch = step.after.epoch if reader.source_name is None else None
         # The links of a message lie side by side in storage, and are read at once.
         usable = sorted((hint for hint in step.hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
-        for message in messages(self._flow.name, self._run_id, usable, limit, epoch=epoch):
+        # A host takes several messages at once. If they are of one size, nothing is written before all of them are read
+        # and planned.
+        first = _FIRST_HINTS if len(usable) > _FEW_MESSAGES * limit else limit
+        for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch):
             self._queues.send(self._flow.name, message.to_body())
         if len(usable) < len(step.hints):
             unusable = (hint.id for hint in step.hints if unusable_id(hint.id))

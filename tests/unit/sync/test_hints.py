@@ -93,6 +93,17 @@ def test_every_message_fits_a_queue_whatever_its_ids_are(hints: list[Hint]) -> N
     assert all(len(message.to_body().encode()) <= QUEUE_BYTES for message in made)
 
 
+@pytest.mark.parametrize(
+    ("count", "first", "sizes"),
+    [(450, 50, [50, 100, 200, 100]), (50, 50, [50]), (450, 300, [200, 200, 50]), (450, None, [200, 200, 50])],
+)
+def test_messages_grow_from_a_small_first_one(count: int, first: int | None, sizes: list[int]) -> None:
+    hints = [Hint(str(number)) for number in range(count)]
+    made = list(messages("accounts", "run", hints, 200, first=first))
+    assert [len(message.hints) for message in made] == sizes
+    assert [hint for message in made for hint in message.hints] == hints
+
+
 def test_messages_of_the_longest_ids_fit_a_queue() -> None:
     hints = [Hint(character * (200 // len(escape(character)))) for character in "x\x01\N{GRINNING FACE}\\" * 75]
     made = list(messages("quotations", "r" * 32, hints, 1_000))
