@@ -93,7 +93,7 @@ def test_every_page_works_by_keyboard_on_a_narrow_screen_in_the_dark_and_in_germ
         browser("settled", text="accounts")
         browser("keys", keys=["Tab"])
         assert browser("focused") == "Zum Inhalt"
-        paths = ("/", "/causes", "/records", "/runs", "/audit", f"/plan?flow={FLOW}", "/preflight?run=1")
+        paths = ("/", "/causes", "/records", "/runs", "/audit", "/map", f"/plan?flow={FLOW}", "/preflight?run=1")
         of_records = (f"/record?flow={FLOW}&id={id}", f"/failures?flow={FLOW}&cause=country_unknown")
         for path in (*paths, *of_records):
             browser("open", url=console.url(path))

@@ -13,7 +13,7 @@ from tests.support.consoled import Consoled, consoled
 from tests.support.operator import p2c
 from tests.support.product import FLOW, Product
 
-PAGES = ["/", "/live", "/causes", "/records", "/runs", "/audit", "/plan", "/preflight", f"/plan?flow={FLOW}"]
+PAGES = ["/", "/live", "/causes", "/records", "/runs", "/audit", "/plan", "/preflight", "/map", f"/plan?flow={FLOW}"]
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
 
 
@@ -198,6 +198,13 @@ def test_the_records_of_a_state_are_listed_by_pages(sync: Product, console: Cons
     shown = console.page(f"/records?flow={FLOW}&state=rejected")
     assert shown.count("/record?flow") == 1
     assert console.page(f"/records?flow={FLOW}&state=written").count("/record?flow") == 2
+
+
+def test_the_map_shows_each_field_with_its_source_and_the_type_that_the_target_gives_it(console: Consoled) -> None:
+    shown = console.page(f"/map?flow={FLOW}")
+    (row,) = [part.split("</tr>")[0] for part in shown.split("<tr>") if '<th scope="row">OrganizationName' in part]
+    assert all(part in row for part in ("<td>owned</td>", "<td>name</td>", "<td>String</td>"))
+    assert "<td>Lookup</td>" in console.page("/map?flow=invoices")
 
 
 def test_a_plan_is_a_page_a_document_and_a_sheet(sync: Product, console: Consoled) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections import Counter
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,11 +15,21 @@ from p2c.sheets import harmless
 from p2c.texts import field_of
 from shared.flows.checks import CheckResult
 from shared.operations.dry_run import summary_of
+from shared.operations.live_types import LiveTypes
+from shared.operations.map_tables import map_tables
 from shared.operations.preflight.run import Preflight
 
 _USUAL, _MOST = 50, 500
 _SHOWN = 100
 _IN_ORDER = (CheckResult.WRONG, CheckResult.BY_HAND, CheckResult.WELL)
+
+
+def map_page(site: Site, request: Request) -> Response:
+    """The map that counts: every field of a flow's targets with its rule, and the type that the target gives it now."""
+    (name,) = site.to.flows(asked(request, "flow") or site.flows[0])
+    tables, target = map_tables(site.to.deployment, name), site.to.service.flows[name].target_system
+    types = LiveTypes.of(site.to.service.systems).of_sets(target, {table.target_set for table in tables})
+    return site.page(request, "map.html", flow=name, tables=tables, types=types, target=target.label)
 
 
 def preflight(site: Site, request: Request) -> Response:
@@ -40,7 +49,6 @@ def plan(site: Site, request: Request) -> Response:
     (name,), limit = site.to.flows(flow), _limit(request)
     found = _found(site, name, limit)
     summary = summary_of(found.examined)
-    fields = Counter(each.field for beside in found.beside for each in beside.values if each.writes)
     return site.page(
         request,
         "plan.html",
@@ -49,7 +57,7 @@ def plan(site: Site, request: Request) -> Response:
         shown=found.told[:_SHOWN],
         more=max(0, len(found.told) - _SHOWN),
         summary=summary,
-        fields=fields.most_common(),
+        fields=found.fields,
         estimate=estimate_of(site.to.service.limits, summary, site.to.service.state.runs.latest(name, 500)),
         target=site.to.service.flows[name].target_system.label,
         limit=limit,
@@ -98,4 +106,4 @@ def _file(content: str, name: str, kind: str) -> Response:
     return Response(content, media_type=f"{kind}; charset=utf-8", headers=named)
 
 
-PAGES = {"/preflight": preflight, "/plan": plan, "/plan.md": plan_markdown, "/plan.csv": plan_csv}
+PAGES = {"/preflight": preflight, "/plan": plan, "/plan.md": plan_markdown, "/plan.csv": plan_csv, "/map": map_page}

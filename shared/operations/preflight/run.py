@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import partial
 
 from shared.clients import quoting
-from shared.clients.dataverse.environment import API, DataverseSystem
-from shared.clients.finops.environment import FinopsSystem, rows_of
+from shared.clients.dataverse.environment import API
+from shared.clients.finops.environment import rows_of
 from shared.clients.finops.keys import FinopsKey
 from shared.clients.http.filter_size import FilterSize
 from shared.errors import OperatorNeeded, SystemTrouble
@@ -25,12 +25,12 @@ from shared.flows.checks import (
     unanswered,
 )
 from shared.flows.spec import Deployment
-from shared.mapping.type_names import fits, known_in_finops
+from shared.mapping.type_names import fits
+from shared.operations.live_types import LiveTypes
 from shared.operations.preflight.dates import date_checks
 from shared.operations.preflight.required_columns import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.operations.preflight.results import result_checks
 from shared.operations.preflight.states import States
-from shared.records import Json
 from shared.setupguide import section
 from shared.sync.ports import SystemPort
 from shared.systems import System
@@ -47,12 +47,9 @@ class Preflight:
         self._deployment = deployment
         self._settings = deployment.settings
         self._now = now
-        dataverse, finops = systems[System.DATAVERSE], systems[System.FINOPS]
-        assert isinstance(dataverse, DataverseSystem)
-        assert isinstance(finops, FinopsSystem)
-        self._dataverse = dataverse
-        self._finops = finops
-        self._states = States(dataverse, deployment.maps)
+        self._types = LiveTypes.of(systems)
+        self._dataverse, self._finops = self._types.dataverse, self._types.finops
+        self._states = States(self._dataverse, deployment.maps)
         self._sales_answers = False
 
     def checks(self) -> Iterator[Check]:
@@ -69,7 +66,7 @@ class Preflight:
         required = tables_of_sales(self._deployment)
         there = {use.entity_set for use in required}
         try:
-            there = self._entity_sets()
+            there = set(self._types.tables())
         except SystemTrouble as trouble:
             yield unanswered(SALES, "the list of tables (EntityDefinitions)", trouble)
         for use in required:
@@ -100,10 +97,6 @@ class Preflight:
         if keyed is not None:
             yield from part(FINOPS, _FILTERS.format(keyed.entity_set), partial(self._filters_of_finops, keyed))
 
-    def _entity_sets(self) -> set[str]:
-        rows = self._dataverse.rows("EntityDefinitions", self._definitions("", "LogicalName,EntitySetName"))
-        return {str(row.get("EntitySetName")) for row in rows}
-
     def _definitions(self, path: str, select: str) -> str:
         return self._dataverse.channel.origin.url(f"{API}/EntityDefinitions{path}?{quoting.query({'$select': select})}")
 
@@ -124,10 +117,7 @@ class Preflight:
             yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
 
     def _attributes(self, use: TableUse) -> Iterator[Check]:
-        address = self._definitions(f"{_place(use)}/Attributes", "LogicalName,AttributeType")
-        rows = self._dataverse.rows("Attributes", address)
-        there = {str(row["LogicalName"]): str(row.get("AttributeType") or "") for row in rows if row.get("LogicalName")}
-        yield from _columns(SALES, use, there)
+        yield from _columns(SALES, use, self._types.of_table(use.logical_name))
 
     def _tracking(self, use: TableUse) -> Iterator[Check]:
         address = self._definitions(_place(use), "ChangeTrackingEnabled")
@@ -155,13 +145,11 @@ class Preflight:
         return self._finops.channel.read(self._finops.url(use.entity_set, parameters), subject=use.entity_set)
 
     def _properties(self, use: CollectionUse) -> Iterator[Check]:
-        query = quoting.query({"$filter": quoting.equals("EntitySetName", use.entity_set)})
-        url = self._finops.channel.origin.url(f"/Metadata/PublicEntities?{query}")
-        rows = list(rows_of(self._finops.channel, url, "PublicEntities"))
-        if not rows:
+        there = self._types.of_collection(use.entity_set)
+        if there is None:
             yield _absent(FINOPS, f"collection {use.entity_set}", use, "there is none", "check F&O's version")
             return
-        yield from _columns(FINOPS, use, dict(_named_properties(rows[0].get("Properties"))))
+        yield from _columns(FINOPS, use, there)
 
     def _filters_of_sales(self, use: TableUse) -> Iterator[Check]:
         system, table, id_column = self._dataverse, use.entity_set, use.id_column
@@ -210,12 +198,6 @@ def _filters(
 
 def _place(use: TableUse) -> str:
     return f"(LogicalName={quoting.literal(use.logical_name)})"
-
-
-def _named_properties(properties: Json) -> Iterator[tuple[str, str]]:
-    for each in properties if isinstance(properties, list) else ():
-        if isinstance(each, dict) and each.get("Name"):
-            yield str(each["Name"]), known_in_finops(str(each.get("DataType")))
 
 
 def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterator[Check]:
