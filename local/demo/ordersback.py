@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from local.demo.finopsdocuments import FinopsDocuments
 from local.demo.flows import Collection, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS, Asked
+from shared.clients.dataverse.closings import STATE
 from shared.clients.finops.walk_keys import WalkKey
 from shared.flows.orders.order_rows import ACTIVE, DRAFT, FROM_FINOPS, HEADER_ID_COLUMN, KEY_COLUMN, PROCESSING_STATUS
 from shared.flows.orders.settings import OrderSettings
-from shared.flows.ordersback import ORDERSBACK, rules
+from shared.flows.ordersback import ORDERSBACK, states
 from shared.flows.ordersback import mapping as back
 from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.ordersback.value_maps import OrderStatusMaps
@@ -26,7 +27,7 @@ _COURSE = (
     *("Confirmed", "Picked", "PartiallyDelivered", "Delivered"),
     *("PartiallyInvoiced", "DeliveredPartiallyInvoiced", "Invoiced"),
 )
-_COLUMNS = (HEADER_ID_COLUMN, PROCESSING_STATUS, FROM_FINOPS, rules.STATE)
+_COLUMNS = (HEADER_ID_COLUMN, PROCESSING_STATUS, FROM_FINOPS, STATE)
 _ORDERS = Collection(DATAVERSE, back.TARGET_SET, KEY_COLUMN, _COLUMNS)
 
 
@@ -95,7 +96,7 @@ class OrderStatusView:
             return verdict
         (order,) = known.references[back.TARGET_SET]
         owned = dict(verdict.owned)
-        left_out = rules.left_out(TargetRow(order))
+        left_out = states.left_out(TargetRow(order))
         if left_out is not None:
             if order[PROCESSING_STATUS] in _NOT_BACK:
                 return left_out

@@ -189,8 +189,16 @@ class Play:
 
     def _line(self, number: int) -> dict[str, object]:
         dice = self.dice
-        more = [{}, {"LineDiscountAmount": 1.5}, {"LineDiscountPercentage": 12}, {"FixedPriceCharges": -0.25}]
-        amounts = {"OrderedSalesQuantity": dice.randint(1, 9), "SalesPrice": dice.choice([5, 7.25, 19.99])}
+        more: list[dict[str, float]] = [
+            {},
+            {"LineDiscountAmount": 1.5},
+            {"LineDiscountPercentage": 12},
+            {"FixedPriceCharges": -0.25},
+        ]
+        amounts: dict[str, float] = {
+            "OrderedSalesQuantity": dice.randint(1, 9),
+            "SalesPrice": dice.choice([5, 7.25, 19.99]),
+        }
         return self.desk.finops_line(number, **{**amounts, **dice.choice(more)})
 
     def _charges(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from local.finops.settings import Settings as FinopsSettings
-from local.simulator.faults import Rule
+from local.simulator.faults import Kind, Rule
 from shared.flows.checks import CheckResult
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
@@ -248,6 +248,49 @@ def test_a_cancelled_order_gets_its_status(desk: Returning) -> None:
     assert (order["msdynce_processingstatus"], order["statecode"]) == (CANCELLED, 0)
 
 
+@pytest.mark.parametrize("of_sales", [False, True])
+def test_an_order_is_canceled_in_sales_by_setting_and_once(desk: Returning, of_sales: bool) -> None:
+    desk.start(ORDERS_BACK_CANCEL="on")
+    number = desk.confirmed()[1] if of_sales else "F-1"
+    if not of_sales:
+        desk.born()
+    desk.tick()
+    desk.clerk("cancel", number)
+    desk.tick()
+    order = desk.order_in_sales(number)
+    assert (order["msdynce_processingstatus"], order["statecode"], order["statuscode"]) == (CANCELLED, 2, 4)
+    before = writes(desk)
+    assert "drifted: 0" in p2c("reconcile", ORDERSBACK)
+    desk.settle(30)
+    assert (writes(desk), desk.link(number).state, desk.failure(number)) == (before, LinkState.WRITTEN, None)
+
+
+def test_a_delivered_order_is_fulfilled_by_setting(desk: Returning) -> None:
+    desk.start(ORDERS_BACK_FULFILL="on")
+    desk.born()
+    desk.clerk("deliver", "F-1")
+    desk.totals()
+    desk.tick()
+    order = desk.order_in_sales("F-1")
+    assert (order["msdynce_processingstatus"], order["statecode"], order["statuscode"]) == (SHIPPED_STATUS, 3, 100001)
+    desk.same_in_both("F-1")
+    desk.clerk("invoice", "F-1")
+    desk.totals()
+    desk.tick()
+    assert desk.rule("F-1") == "closed_in_sales"
+
+
+def test_an_answer_that_is_lost_cancels_once(desk: Returning) -> None:
+    desk.start(ORDERS_BACK_CANCEL="on")
+    desk.born()
+    desk.tick()
+    desk.clerk("cancel", "F-1")
+    desk.sales.faults.add(Rule(Kind.DROP_AFTER, frozenset({"POST"}), path="CancelSalesOrder", times=1))
+    desk.settle(40)
+    assert desk.order_in_sales("F-1")["statecode"] == 2
+    assert (desk.link("F-1").state, desk.failure("F-1")) == (LinkState.WRITTEN, None)
+
+
 def test_an_order_of_sales_with_the_number_is_in_the_way_and_stays_untouched(desk: Returning) -> None:
     id, _ = desk.order(desk.customer_id, active=False, ordernumber="F-1")
     version = desk.version(id)
@@ -336,6 +379,46 @@ def test_a_line_that_sales_rounds_otherwise_is_named(desk: Returning) -> None:
     desk.totals()
     desk.tick()
     assert "it differs in line 1, 333.4 and 333.35" in p2c("reconcile", ORDERSBACK, "F-1", code=1)
+
+
+def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Returning) -> None:
+    """Of an order that is created, and of its later change."""
+    desk.born("F-0", confirmed=False)
+    for change in (False, True):
+        total = _crashed(desk, "F-0", None, change=change)
+        assert total > 8
+        for step in range(1, total + 1, 2 if change else 1):
+            number = f"F-{step}"
+            _crashed(desk, number, step, change=change)
+            _recover(desk)
+            desk.same_in_both(number)
+    assert len(desk.sales.rows("salesorders?$select=salesorderid")) == len(desk.sales_orders())
+
+
+def _recover(desk: Returning) -> None:
+    """The claim of the dead worker ends, and its message is delivered again."""
+    for _ in range(5):
+        desk.clock.sleep(300)
+        desk.service.sweep()
+        desk.drain()
+
+
+def _crashed(desk: Returning, number: str, step: int | None, *, change: bool) -> int:
+    """People of F&O make or change an order, and the worker dies at a step; how many steps there were."""
+    if not change:
+        desk.born(number, confirmed=False)
+    desk.at_desk(number, {"SalesOrderName": "Changed"} if change else {}, desk.finops_line(3 if change else 2))
+    if change:
+        desk.remove_line(number, 2)
+    desk.clerk("confirm", number)
+    desk.totals()
+    desk.service.pull(ORDERSBACK)
+    before = desk.steps.count
+    if step is not None:
+        desk.steps.crash_at(before + step)
+    with contextlib.suppress(Crash):
+        desk.drain()
+    return desk.steps.count - before
 
 
 @pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from shared.clients.dataverse.closings import STATE
 from shared.flows.invoices import mapping as invoices
 from shared.flows.orders import order_rows
 from shared.flows.orders.mapping import HEADER_SET, LINE_SET, OrderMapper
-from shared.flows.ordersback import rules
+from shared.flows.ordersback import states
 from tests.simulation.company import Company, Values, made_id, try_deeds
 from tests.simulation.finops import COMPANIES
 from tests.simulation.settings import MAPS, RENAMED_URL, VARIANTS, SettingsKey, mappers_of
@@ -141,19 +142,19 @@ class Selling:
         """An order is submitted, canceled or fulfilled in Sales."""
         there = sorted(self._open())
         if there:
-            self._save(dice.choice(there), {rules.STATE: dice.choice(sorted(rules.READ_ONLY - {rules.INVOICED}))})
+            self._save(dice.choice(there), {STATE: dice.choice(sorted(states.READ_ONLY - {states.INVOICED}))})
         return bool(there)
 
     def remove(self, dice: random.Random) -> bool:
         """An order is deleted, unless it is invoiced."""
-        there = [id for id, row in sorted(self._orders.items()) if row[rules.STATE] != rules.INVOICED]
+        there = [id for id, row in sorted(self._orders.items()) if row[STATE] != states.INVOICED]
         if there:
             self._remove(dice.choice(there))
         return bool(there)
 
     def purge(self, dice: random.Random) -> None:
         """Nearly all orders that are not invoiced are deleted at once."""
-        for id in [id for id, row in sorted(self._orders.items()) if row[rules.STATE] != rules.INVOICED]:
+        for id in [id for id, row in sorted(self._orders.items()) if row[STATE] != states.INVOICED]:
             if dice.random() < 0.8:
                 self._remove(id)
 
@@ -186,7 +187,7 @@ class Selling:
             values = {
                 invoices.KEY_COLUMN: header[invoices.NUMBER_FIELD],
                 invoices.DATE_COLUMN: str(header[invoices.DATE_FIELD])[:10],
-                rules.STATE: 0,
+                STATE: 0,
             }
             self.company.stage.sales.save(invoices.TARGET_SET, made_id(_TYPED, self.foreign_made), values)
 
@@ -206,7 +207,7 @@ class Selling:
 
     def _open(self) -> dict[str, Values]:
         """The orders that Sales lets anybody change."""
-        return {id: row for id, row in self._orders.items() if row[rules.STATE] not in rules.READ_ONLY}
+        return {id: row for id, row in self._orders.items() if row[STATE] not in states.READ_ONLY}
 
     def _lines_of(self, order: str) -> list[str]:
         lines = self.company.stage.sales.tables[LINE_SET].rows
@@ -250,7 +251,7 @@ class Selling:
             order_rows.PROCESSING_STATUS: order_rows.DRAFT,
             order_rows.FROM_FINOPS: False,
             _SIGN: _sign(self.orders_made),
-            rules.STATE: 0,
+            STATE: 0,
         }
         start = {name: like.get(name) for name in columns}
         self._save(id, {**start, "name": "order", **values, **own})

@@ -7,9 +7,10 @@ made of, as long as Sales lets anybody change that. A posted invoice of F&O is i
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.clients.dataverse.closings import STATE
 from shared.flows.orders import mapping as orders
 from shared.flows.orders.order_rows import ACTIVE, PROCESSING_STATUS, id_of
-from shared.flows.ordersback.rules import READ_ONLY, STATE
+from shared.flows.ordersback.states import READ_ONLY
 from shared.flows.sales_documents.rows import HEADERS, headers_of
 from shared.mapping.verdicts import Known, Mapped, Parent
 from shared.records import Json, SourceRow, Values, fold

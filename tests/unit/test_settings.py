@@ -87,6 +87,8 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "ORDERS_BACK_FULL_WALK_DAYS": 7,
         "ORDERS_BACK_SCOPE": "all",
         "ORDERS_BACK_ON_EXISTING": "reject",
+        "ORDERS_BACK_CANCEL": "off",
+        "ORDERS_BACK_FULFILL": "off",
         "INVOICES": "off",
         "INVOICES_SCHEDULE": "0 */15 * * * *",
         "INVOICES_SCOPE": "all",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.clients import quoting
 from shared.clients.dataverse.bisect import Result
+from shared.clients.dataverse.closings import Closings, without_state
 from shared.clients.dataverse.environment import DataverseSystem, Row
 from shared.clients.dataverse.origins import Origins
 from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable, own_id
@@ -67,7 +68,8 @@ class DocumentLines:
 class DataverseDocumentTarget:
     """The documents of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own. With
     `origins`, a new document gets the owner of the row that it is made from; whether that row is in its last state is a
-    field of the document, and a write of this field brings it there, after everything else.
+    field of the document, and a write of this field brings it there, after everything else. With `closings`, so does a
+    write of the header's state.
 
     Of a document that we have created, only the lines that we have created count: users may add others. Of any other,
     each line counts that has a number of its own.
@@ -82,9 +84,11 @@ class DataverseDocumentTarget:
         *,
         bulk_rows: int = BULK_ROWS,
         origins: Origins | None = None,
+        closings: Closings | None = None,
     ) -> None:
         self._system = system
         self._origins = origins
+        self._closings = closings
         self._headers = headers
         self._lines = lines
         self._namespace = namespace
@@ -116,7 +120,7 @@ class DataverseDocumentTarget:
         """Send every document; the result per id is None (applied) or the error that says what to do."""
         sending = Sending(self._system.channel.clock, not_after)
         documents = [_Document(write, write.target_id or self.row_id(write.key)) for write in writes]
-        for stage in (self._write_headers, self._write_lines, self._finish_origins):
+        for stage in (self._write_headers, self._write_lines, self._finish_origins, self._close):
             due = [document for document in documents if document.error is None]
             try:
                 stage(due, sending)
@@ -197,6 +201,7 @@ class DataverseDocumentTarget:
     def _header_values(self, write: Write) -> Values:
         field = None if self._origins is None else self._origins.of.field
         values = {name: value for name, value in write.values.items() if name != field}
+        values = dict(without_state(values)) if self._closings is not None else values
         number = {self._headers.number: self._headers.number_of(write.key)}
         return {**values, **number} if write.create else values
 
@@ -217,6 +222,16 @@ class DataverseDocumentTarget:
         results = origins.finish((id for _, id in due), sending) if due else {}
         for document, id in due:
             document.take(results[id])
+
+    def _close(self, documents: "Sequence[_Document]", sending: Sending) -> None:
+        closings = self._closings
+        if closings is None:
+            return
+        asked = [(document, closings.action_of(document.write)) for document in documents]
+        due = [(document, action) for document, action in asked if action is not None]
+        results = closings.close([(document.row_id, action) for document, action in due], sending) if due else []
+        for (document, _), result in zip(due, results, strict=True):
+            document.take(result)
 
     def _write_lines(self, documents: "Sequence[_Document]", sending: Sending) -> None:
         due = [(document, line) for document in documents for line in document.write.lines]

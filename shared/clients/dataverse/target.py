@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.dataverse.bisect import Result
+from shared.clients.dataverse.closings import STATE, Closings
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable, own_id
 from shared.clients.http.sending import Sending
 from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError, SystemTrouble
 from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
 
-STATE, STATUS = "statecode", "statuscode"
+STATUS = "statuscode"
 # For a walk over the whole table: ten million rows.
 _MAX_PAGES_OF_ALL = 2000
 
@@ -63,7 +64,8 @@ class RecordTable:
 
 class DataverseTarget:
     """The records of one flow; satisfies the engine's Target. `namespace` makes the ids of new rows our own;
-    `acts_for` is the user in whose name rows are written (see RowWriter)."""
+    `acts_for` is the user in whose name rows are written (see RowWriter). With `closings` a state is reached by an
+    action of its own."""
 
     def __init__(
         self,
@@ -73,11 +75,13 @@ class DataverseTarget:
         *,
         bulk_rows: int = BULK_ROWS,
         acts_for: str = "",
+        closings: Closings | None = None,
     ) -> None:
         self._system = system
         self._records = records
         self._namespace = namespace
         self._rows = RowWriter(system, records.table, bulk_rows, acts_for=acts_for)
+        self._closings = closings
         self._detail_rows = RowWriter(system, records.detail.table, bulk_rows) if records.detail else None
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
@@ -188,6 +192,12 @@ class DataverseTarget:
         return {**values, self._records.key_column: write.key} if write.create else values
 
     def _write_late(self, records: "Sequence[_Record]", sending: Sending) -> None:
+        if self._closings is not None:
+            asked = [(record, self._closings.action_of(record.write)) for record in records]
+            closing = [(record, action) for record, action in asked if action is not None]
+            done = self._closings.close([(record.row_id, action) for record, action in closing], sending)
+            _take([record for record, _ in closing], done)
+            return
         due = [(record, self._late_values(record.write)) for record in records]
         due = [(record, values) for record, values in due if values]
         rows = [RowWrite(record.row_id, values, alone=record.write.alone) for record, values in due]

@@ -40,6 +40,7 @@ from shared.flows.finops_documents.words import (
     whether,
 )
 from shared.flows.orders import mapping as orders
+from shared.flows.ordersback.states import STATUS_FIELD, ClosingChoices
 from shared.flows.products.catalogue import NotThere
 from shared.flows.quotations import mapping as quotations
 from shared.flows.sales_documents.words import RequestedDate
@@ -80,7 +81,7 @@ DATE_COLUMNS: DateColumns = orders.DATE_COLUMNS
 # The parts of the value-map document's `ownership`.
 HEADER_PART, LINE_PART = "orders_back", "order_lines_back"
 
-_STATUS, _HEADER_TAX, _TOTAL_FIELD = "SalesOrderProcessingStatus", "OrderHeaderTaxAmount", "OrderTotalAmount"
+_HEADER_TAX, _TOTAL_FIELD = "OrderHeaderTaxAmount", "OrderTotalAmount"
 _QUANTITY, _PRICE, _PRICE_QUANTITY = "OrderedSalesQuantity", "SalesPrice", "SalesPriceQuantity"
 _PER_UNIT, _CHARGE, _DISCOUNT = "LineDiscountAmount", "FixedPriceCharges", "TotalDiscountAmount"
 # With one of these a discount is more than an amount per unit.
@@ -101,6 +102,7 @@ class CreatedChoices:
     linked_only: bool = False
     since: date | None = None
     street_number: bool = False
+    closing: ClosingChoices = field(default_factory=ClosingChoices)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
@@ -115,7 +117,8 @@ def header_words(choices: CreatedChoices) -> tuple[Word, ...]:
         looked_up(CURRENCY_FIELD, "transactioncurrencyid", "the currency with this ISO code", ownership=_ON_CREATE),
         looked_up(CURRENCY_FIELD, "pricelevelid", "the price list of the currency", ownership=_ON_CREATE),
         looked_up(QUOTATION_FIELD, QUOTE_ID, "the quote of the quotation; none if that was made in F&O"),
-        mapped_option(_STATUS, "msdynce_processingstatus", "processing_status"),
+        mapped_option(STATUS_FIELD, "msdynce_processingstatus", "processing_status"),
+        *choices.closing.words,
         sales_day(_REQUESTED[choices.requested_date], "requestdeliveryby", choices.zone),
         copy("Email", "emailaddress", empty=None, max_length=100),
         copy("DeliveryAddressName", "shipto_name", empty=None, max_length=200),

@@ -12,6 +12,7 @@ from shared.flows.finops_documents.references import lines_of
 from shared.flows.orders import mapping as orders
 from shared.flows.orders import order_rows
 from shared.flows.ordersback.created import CreatedOrders
+from shared.flows.ordersback.states import STATUS_FIELD, ClosingChoices
 from shared.flows.ordersback.value_maps import OrderStatusMaps
 from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.value_maps import ValueMaps, as_known_to
@@ -29,7 +30,7 @@ STATUS_ROUTE, CREATED_ROUTE = "status", "order"
 # The name of the mapping in `ownership` of the value-map document.
 PART = "order_status"
 
-STATUS = "SalesOrderProcessingStatus"
+STATUS = STATUS_FIELD
 STATUS_TYPE = f"Microsoft.Dynamics.DataEntities.{STATUS}"
 ACTIVE, CANCELED = "Active", "Canceled"
 # Nothing follows: a walk leaves such orders out.
@@ -74,18 +75,23 @@ FILTERS: Mapping[str, Filter] = {
 _OUT_OF_SCOPE = "out_of_scope"
 
 
-def order_words() -> tuple[Word, ...]:
+def order_words(closing: ClosingChoices | None = None) -> tuple[Word, ...]:
     """The mapping of the status."""
-    return (mapped_option(STATUS, "msdynce_processingstatus", "processing_status"),)
+    status = mapped_option(STATUS, "msdynce_processingstatus", "processing_status")
+    return (status, *(closing or ClosingChoices()).words)
 
 
 class OrdersBackMapper:
     """The mapping with the value maps of a deployment; satisfies the engine's Mapper, and the TargetRules of the
     status. `created` maps orders that were made in F&O; without it they are filtered."""
 
-    def __init__(self, maps: ValueMaps, created: CreatedOrders | None = None) -> None:
+    def __init__(
+        self, maps: ValueMaps, created: CreatedOrders | None = None, closing: ClosingChoices | None = None
+    ) -> None:
         known = as_known_to(OrderStatusMaps, maps)
-        self.table = FieldTable(PART, TARGET_SET, order_words(), known, also_read=_ALSO_READ, source=System.FINOPS)
+        self.table = FieldTable(
+            PART, TARGET_SET, order_words(closing), known, also_read=_ALSO_READ, source=System.FINOPS
+        )
         require_sound(self.table)
         self._lines = FieldTable(PART, TARGET_SET, (), known, also_read=LINE_COLUMNS, source=System.FINOPS)
         self._created = created

@@ -29,3 +29,13 @@ class OrdersBackSettings(Settings):
         default="reject",
         description="An order of F&O exists in Sales, marked as one of F&O, and is not linked",
     )
+    ORDERS_BACK_CANCEL: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether an order that is canceled in F&O is canceled in Sales, too, by CancelSalesOrder; "
+        "otherwise it gets the status only",
+    )
+    ORDERS_BACK_FULFILL: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether an order that is delivered in F&O is fulfilled in Sales, by FulfillSalesOrder: only "
+        "without the Sales solution, since the order is read-only then",
+    )

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+from shared.clients.dataverse.closings import STATE, Closings
 from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
 from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.dataverse.target import DataverseTarget, RecordTable
@@ -30,8 +31,9 @@ from shared.flows.ordersback import mapping as back
 from shared.flows.ordersback.created import CreatedChoices, CreatedOrders
 from shared.flows.ordersback.mapping import FILTERS, OrdersBackMapper
 from shared.flows.ordersback.preflight import checks_of_finops
-from shared.flows.ordersback.rules import STATE, CreatedOrderRules, left_out
+from shared.flows.ordersback.rules import CreatedOrderRules
 from shared.flows.ordersback.settings import OrdersBackSettings
+from shared.flows.ordersback.states import ACTIONS, ClosingChoices, left_out
 from shared.flows.ordersback.value_maps import OrderStatusMaps
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
@@ -60,9 +62,19 @@ def created_orders(deployment: Deployment) -> CreatedOrders:
         linked_only=scope == "linked",
         since=None if scope in ("all", "linked") else date.fromisoformat(scope),
         street_number=settings.MAP_STREET_NUMBER,
+        closing=_closing(settings),
         zone=zone_of(settings),
     )
     return CreatedOrders(deployment.maps, choices)
+
+
+def _closing(settings: OrdersBackSettings) -> ClosingChoices:
+    return ClosingChoices(settings.ORDERS_BACK_CANCEL == "on", settings.ORDERS_BACK_FULFILL == "on")
+
+
+def _mapper(deployment: Deployment, created_ones: CreatedOrders | None) -> OrdersBackMapper:
+    closing = _closing(deployment.settings_for(OrdersBackSettings))
+    return OrdersBackMapper(deployment.maps, created_ones, closing)
 
 
 def wire(deployment: Deployment, systems: Systems) -> Wiring:
@@ -70,7 +82,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     created in Sales stays linked."""
     settings, orders_of_finops = deployment.settings_for(OrdersBackSettings), created_orders(deployment)
     creates = settings.ORDERS_BACK == "all"
-    mapper = OrdersBackMapper(deployment.maps, orders_of_finops if creates else None)
+    mapper = _mapper(deployment, orders_of_finops if creates else None)
     headers = FinopsSource(
         systems.finops,
         back.ENTITY_SET,
@@ -83,7 +95,9 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     lines = LineCollection(_line_set(deployment), back.LINE_KEY_FIELD, mapper.line_select, _CLOSED)
     source = FinopsDocumentSource(headers, lines)
     namespace = f"{ORDERSBACK}|{deployment.company}"
-    status = DataverseTarget(systems.dataverse, _order_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
+    table = _order_table(mapper)
+    closings = Closings(systems.dataverse, table.table, ACTIONS)
+    status = DataverseTarget(systems.dataverse, table, namespace, bulk_rows=settings.BULK_ROWS, closings=closings)
     rules = CreatedOrderRules(table=orders_of_finops.header, lines=orders_of_finops.lines)
     whole = DataverseDocumentTarget(
         systems.dataverse,
@@ -91,6 +105,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         _lines(orders_of_finops),
         namespace,
         bulk_rows=settings.BULK_ROWS,
+        closings=closings,
     )
     return Wiring(
         feed=Walked(source, settings.ORDERS_BACK_FULL_WALK_DAYS * _DAY_S, source.walk_open, changes_together=True),
@@ -161,7 +176,7 @@ def _lines(mapper: CreatedOrders) -> DocumentLines:
 def tables(deployment: Deployment) -> tuple[FieldTable, ...]:
     """The mappings of the flow."""
     whole = created_orders(deployment)
-    return OrdersBackMapper(deployment.maps).table, whole.header, whole.lines
+    return _mapper(deployment, None).table, whole.header, whole.lines
 
 
 def required_columns(deployment: Deployment) -> RequiredColumns:
@@ -170,7 +185,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
     if setting == "off":
         return RequiredColumns((), ())
     whole = created_orders(deployment) if setting == "all" else None
-    mapper = OrdersBackMapper(deployment.maps, whole)
+    mapper = _mapper(deployment, whole)
     written = {field.name: in_sales(field.type) for field in mapper.table.fields}
     order = UsedTable(back.TARGET_SET, back.ID_COLUMN, {STATE: in_sales(int), **written})
     headers = {column.name: in_finops(column.type) for column in mapper.table.columns}

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import SettingsInvalid
 from shared.flows.ordersback.mapping import CLOSED, FILTERS, OrdersBackMapper
-from shared.flows.ordersback.rules import left_out
+from shared.flows.ordersback.states import left_out
 from shared.flows.ordersback.value_maps import USUAL, OrderStatusMaps, ProcessingStatus
 from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED, as_known_to
