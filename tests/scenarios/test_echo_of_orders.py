@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from local.finops.settings import Settings as FinopsSettings
 from shared.flows.ordersback.value_maps import USUAL
 from shared.flows.registry import FLOWS
 from shared.state.links import LinkState
@@ -218,7 +219,7 @@ class Play:
     [(1, 120), (2, 120), pytest.param(3, 10_000, marks=[pytest.mark.nightly, pytest.mark.long(3600)])],
 )
 def test_random_work_on_both_sides_ends_quietly_with_one_order_on_each_side(seed: int, steps: int) -> None:
-    with trading_as(Returning, ORDERS_BACK="all") as desk:
+    with trading_as(Returning, FinopsSettings(amount_decimals=2), ORDERS_BACK="all") as desk:
         play = Play(desk, seed)
         for _ in range(steps):
             play.step()
