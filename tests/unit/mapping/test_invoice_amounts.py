@@ -29,7 +29,7 @@ def line(quantity: object, price: object, discount: object, amount: object) -> d
 
 
 def cost(quantity: Decimal, amounts: LineAmounts) -> Decimal:
-    """What Sales calculates (dataverse-web-api, section 11.8)."""
+    """What Sales calculates (dataverse-web-api, section 11)."""
     base = EXACT.multiply(quantity, amounts.price).quantize(Decimal("0.01"), ROUND_HALF_UP, EXACT)
     return base - amounts.discount
 
