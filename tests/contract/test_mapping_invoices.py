@@ -1,7 +1,6 @@
 """What the invoices flow relies on in both systems: names, types, ranges, and what a creation takes."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from shared.mapping.field_table import FieldTable
 from shared.mapping.ranges import Range, Ranges
 from shared.mapping.verdicts import Filtered, Known
 from shared.records import Json, SourceRow
-from tests.contract.test_mapping_schema import finops
+from tests.contract.test_mapping_schema import fields, finops
 from tests.contract.test_products_schema import attributes, table
 from tests.support.clock import ManualClock
 
@@ -25,10 +24,6 @@ TABLES = [
     (invoices.TARGET_SET, MAPPER.header, invoices.LOOKUPS, HEADER_RANGES),
     (invoices.TARGET_LINE_SET, MAPPER.lines, invoices.LINE_LOOKUPS, LINE_RANGES),
 ]
-
-
-def fields(entity_set: str) -> dict[str, Any]:
-    return {field["name"]: field for field in finops()["entities"][entity_set]["fields"]}
 
 
 def header(**values: Json) -> dict[str, Json]:

@@ -1,8 +1,5 @@
 """The orders mapping against the schemas of both systems: names, types, activation, lengths."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from shared.flows.orders import mapping as orders
@@ -14,9 +11,7 @@ from shared.flows.sales_documents.mapping import LINE_KEY_FIELD
 from shared.flows.sales_documents.rules import STORED_DECIMALS
 from shared.flows.sales_documents.words import RequestedDate
 from shared.mapping.addresses import AddressRules
-from shared.mapping.dates import EMPTY_DATE
-from shared.mapping.words import Word
-from tests.contract.test_mapping_schema import dataverse, finops, source_mistakes, target_mistakes
+from tests.contract.test_mapping_schema import attribute, dataverse, fields, finops, source_mistakes
 
 MAPS = FLOWS.read_value_maps(None)
 CHOICES = [
@@ -27,15 +22,6 @@ EVERY_HEADER_WORD = tuple(word for choices in CHOICES for word in header_words(c
 EVERY_LINE_WORD = tuple(word for choices in CHOICES for word in line_words(choices))
 LINE_SETS = (orders.TARGET_LINE_SET, orders.TARGET_LINE_SET_V2)
 TARGETS = [(orders.TARGET_SET, EVERY_HEADER_WORD), *((each, EVERY_LINE_WORD) for each in LINE_SETS)]
-
-
-def attribute(table: str, name: str) -> Mapping[str, Any]:
-    (found,) = (each for each in dataverse()[table]["attributes"] if each["name"] == name)
-    return dict(found)
-
-
-def fields(target_set: str) -> Mapping[str, Any]:
-    return {field["name"]: field for field in finops()["entities"][target_set]["fields"]}
 
 
 @pytest.mark.parametrize("choices", CHOICES)
@@ -51,42 +37,6 @@ def test_every_column_of_an_order_and_its_lines_that_the_mapping_reads_exists_wi
 def test_the_dates_are_midnights_of_a_user(table: str) -> None:
     column = attribute(table, "requestdeliveryby")
     assert (column["date_behavior"], column["date_format"]) == ("UserLocal", "DateOnly")
-
-
-@pytest.mark.parametrize(("target_set", "words"), TARGETS)
-def test_every_field_that_the_mapping_writes_exists_with_its_type_members_and_length(
-    target_set: str, words: tuple[Word, ...]
-) -> None:
-    # A date is a text here; that it is a date there, and emptied as one, is asked below.
-    plain = tuple(word for word in words if not any(field.empty == EMPTY_DATE for field in word.fields))
-    assert list(target_mistakes(target_set, plain, MAPS)) == []
-
-
-@pytest.mark.parametrize(("target_set", "words"), TARGETS)
-def test_dates_are_emptied_as_dates_and_nothing_else_is(target_set: str, words: tuple[Word, ...]) -> None:
-    written = {field.name: field for word in words for field in word.fields}
-    dates = {name for name in written if fields(target_set)[name]["type"] == "Edm.DateTimeOffset"}
-    assert {name for name, field in written.items() if field.empty == EMPTY_DATE} == dates
-
-
-@pytest.mark.parametrize(("target_set", "words"), TARGETS)
-def test_no_field_that_finops_computes_is_written(target_set: str, words: tuple[Word, ...]) -> None:
-    known = fields(target_set)
-    written = {field.name for word in words for field in word.fields}
-    assert [name for name in written if known[name].get("read_only_inferred") or known[name]["read_only"]] == []
-
-
-@pytest.mark.parametrize(("target_set", "words"), TARGETS)
-def test_the_shipped_text_lengths_are_those_that_the_schema_calls_unverified(
-    target_set: str, words: tuple[Word, ...]
-) -> None:
-    known = fields(target_set)
-    written = {field.name for word in words for field in word.fields}
-    unverified = {
-        name: known[name]["max_length_unverified"] for name in written if "max_length_unverified" in known[name]
-    }
-    part = orders.TARGET_LINE_SET if target_set in LINE_SETS else target_set
-    assert dict(MAPS.lengths_of(part)) == unverified
 
 
 @pytest.mark.parametrize("lines", LINE_SETS)

@@ -52,6 +52,17 @@ def _document(name: str) -> dict[str, Any]:
     return content
 
 
+def attribute(table: str, name: str) -> Facts:
+    """A column of a table of Sales."""
+    (found,) = (each for each in dataverse()[table]["attributes"] if each["name"] == name)
+    return dict(found)
+
+
+def fields(entity_set: str) -> Facts:
+    """The fields of a collection of F&O by name."""
+    return {field["name"]: field for field in finops()["entities"][entity_set]["fields"]}
+
+
 def source_mistakes(entity_set: str, columns: tuple[Column, ...]) -> Iterator[str]:
     """What Dataverse would refuse of a read, or answer in another type."""
     (table,) = (each for each in dataverse().values() if each.get("entity_set") == entity_set)

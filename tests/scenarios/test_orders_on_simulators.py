@@ -3,7 +3,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
 
@@ -37,33 +36,6 @@ def account(desk: Ordering) -> str:
     return id
 
 
-def same_amounts(desk: Ordering, order: str, number: str) -> None:
-    """Every line, and their sum, costs the same in both systems."""
-    sales_order = desk.sales_order(number)
-    assert sales_order is not None
-    there = {n: Decimal(str(line["LineAmount"])) for n, line in sales_order["lines"].items()}
-    here = {
-        line["lineitemnumber"]: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
-        for line in desk.order_lines(order)
-    }
-    assert there == here
-    header = desk.sales.get(f"salesorders({order})?$select=totallineitemamount").json()
-    assert sum(there.values()) == Decimal(str(header["totallineitemamount"]))
-
-
-def cause(desk: Ordering, number: str) -> str:
-    failure = desk.failure(number)
-    assert failure is not None
-    return failure.cause
-
-
-def rule_of(desk: Ordering, number: str) -> str | None:
-    assert desk.sales_order(number) is None
-    link = desk.link(number)
-    assert link.state is LinkState.FILTERED
-    return link.rule
-
-
 def change_in_finops(desk: Ordering, number: str, **values: object) -> None:
     """Change a sales order as people of F&O do."""
     reply = desk.finops.patch(order_url(number), values)
@@ -83,7 +55,7 @@ def test_an_activated_order_becomes_a_sales_order_with_its_lines(desk: Ordering,
     assert list(sales_order["lines"]) == [1, 2, 3]
     line = sales_order["lines"][1]
     assert (line["ProductNumber"], line["SalesUnitSymbol"], line["OrderedSalesQuantity"]) == ("P-1", "EA", 2)
-    same_amounts(desk, id, number)
+    desk.check_same_amounts(id, number)
 
 
 def test_lines_go_to_the_second_collection_and_the_order_gets_its_origin_by_setting() -> None:
@@ -103,7 +75,7 @@ def test_the_discount_of_a_line_costs_the_same_on_both_sides(
     desk.order_line(id, quantity=quantity, manualdiscountamount=discount, ispriceoverridden=True, priceperunit=19.95)
     desk.activate(id)
     desk.tick()
-    same_amounts(desk, id, desk.number_of(id))
+    desk.check_same_amounts(id, desk.number_of(id))
 
 
 # Which orders
@@ -112,7 +84,7 @@ def test_the_discount_of_a_line_costs_the_same_on_both_sides(
 def test_a_draft_is_filtered_until_it_is_activated(desk: Ordering, account: str) -> None:
     id, number = desk.order(account, active=False)
     desk.tick()
-    assert rule_of(desk, number) == "draft"
+    assert desk.rule_of(number) == "draft"
     desk.activate(id)
     desk.tick()
     assert desk.sales_order(number) is not None
@@ -124,7 +96,7 @@ def test_an_order_is_incomplete_until_its_last_line_is_marked(desk: Ordering, ac
     first, last = (str(line["salesorderdetailid"]) for line in desk.order_lines(id))
     desk.submit(first)
     desk.tick()
-    assert rule_of(desk, number) == "activation_incomplete"
+    assert desk.rule_of(number) == "activation_incomplete"
     assert "a line of the activated order is not marked yet" in p2c("explain", "orders", number)
     desk.submit(last)
     desk.tick()
@@ -134,13 +106,13 @@ def test_an_order_is_incomplete_until_its_last_line_is_marked(desk: Ordering, ac
 def test_an_order_that_was_created_in_finops_is_not_sent_back(desk: Ordering, account: str) -> None:
     _, number = desk.order(account, msdynce_ismaintainedexternally=True)
     desk.tick()
-    assert rule_of(desk, number) == "came_from_finops"
+    assert desk.rule_of(number) == "came_from_finops"
 
 
 def test_an_order_that_was_processed_before_the_first_run_is_left_alone(desk: Ordering, account: str) -> None:
     _, number = desk.order(account, active=False, msdynce_processingstatus=CONFIRMED)
     desk.tick()
-    assert rule_of(desk, number) == "processed"
+    assert desk.rule_of(number) == "processed"
 
 
 @pytest.mark.parametrize("discount", [{"discountpercentage": 5}, {"discountamount": 5}])
@@ -149,13 +121,13 @@ def test_an_order_with_a_discount_of_the_whole_is_filtered_by_name(
 ) -> None:
     _, number = desk.order(account, **discount)  # type: ignore[arg-type]
     desk.tick()
-    assert rule_of(desk, number) == "header_discount"
+    assert desk.rule_of(number) == "header_discount"
 
 
 def test_an_empty_order_is_filtered_by_name(desk: Ordering, account: str) -> None:
     _, number = desk.order(account, lines=0)
     desk.tick()
-    assert rule_of(desk, number) == "no_lines"
+    assert desk.rule_of(number) == "no_lines"
 
 
 # Customer and quotation
@@ -177,7 +149,7 @@ def test_an_order_to_an_account_that_is_not_for_finops_is_filtered_with_its_rule
     _, number = desk.order(inactive)
     desk.edit(inactive, statecode=1, statuscode=2)
     desk.tick()
-    assert rule_of(desk, number) == "parent filtered by inactive"
+    assert desk.rule_of(number) == "parent filtered by inactive"
     desk.edit(inactive, statecode=0, statuscode=1)
     desk.tick()
     assert desk.sales_order(number) is not None
@@ -202,7 +174,7 @@ def test_an_order_made_from_a_quote_names_its_quotation_whichever_flow_is_first(
     sales_order = desk.sales_order(number)
     assert sales_order is not None
     assert sales_order["QuotationNumber"] == quotation
-    same_amounts(desk, order, number)
+    desk.check_same_amounts(order, number)
 
 
 def test_an_order_whose_quote_was_won_before_it_was_read_goes_without_a_quotation(desk: Ordering, account: str) -> None:
@@ -293,7 +265,7 @@ def test_an_order_that_only_has_the_number_of_a_deleted_one_does_not_become_its_
     assert desk.sales.send("DELETE", f"salesorders({id})").status_code == 204
     desk.order(account, lines=3, ordernumber=number)
     desk.tick()
-    assert cause(desk, number) == "number_reused"
+    assert desk.cause(number) == "number_reused"
     assert desk.sales_order(number) == before
 
 
@@ -349,7 +321,7 @@ def test_an_order_that_was_deleted_in_finops_is_not_created_again_until_an_opera
     assert (found.id, found.drift) == (number, Drift.MISSING)
     p2c("reconcile", "orders", "--repair", "--yes", code=1)
     desk.tick()
-    assert (cause(desk, number), desk.sales_orders()) == ("target_gone", [])
+    assert (desk.cause(number), desk.sales_orders()) == ("target_gone", [])
     p2c("links", "orders", "unlink", number, "--yes")
     p2c("sync", "orders", number)
     desk.tick()
@@ -367,7 +339,7 @@ def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_order(desk: Orderin
     desk.finops.faults.clear()
     desk.settle(20)
     for id, number in orders:
-        same_amounts(desk, id, number)
+        desk.check_same_amounts(id, number)
         assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
     assert desk.sales_orders() == sorted(number for _, number in orders)
 
@@ -384,7 +356,7 @@ def test_a_lost_answer_is_settled_by_the_number_and_never_by_a_second_order(
     desk.settle(30)
     assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
     assert desk.sales_orders() == [number]
-    same_amounts(desk, id, number)
+    desk.check_same_amounts(id, number)
 
 
 def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering, account: str) -> None:
@@ -402,7 +374,7 @@ def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering
             desk.drain()
         desk.settle(30, alone=True)
         assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None), step
-        same_amounts(desk, id, number)
+        desk.check_same_amounts(id, number)
     assert len(desk.sales_orders()) == total + 1
 
 

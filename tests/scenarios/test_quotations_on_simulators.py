@@ -2,7 +2,6 @@
 10.4)."""
 
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,33 +26,6 @@ def account(desk: Trading) -> str:
     return id
 
 
-def same_amounts(desk: Trading, quote: str, number: str) -> None:
-    """Every line, and their sum, costs the same in both systems."""
-    quotation = desk.quotation(number)
-    assert quotation is not None
-    there = {n: Decimal(str(line["LineAmount"])) for n, line in quotation["lines"].items()}
-    here = {
-        line["lineitemnumber"]: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
-        for line in desk.lines(quote)
-    }
-    assert there == here
-    header = desk.sales.get(f"quotes({quote})?$select=totallineitemamount").json()
-    assert sum(there.values()) == Decimal(str(header["totallineitemamount"]))
-
-
-def cause(desk: Trading, number: str) -> str:
-    failure = desk.failure(number)
-    assert failure is not None
-    return failure.cause
-
-
-def rule_of(desk: Trading, number: str) -> str | None:
-    assert desk.quotation(number) is None
-    link = desk.link(number)
-    assert link.state is LinkState.FILTERED
-    return link.rule
-
-
 def test_an_active_quote_becomes_a_quotation_with_its_lines(desk: Trading, account: str) -> None:
     id, number = desk.quote(
         account, lines=3, shipto_name="Depot", shipto_city="Seattle", shipto_country="United States"
@@ -66,7 +38,7 @@ def test_an_active_quote_becomes_a_quotation_with_its_lines(desk: Trading, accou
     assert list(quotation["lines"]) == [1, 2, 3]
     line = quotation["lines"][1]
     assert (line["ProductNumber"], line["SalesUnitSymbol"], line["RequestedSalesQuantity"]) == ("P-1", "EA", 2)
-    same_amounts(desk, id, number)
+    desk.check_same_amounts(id, number)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +138,7 @@ def test_the_discount_of_a_line_costs_the_same_on_both_sides(desk: Trading, acco
         3.3333,
         -0.0001,
     )
-    same_amounts(desk, id, number)
+    desk.check_same_amounts(id, number)
 
 
 def test_a_quote_to_a_contact_waits_until_the_contact_is_a_customer(desk: Trading) -> None:
@@ -186,7 +158,7 @@ def test_a_quote_to_an_account_that_is_not_for_finops_is_filtered_with_its_rule(
     desk.edit(account, statecode=1, statuscode=2)
     _, number = desk.quote(account)
     desk.tick()
-    assert rule_of(desk, number) == "parent filtered by inactive"
+    assert desk.rule_of(number) == "parent filtered by inactive"
 
 
 @pytest.mark.parametrize(
@@ -214,13 +186,13 @@ def test_a_quote_that_is_closed_before_it_is_read_is_filtered_by_how_it_was_clos
     id, number = desk.quote(account)
     desk.close(id, status)
     desk.tick()
-    assert rule_of(desk, number) == {LOST: "lost", CANCELED: "canceled"}[status]
+    assert desk.rule_of(number) == {LOST: "lost", CANCELED: "canceled"}[status]
 
 
 def test_a_draft_is_filtered_until_it_is_activated(desk: Trading, account: str) -> None:
     id, number = desk.quote(account, active=False)
     desk.tick()
-    assert rule_of(desk, number) == "draft"
+    assert desk.rule_of(number) == "draft"
     desk.set_state(id, ACTIVE)
     desk.tick()
     assert desk.quotation(number) is not None
@@ -232,7 +204,7 @@ def test_a_quote_with_a_write_in_line_is_filtered_by_name(desk: Trading, account
     desk.sales.create("quotedetails", quoteid__to=f"/quotes({id})", **body)
     desk.set_state(id, ACTIVE)
     desk.tick()
-    assert rule_of(desk, number) == "write_in_line"
+    assert desk.rule_of(number) == "write_in_line"
 
 
 def test_a_quote_with_a_product_of_sales_is_filtered_by_name(desk: Trading, account: str) -> None:
@@ -242,13 +214,13 @@ def test_a_quote_with_a_product_of_sales_is_filtered_by_name(desk: Trading, acco
     desk.line(id, "OWN", ispriceoverridden=True, priceperunit=1)
     desk.set_state(id, ACTIVE)
     desk.tick()
-    assert rule_of(desk, number) == "own_product"
+    assert desk.rule_of(number) == "own_product"
 
 
 def test_an_empty_quote_is_filtered_by_name(desk: Trading, account: str) -> None:
     _, number = desk.quote(account, lines=0)
     desk.tick()
-    assert rule_of(desk, number) == "no_lines"
+    assert desk.rule_of(number) == "no_lines"
 
 
 @pytest.mark.parametrize("discount", [{"discountpercentage": 5}, {"discountamount": 5}])
@@ -257,7 +229,7 @@ def test_a_quote_with_a_discount_of_the_whole_is_filtered_by_name(
 ) -> None:
     _, number = desk.quote(account, **discount)
     desk.tick()
-    assert rule_of(desk, number) == "header_discount"
+    assert desk.rule_of(number) == "header_discount"
 
 
 def test_a_changed_quote_updates_its_quotation_line_by_line(desk: Trading, account: str) -> None:
@@ -277,7 +249,7 @@ def test_a_changed_quote_updates_its_quotation_line_by_line(desk: Trading, accou
     assert quotation["SalesQuotationName"] == "Renamed"
     assert {n: line["RequestedSalesQuantity"] for n, line in quotation["lines"].items()} == {1: 9, 3: 2, 4: 2}
     assert desk.sent(System.FINOPS)[1] - before == 1
-    same_amounts(desk, id, number)
+    desk.check_same_amounts(id, number)
 
 
 def test_a_revision_updates_the_same_quotation_and_its_lines_keep_their_numbers(desk: Trading, account: str) -> None:
@@ -337,7 +309,7 @@ def test_a_quotation_that_has_gone_on_is_not_changed_any_more(
     desk.change_draft(f"quotes({id})", name="Too late")
     desk.set_state(id, ACTIVE)
     desk.tick()
-    assert cause(desk, number) == why
+    assert desk.cause(number) == why
     assert desk.quotation(number) == before
 
 
@@ -348,7 +320,7 @@ def test_a_quotation_of_others_with_the_number_of_a_quote_is_never_touched(desk:
     assert desk.quotation(theirs) is not None
     _, number = desk.quote(account, quotenumber="Q-1")
     desk.tick()
-    assert cause(desk, number) == "target_exists"
+    assert desk.cause(number) == "target_exists"
     quotation = desk.quotation("Q-1")
     assert quotation is not None
     assert (quotation["SalesQuotationName"], quotation["lines"]) == ("Theirs", {})
@@ -397,7 +369,7 @@ def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_quote(desk: Trad
     desk.finops.faults.clear()
     desk.settle(20)
     for id, number in quotes:
-        same_amounts(desk, id, number)
+        desk.check_same_amounts(id, number)
         assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None)
 
 

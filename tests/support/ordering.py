@@ -13,6 +13,7 @@ class Ordering(Trading):
 
     flow = ORDERS
     route = "order"
+    headers = "salesorders"
 
     def order(self, account: str, *, lines: int = 1, active: bool = True, **values: object) -> tuple[str, str]:
         """Create an order with so many lines of P-1; its id and number. None leaves a column out."""
@@ -29,6 +30,14 @@ class Ordering(Trading):
         if active:
             self.activate(id)
         return id, self.number_of(id)
+
+    def in_finops(self, number: str) -> dict[str, Any] | None:
+        """The sales order of F&O with a number."""
+        return self.sales_order(number)
+
+    def lines_in_sales(self, header: str) -> list[dict[str, Any]]:
+        """The lines of an order in Sales."""
+        return self.order_lines(header)
 
     def number_of(self, order: str) -> str:
         """The number of an order."""

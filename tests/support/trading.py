@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
+from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.assortment import Assortment
 from tests.unit.local import dataverse_world, finops_environment
@@ -26,6 +28,8 @@ class Trading(Assortment):
 
     flow = QUOTATIONS
     route = "quotation"
+    # The headers of the flow's documents in Sales.
+    headers = "quotes"
 
     def tick(self) -> None:
         """One tick of every flow, and the queues run dry."""
@@ -46,6 +50,40 @@ class Trading(Assortment):
         """Products of F&O that are in Sales."""
         self.put(*numbers)
         self.tick()
+
+    def in_finops(self, number: str) -> dict[str, Any] | None:
+        """The document of F&O with a number, with its lines by number under `lines`."""
+        return self.quotation(number)
+
+    def lines_in_sales(self, header: str) -> list[dict[str, Any]]:
+        """The lines of a document in Sales."""
+        return self.lines(header)
+
+    def check_same_amounts(self, header: str, number: str) -> None:
+        """Every line of a document, and their sum, costs the same in both systems."""
+        document = self.in_finops(number)
+        assert document is not None
+        there = {n: Decimal(str(line["LineAmount"])) for n, line in document["lines"].items()}
+        here = {
+            line["lineitemnumber"]: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
+            for line in self.lines_in_sales(header)
+        }
+        assert there == here
+        found = self.sales.get(f"{self.headers}({header})?$select=totallineitemamount").json()
+        assert sum(there.values()) == Decimal(str(found["totallineitemamount"]))
+
+    def cause(self, number: str) -> str:
+        """Why a document is listed."""
+        failure = self.failure(number)
+        assert failure is not None
+        return failure.cause
+
+    def rule_of(self, number: str) -> str | None:
+        """The rule by which a document is filtered, and not in F&O."""
+        assert self.in_finops(number) is None
+        link = self.link(number)
+        assert link.state is LinkState.FILTERED
+        return link.rule
 
     def contact(self, account: str | None = None, **values: object) -> str:
         """Create a contact; its id."""
