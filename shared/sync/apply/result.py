@@ -19,7 +19,7 @@ def with_linked_at(found: Link, link: Link, now: datetime) -> Link:
     """The link with the time since which the record is linked to its present target row. That of one which an operator
     has linked is when it was looked at next."""
     if not link.linked:
-        return replace(link, linked_at=None)
+        return link if link.linked_at is None else replace(link, linked_at=None)
     stays = (found.route, found.target_key) == (link.route, link.target_key)
     return link if stays and link.linked_at is not None else replace(link, linked_at=now.replace(microsecond=0))
 
@@ -31,11 +31,10 @@ def with_result(
     the scope leaves out gets none: its row must not look as if somebody had changed it. Without columns the last result
     is forgotten, whether or not it was written: columns that are named again get theirs."""
     into, row = flow.results, record.row
-    if row is None or outcome.kind not in DECIDED:
+    if row is None or outcome.kind not in DECIDED or (into is None and not link.told):
         return link, []
     if into is None:
-        left = Row(escape(flow.name), result_key(record.id), {})
-        return replace(link, told=""), [Delete(left)] if link.told else []
+        return replace(link, told=""), [Delete(Row(escape(flow.name), result_key(record.id), {}))]
     id = into.row_of(row)
     if id is None or not (is_begun(link) or flow.mapper.in_scope(row)):
         return link, []
