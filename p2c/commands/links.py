@@ -76,4 +76,6 @@ def show_link(of: Link, cells: Mapping[str, object] | None = None) -> None:
         ("claimed", of.claim.kind), ("waits for", ", ".join(of.waits)),
         ("has left", ", ".join(f"{left.route} {left.key}" for left in of.former)),
     ]  # fmt: skip
-    table(["", of.id], [*rows, *((f"applied {name}", value) for name, value in of.content.applied.items())])
+    key = of.target_key or of.held_key
+    named = f"{key} ({of.id})" if key not in (None, of.id) else of.id
+    table(["", named], [*rows, *((f"applied {name}", value) for name, value in of.content.applied.items())])

@@ -284,7 +284,9 @@ def test_a_record_is_linked_to_the_row_with_its_number(sync: Product, console: C
     sync.finops.customer(CustomerAccount="A-1", OrganizationName="Entered by hand")
     id = sync.account("A-1")
     sync.tick()
-    assert "p2c links accounts link A-1" in console.page(f"/record?flow={FLOW}&id={id}")
+    shown = console.page(f"/record?flow={FLOW}&id={id}")
+    assert "p2c links accounts link A-1" in shown
+    assert 'formaction="/link"' in shown
     console.act("/link", flow=FLOW, id=id)
     sync.drain()
     assert (sync.customer("A-1") or {})["OrganizationName"] == "Account A-1"
