@@ -23,7 +23,16 @@ from tests.simulation.rest import come_to_rest
 from tests.simulation.scenes import Scenes
 from tests.simulation.script import Act, Script
 from tests.simulation.selling import Selling
-from tests.simulation.settings import NO_TRADE, RENAMED_URL, STATUS_BACK, TIGHT, URL, VARIANTS, SettingsKey
+from tests.simulation.settings import (
+    NO_TRADE,
+    NOTHING_BACK,
+    RENAMED_URL,
+    STATUS_BACK,
+    TIGHT,
+    URL,
+    VARIANTS,
+    SettingsKey,
+)
 from tests.simulation.space import kind_of_step, outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.takings import Takings
@@ -72,7 +81,7 @@ class History:
             "invoices": self._desk.work,
         }
         self._company.begin(self._dice, in_order=script.trades)
-        self._trade = STATUS_BACK if script.trades else NO_TRADE
+        self._trade, self._was_off = STATUS_BACK if script.trades else NO_TRADE, False
         self._variant = self._former_variant = next(iter(VARIANTS))
         self._url, self._legal_entity = URL, COMPANIES[0]
         self._processes = 0
@@ -103,7 +112,7 @@ class History:
             self.played.counts[f"act {act.kind} {act.what}".strip()] += 1
             self.acts[act.kind](self, act, random.Random(act.seed))
         self.stage.weather.calm_down()
-        if self.played.script.trades:
+        if self._was_off:
             self._trade = STATUS_BACK
             # What was closed while nothing came back is found by the walk over everything, once a week.
             self.stage.threads.advance(_WEEK_S, self._dice)
@@ -170,6 +179,7 @@ class History:
     def _come_back(self, act: Act, dice: random.Random) -> None:
         """Orders and invoices come back from now on, or do not."""
         self._trade = act.what
+        self._was_off = self._was_off or act.what == NOTHING_BACK
         self._replace_process(overlap=dice.random() < 0.3)
 
     def _pull(self, act: Act, dice: random.Random) -> None:

@@ -19,15 +19,17 @@ from shared.state.control import Control, FlowControl, Gate
 from shared.state.links import Link
 from shared.state.storage.tables import Put
 from shared.sync.apply import commit as committing
-from shared.sync.apply import late, planning
+from shared.sync.apply import late, plan, planning
 from shared.sync.apply import settle as settling
 from shared.sync.apply.commit import Committing
+from shared.sync.apply.follow_up import FollowUp
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.gates import Gates
 from shared.sync.pull import run as pull
-from shared.sync.pull import tracked
+from shared.sync.pull import tracked, walked
+from shared.sync.pull.changes import Looked, look_at
 from shared.sync.pull.run import Pull
 from shared.sync.pull.tracked import FurtherReader
 from shared.sync.sweep import Sweep
@@ -146,6 +148,10 @@ def _concluded_with_its_key(self: Record, kind: Kind, state: Any, **how: Any) ->
     return replace(of, outcome=replace(of.outcome, link=kept))
 
 
+def _only_gone(flow: Any, doubtful: Any) -> Looked:
+    return replace(look_at(flow, doubtful), left=())
+
+
 MUTATIONS: Mapping[str, Mutation] = {
     "withdrawn_mapping_stays": Mutation(
         "a mapping is changed and taken back; what was applied with it stays",
@@ -234,6 +240,22 @@ MUTATIONS: Mapping[str, Mutation] = {
     "difference_makes_a_row": Mutation(
         "a difference is sent by a call that can create",
         343, "I3", _instead(Collection, "refusal", _refuses_no_upsert),
+    ),
+    "closed_order_is_never_met": Mutation(
+        "an order that F&O closes before a walk has met it gets no status",
+        87, "I1", _instead(FollowUp, "_tell_what_comes_back", _nothing),
+    ),
+    "order_that_was_closed_is_missed": Mutation(
+        "an order that has left the open ones is not looked at once more",
+        38, "I1", _instead(walked, "look_at", _only_gone),
+    ),
+    "status_after_the_invoice": Mutation(
+        "a status is sent to an order that Sales lets nobody change",
+        0, "I1", _instead(plan, "_left_out", _nothing),
+    ),
+    "repaired_order_counts_at_once": Mutation(
+        "an order whose link was made by hand counts before a worker has confirmed it",
+        182, "I1", _instead(Link, "is_unconfirmed", False),
     ),
 }  # fmt: skip
 

@@ -90,6 +90,8 @@ class Oracle:
         if record in self._books.dismissed and record in self._facts.left_alone and self._was_not_read(record, entry):
             # A poison message has named it, or its workers have died, and an operator wants no further try.
             return
+        if entry is None and self._trade.is_unmet(record):
+            return
         if entry is None:
             yield Problem("I1", record, f"nobody has accounted for it; {self._told(record)}")
             return

@@ -61,6 +61,9 @@ class Scenes:
         self._sync(act.flow, dice)
         back = self._company.think_again(act.flow, dice)
         if back is None:
+            if act.flow in self._company.deeds:
+                # What is changed of a document is seldom changed back.
+                self.unanswered_edits(act, dice)
             return
         if dice.random() < 0.7:
             self._sync_in_trouble(act.flow, dice)

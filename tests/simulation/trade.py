@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shared.clients.dataverse.closings import STATE
 from shared.flows.orders import mapping as orders
 from shared.flows.orders.order_rows import ACTIVE, PROCESSING_STATUS, id_of
+from shared.flows.ordersback import mapping as back
 from shared.flows.ordersback.states import READ_ONLY
 from shared.flows.sales_documents.rows import HEADERS, headers_of
 from shared.mapping.verdicts import Known, Mapped, Parent
@@ -19,7 +20,6 @@ from tests.simulation.targets import CUSTOMERS, INVOICES, ORDERS, ORDERS_OF_SALE
 
 TRADE = ("orders", "ordersback", "invoices")
 _NO_ROW, _CLOSED, _INVOICED = "no_target_row", "closed_in_sales", "invoiced_in_sales"
-_READ_ONLY = "dataverse.0x80040216"
 _NOT_SELLABLE = "dataverse.0x8004f908"
 # What an order names of others: their numbers may change.
 _OF_PARENTS = (orders.CUSTOMER_FIELD, orders.QUOTATION_FIELD)
@@ -40,6 +40,12 @@ class TradeJudge:
     def stays(self, record: Record) -> bool:
         """Whether a record is in its target for good, whatever the mapping says by now: an invoice."""
         return record[0] == "invoices" and bool(self.rows.get((INVOICES, record)))
+
+    def is_unmet(self, record: Record) -> bool:
+        """Whether a sales order was made in F&O and closed before a walk over the open ones could meet it: that is told
+        once a week only."""
+        row = self.facts.targets[ORDERS].get(fold(record[1])) if record[0] == "ordersback" else None
+        return row is not None and row.of is None and row.values.get(back.STATUS) in back.CLOSED
 
     def stays_untold(self, record: Record, entry: Entry) -> bool:
         """Whether a sales order whose order an operator has taken off it keeps what came back before: nobody looks at
@@ -188,7 +194,7 @@ class TradeJudge:
         agrees = row.values.get(name) == value
         if row.values.get(STATE) in READ_ONLY:
             is_told = entry.state == "filtered" and entry.reason in (_CLOSED, _INVOICED)
-            if not (is_told or failure == _READ_ONLY or (entry.state == "written" and agrees)):
+            if not (is_told or (entry.state == "written" and agrees)):
                 yield Problem(
                     "I1", record, f"its order is read-only, and it is {entry.state} {failure or entry.reason}"
                 )
