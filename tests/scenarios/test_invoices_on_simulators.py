@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -11,6 +12,7 @@ import pytest
 from local.dataverse.seeds import plant
 from local.finops.settings import Settings as FinopsSettings
 from local.simulator.faults import Kind, Rule
+from shared.clients import quoting
 from shared.flows.invoices import INVOICES
 from shared.flows.invoices.amounts import DISCOUNTS_FROM
 from shared.operations.reconcile import Drift
@@ -178,6 +180,39 @@ def test_an_invoice_waits_for_its_order_wherever_that_was_made(desk: Invoicing) 
     desk.settle(5, alone=True)
     assert (desk.invoice(number) or {})["_salesorderid_value"] == order
     same_amounts(desk)
+
+
+def test_an_invoice_belongs_to_the_first_of_several_orders_with_its_number(desk: Invoicing) -> None:
+    order, number = desk.invoiced()
+    desk.sales.clock.advance(timedelta(hours=1))
+    later, _ = desk.order(desk.account_id("A-1"), active=False, ordernumber=desk.number_of(order))
+    desk.tick()
+    assert (desk.invoice(number) or {})["_salesorderid_value"] == order
+    assert (state_of(desk, order), state_of(desk, later)) == (INVOICED, 0)
+
+
+def test_an_invoice_to_a_contact_names_the_contact(desk: Invoicing) -> None:
+    contact = desk.contact(desk.account("A-1"), msdynce_isactivecustomer=True)
+    desk.tick()
+    customer = desk.contact_number(contact)
+    desk.born_in_finops("F-1", header={"OrderingCustomerAccountNumber": customer})
+    to = f"/contacts({contact})"
+    desk.order("", active=False, ordernumber="F-1", customerid_account__to=None, customerid_contact__to=to)
+    number = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
+    desk.tick()
+    assert (desk.invoice(number) or {})["_customerid_value"] == contact
+    same_amounts(desk)
+
+
+def test_an_invoice_of_another_company_with_the_same_number_and_day_is_another_one(desk: Invoicing) -> None:
+    _, number = desk.invoiced()
+    posted = desk.posted()[number]
+    id = quoting.name_based_id(f"invoices|dat|invoice|{number}")
+    theirs = {"name": "Theirs", "invoicenumber": number, "msdynce_invoicedate": posted["InvoiceDate"][:10]}
+    desk.sales.create("invoices", invoiceid=id, **theirs)
+    desk.tick()
+    assert desk.failure(desk.ids()[number]) is None
+    assert sorted(row["name"] for row in desk.sales.rows("invoices")) == sorted(["Theirs", number])
 
 
 def test_an_invoice_waits_for_its_products(desk: Invoicing) -> None:

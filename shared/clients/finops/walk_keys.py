@@ -30,12 +30,17 @@ class WalkKey:
         return self.fields[0]
 
     def id_of(self, row: Mapping[str, Json]) -> str | None:
-        """The id of a row: its key as F&O writes it. None if a part is missing."""
-        parts = [row.get(name) for name in self.fields]
-        texts = [part for part in parts if isinstance(part, str) and part]
-        if len(texts) < len(parts):
+        """The id of a row: its key as F&O writes it. None if a part is missing; a part that is neither the number nor a
+        date may be blank."""
+        texts = [
+            part for name in self.fields if isinstance(part := row.get(name), str) and (part or self._is_free(name))
+        ]
+        if len(texts) < len(self.fields):
             return None
         return texts[0] if len(texts) == 1 else KEY_SEPARATOR.join(map(_escaped, texts))
+
+    def _is_free(self, field: str) -> bool:
+        return field != self.number and field not in self.moments
 
     def number_of(self, id: str) -> str:
         """The number in an id."""

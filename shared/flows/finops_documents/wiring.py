@@ -25,7 +25,7 @@ def lookup_of(system: DataverseSystem, dates: DateColumns | None = None) -> Data
 
 
 def finder_of(system: DataverseSystem, entity_set: str, id_column: str, number: str) -> Finder:
-    """Finds rows of Sales by their number."""
+    """Finds rows of Sales by their number; if several have it, the one that was created first."""
     return partial(_ids_by, system, entity_set, id_column, number)
 
 
@@ -34,7 +34,8 @@ def _ids_by(
 ) -> Mapping[str, str]:
     """The ids of the rows with these numbers, by folded number. Raises SystemTrouble."""
     wanted = [key for key in keys if key.strip() and quoting.can_be_quoted(key)]
-    parameters = {"$select": quoting.columns([id_column, number])}
+    # Of several rows with a number the last one stays.
+    parameters = {"$select": quoting.columns([id_column, number]), "$orderby": "createdon desc"}
     rows = system.rows_with(entity_set, number, wanted, parameters) if wanted else ()
     return {fold(str(row[number])): str(row[id_column]).lower() for row in rows}
 

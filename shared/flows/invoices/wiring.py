@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from shared.clients import quoting
 from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
 from shared.clients.dataverse.origins import Origins, OriginTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
@@ -169,14 +170,17 @@ def number_of_key(key: str) -> str:
 
 
 def is_under(key: str, row: Values) -> bool:
-    """Whether an invoice of Sales has the day of a key. The voucher is not in Sales."""
+    """Whether an invoice of Sales, which has the number of a key, has its day and may be the one of the key. The
+    voucher is not in Sales: two invoices of one day may share a number, and so may those of two companies. An invoice
+    that a sync has made has an id that belongs to its own key, so it is not the one of this key."""
     day = row.get(invoices.DATE_COLUMN)
-    return isinstance(day, str) and KEY.parts(key)[invoices.DATE_FIELD].startswith(day)
+    same_day = isinstance(day, str) and KEY.parts(key)[invoices.DATE_FIELD].startswith(day)
+    return same_day and is_under_number(key, row)
 
 
-def is_under_number(_key: str, _row: Values) -> bool:
-    """The same where Sales has no column for the day: the number alone counts."""
-    return True
+def is_under_number(_key: str, row: Values) -> bool:
+    """The same where Sales has no column for the day."""
+    return not quoting.is_name_based(str(row[invoices.ID_COLUMN]))
 
 
 def tables(deployment: Deployment) -> tuple[FieldTable, ...]:

@@ -50,9 +50,15 @@ def test_two_numbers_with_the_separator_have_different_ids() -> None:
     assert len(ids) == 3
 
 
-def test_a_row_that_lacks_a_part_has_no_id() -> None:
-    assert KEY.id_of({**row(), "LedgerVoucher": ""}) is None
-    assert KEY.id_of({"InvoiceNumber": "I-1"}) is None
+@pytest.mark.parametrize("lacks", [{"InvoiceNumber": ""}, {"InvoiceDate": ""}, {"LedgerVoucher": None}])
+def test_a_row_that_lacks_its_number_its_day_or_a_field_has_no_id(lacks: dict[str, Json]) -> None:
+    assert KEY.id_of({**row(), **lacks}) is None
+
+
+def test_a_row_without_a_voucher_has_an_id_and_holds_up_no_walk() -> None:
+    id = str(KEY.id_of(row(voucher="")))
+    assert KEY.parts(id) == row(voucher="")
+    assert KEY.after(id).endswith("LedgerVoucher gt ''))")
 
 
 def test_a_walk_goes_on_by_the_first_part_in_which_records_differ() -> None:
@@ -96,7 +102,7 @@ def test_records_are_found_by_number_in_any_case() -> None:
 
 
 def test_a_row_without_a_part_of_its_key_is_a_wrong_answer() -> None:
-    at = line(values_of([row(voucher="")]))
+    at = line(values_of([row(day="")]))
     with pytest.raises(Transient, match="no InvoiceNumber or no InvoiceDate or no LedgerVoucher"):
         source(at).existing([f"I-1/{DAY}/V-1"])
 
