@@ -14,11 +14,14 @@ from local.demo.invoices import key_of
 from local.demo.stage import Stage
 from shared.counting import counted
 from shared.flows.invoices.mapping import NUMBER_FIELD, ORDER_FIELD
+from shared.flows.orders import ORDERS
 from shared.records import SourceRow
 
 # The same orders of the same records take the same course each time.
 _SEED = 7
 _CLOSED = ("Invoiced", "Canceled")
+# How many orders are entered in F&O at most.
+TAKEN = 2
 
 Deed = Callable[[Clerk, str], object]
 
@@ -54,19 +57,25 @@ def dealt(numbers: Sequence[str], halvable: Collection[str]) -> list[tuple[str, 
 
 
 class ClerkScenes:
-    """What the clerk does with the orders that have arrived. `status` and `invoices` look at what comes back."""
+    """What the clerk does with the orders that have arrived. `status` and `invoices` look at what comes back; with
+    `creates`, orders of F&O come to Sales, too."""
 
-    def __init__(self, stage: Stage, clerk: Clerk, status: Arrivals, invoices: Arrivals) -> None:
+    def __init__(
+        self, stage: Stage, clerk: Clerk, status: Arrivals, invoices: Arrivals, *, creates: bool = False
+    ) -> None:
         self._stage = stage
         self._clerk = clerk
         self._status = status
         self._invoices = invoices
+        self._creates = creates
         self._random = random.Random()
         self._dealt: list[tuple[str, Course]] = []
 
     def deliver_all(self) -> None:
-        """The clerk works on every order up to its delivery, and the job for totals runs."""
-        self._dealt = dealt(self._clerk.orders("Active"), self._clerk.halvable())
+        """The clerk takes orders as well, and works on every order up to its delivery; the job for totals runs."""
+        numbers = self._clerk.orders("Active")
+        taken = self._take_orders() if self._creates else []
+        self._dealt = [*zip(taken, _COURSES, strict=False), *dealt(numbers, self._clerk.halvable())]
         done = Counter(deed for number, course in self._dealt for deed in self._do(course.first, number))
         self._clerk.calculate_totals()
         delivered = done[Clerk.deliver] + done[Clerk.deliver_half]
@@ -88,7 +97,7 @@ class ClerkScenes:
 
     def follow(self) -> None:
         """One order that was invoiced in two parts, by name through both systems."""
-        number = next((number for number, course in self._dealt if course is IN_TWO_PARTS), None)
+        number = next((number for number, course in reversed(self._dealt) if course is IN_TWO_PARTS), None)
         if number is None:
             return
         systems = self._invoices.session.systems
@@ -105,7 +114,16 @@ class ClerkScenes:
 
     def all(self) -> tuple[Callable[[], None], ...]:
         """The scenes in their order."""
-        return (self.confirm, self.deliver, self.invoice)
+        return (*([self.take] if self._creates else []), self.confirm, self.deliver, self.invoice)
+
+    def take(self) -> None:
+        """An order is entered in F&O, and confirmed."""
+        if customers := self._clerk.customers():
+            number = f"TEL-{self._random.randrange(10**8):08d}"
+            self._take(number, self._random.choice(customers))
+            self._clerk.confirm(number)
+            self._clerk.calculate_totals()
+            self._show(number, "is entered in F&O and confirmed", self._status.seen(number), then="an order in Sales")
 
     def confirm(self) -> None:
         """An order is confirmed in F&O."""
@@ -129,6 +147,20 @@ class ClerkScenes:
             flow, systems = self._invoices.flow, self._invoices.session.systems
             (id,) = [row.id for row in flow.sources(systems) if _number(row) == invoice]
             self._show(number, f"is invoiced by {invoice}", self._invoices.seen(id), then="in Sales")
+
+    def _take_orders(self) -> list[str]:
+        customers = self._clerk.customers()[:TAKEN]
+        numbers = [f"TEL-{at:04d}" for at, _ in enumerate(customers, start=1)]
+        for number, customer in zip(numbers, customers, strict=True):
+            self._take(number, customer)
+        if numbers:
+            orders = counted(len(numbers), "customer orders", "customers order")
+            self._stage.say(f"{orders} by telephone: {' and '.join(numbers)} in F&O")
+        return numbers
+
+    def _take(self, number: str, customer: str) -> None:
+        self._status.memory.note_theirs(ORDERS, number)
+        self._clerk.take_order(number, customer)
 
     def _do(self, deeds: Sequence[Deed], number: str) -> list[Deed]:
         """The deeds that were done. Half of an order that cannot be halved is all of it: then nothing is left."""

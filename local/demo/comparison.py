@@ -58,8 +58,9 @@ class Comparison:
 class Past:
     """What is known from earlier.
 
-    `before`: keys in the target before the first sync, ignored unless adopted. `keys`: by source id, the key
-    under which a record was expected at an earlier comparison; it never changes, and stays when its source ends.
+    `before`: keys in the target before the first sync, or made there by users, ignored unless adopted. `keys`: by
+    source id, the key under which a record was expected at an earlier comparison; it never changes, and stays when its
+    source ends.
     `refused`: ids of records that the target itself refuses at present, which no mapping can foresee.
     `adopt`: whether rows that were there before become ours. `moves`: whether a record may get another key; what it
     leaves behind is then ignored. `left`: the keys that records had before the last one.

@@ -46,7 +46,7 @@ QUICK: Mapping[str, str] = {
     # There is more to see of a product that is gone in F&O than one that simply stays.
     "PRODUCTS_WHEN_VANISHED": "retire",
     # Off otherwise.
-    "ORDERS_BACK": "status",
+    "ORDERS_BACK": "all",
     "INVOICES": "on",
 }
 

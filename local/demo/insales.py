@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers
-from local.demo.documents import LINES, decimal_of, filled, lines_of
+from local.demo.documents import LINES, decimal_of, filled, lines_agree, lines_of
 from local.demo.flows import Collection, Systems
 from local.demo.systems import DATAVERSE
 from shared.clients.dataverse.rows import WriteTable
 from shared.flows.finops_documents import references
+from shared.flows.finops_documents.rules import FinopsDocumentRules
 from shared.mapping.date_columns import DateColumns
 from shared.mapping.verdicts import Known, Mapped, Parent
 from shared.records import Json, References, Values, fold
@@ -80,9 +82,21 @@ class DocumentsOfSales:
         ]
         return {**filled({**verdict.on_create, **verdict.owned}), LINES: lines, TOTAL: source[total]}
 
+    def agree(self, rules: FinopsDocumentRules, field: str, ours: Json, theirs: Json) -> bool:
+        """Whether Sales' value is ours; amounts are equal to the last decimal."""
+        if field == TOTAL:
+            return _is_same(ours, theirs)
+        if field == LINES:
+            return lines_agree(ours, theirs, partial(self._line_agrees, rules))
+        return rules.agree(field, ours, theirs)
 
-def same_amount(ours: Json, theirs: Json) -> bool:
-    """Whether two amounts are equal to the last decimal."""
+    def _line_agrees(self, rules: FinopsDocumentRules, field: str, ours: Json, theirs: Json) -> bool:
+        if field in (AMOUNT, self.position):
+            return _is_same(ours, theirs)
+        return rules.agree_on_line(field, ours, theirs)
+
+
+def _is_same(ours: Json, theirs: Json) -> bool:
     return Decimal(str(ours)) == Decimal(str(theirs))
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from local.demo.customers import unless_waiting
-from local.demo.documents import LINES, lines_agree
 from local.demo.finopsdocuments import FinopsDocuments
 from local.demo.flows import Collection, Systems, Watched
-from local.demo.insales import AMOUNT, TOTAL, DocumentsOfSales, ids_by_number, read_in_sales, same_amount
+from local.demo.insales import DocumentsOfSales, ids_by_number, read_in_sales
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients.dataverse.rows import WriteTable
 from shared.flows.finops_documents import references
@@ -111,16 +110,7 @@ class InvoiceView:
 
     def agree(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether the target's value is ours."""
-        if field == TOTAL:
-            return same_amount(ours, theirs)
-        if field == LINES:
-            return lines_agree(ours, theirs, self._line_agrees)
-        return self.mapper.rules.agree(field, ours, theirs)
-
-    def _line_agrees(self, field: str, ours: Json, theirs: Json) -> bool:
-        if field in (AMOUNT, invoices.POSITION_COLUMN):
-            return same_amount(ours, theirs)
-        return self.mapper.rules.agree_on_line(field, ours, theirs)
+        return self.documents.agree(self.mapper.rules, field, ours, theirs)
 
 
 def key_of(posted: Values) -> str:

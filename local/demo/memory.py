@@ -16,8 +16,9 @@ class Memory:
 
     The ports stay, because both systems' addresses are part of what the sync remembers. `loaded`: the sample records
     are in; `quoted`: the quotes are written, too. By flow: `before` are the keys of the target records that were there
-    before the first sync; `keys` says under which key each source record was last expected in the target, `left` names
-    the keys that moving records had before. All are the comparison's own, made without the links.
+    before the first sync, or that their users have made since; `keys` says under which key each source record was last
+    expected in the target, `left` names the keys that moving records had before. All are the comparison's own, made
+    without the links.
 
     Expectations are a journal, since there are thousands of them and each must last; `save` brings the rest to disk.
     """
@@ -45,6 +46,11 @@ class Memory:
             os.fsync(journal.fileno())
         for entry in news:
             self._take(*entry)
+
+    def note_theirs(self, flow: str, key: str) -> None:
+        """Note a target record that its users have made."""
+        self.before.setdefault(flow, []).append(key)
+        self.save()
 
     def save(self) -> None:
         """Bring everything but the expectations to disk; a reader never sees half of it."""

@@ -204,7 +204,8 @@ def _clerk(
     if not {ORDERSBACK, INVOICES} <= arrivals.keys():
         return None
     clerk = Clerk(session.finops, configuration.company)
-    return ClerkScenes(act.stage, clerk, arrivals[ORDERSBACK], arrivals[INVOICES])
+    creates = configuration.settings["ORDERS_BACK"] == "all"
+    return ClerkScenes(act.stage, clerk, arrivals[ORDERSBACK], arrivals[INVOICES], creates=creates)
 
 
 def _act(  # noqa: PLR0917 - the parts of a demo in their fixed order

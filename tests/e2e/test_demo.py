@@ -32,8 +32,8 @@ SAMPLE = Sample(
     quoted=3,
     products=16,
     sample_quotes=3,
-    invoices=5,
-    invoiced=4,
+    invoices=8,
+    kept_status=4,
     account_reads=12,
 )
 SMALL = "--small"

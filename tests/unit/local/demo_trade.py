@@ -81,6 +81,10 @@ class Trade:
         self.clerk.confirm(number)
         return id, number
 
+    def customer_account(self, account: str) -> str:
+        """The customer account of an account, given by its address."""
+        return str(self.shop.sales.get(account.strip("/")).json()["accountnumber"])
+
     def catalogue(self) -> Catalogue:
         """What can be quoted now."""
         return self.seller.catalogue()
@@ -99,7 +103,7 @@ def trade() -> Iterator[Trade]:
         dataverse_world.dataverse(settings_row=_PRECISION) as world,
         finops_environment.environment(FinopsSettings(amount_decimals=4, sales_tax=Decimal(8))) as finops,
     ):
-        shop = Assortment(world, finops, ORDERS_BACK="status", INVOICES="on")
+        shop = Assortment(world, finops, ORDERS_BACK="all", INVOICES="on")
         sales = Looking(DATAVERSE, world.origin, dataverse_world.TOKEN)
         theirs = Looking(FINOPS, finops.base_url, finops_environment.TOKEN)
         flows = read_configuration({"VALUE_MAPS": VALUE_MAPS}).flows

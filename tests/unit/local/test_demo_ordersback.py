@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
 from local.demo.clerk import Clerk
+from local.demo.documents import LINES
+from local.demo.insales import TOTAL
 from local.demo.selling import ORDER, Wanted
 from shared.flows.orders import ORDERS
 from shared.flows.orders.order_rows import PROCESSING_STATUS
@@ -101,6 +104,46 @@ def test_an_order_that_is_further_in_sales_than_in_finops_is_a_difference(runnin
         "POST", "ConvertSalesOrderToInvoice", {"SalesOrderId": id, "ColumnSet": {"AllColumns": True}}
     )
     assert running.wrong_fields(ORDERSBACK, number) == {PROCESSING_STATUS}
+
+
+def taken(running: Trade, customer: str) -> str:
+    """An order that F&O has made and confirmed, with its totals; its number."""
+    running.sync()
+    number = f"TEL-{next(_NUMBERS)}"
+    running.clerk.take_order(number, running.customer_account(customer))
+    running.clerk.charge_freight(number)
+    running.clerk.confirm(number)
+    running.clerk.calculate_totals()
+    return number
+
+
+def test_an_order_of_finops_is_missing_until_it_is_in_sales_with_its_lines_charges_and_tax(
+    running: Trade, customer: str
+) -> None:
+    number = taken(running, customer)
+    assert number in running.compared(ORDERSBACK).missing
+    running.sync()
+    assert number not in running.compared(ORDERSBACK).missing
+    assert in_step(running, number)
+    assert len(order_lines(running, number)) == 3
+
+
+@pytest.mark.parametrize("values", [{"quantity": 9}, {"manualdiscountamount": 1}, {"tax": 0.01}])
+def test_an_order_of_finops_that_somebody_has_changed_in_sales_is_a_difference(
+    running: Trade, customer: str, values: dict[str, float]
+) -> None:
+    number = taken(running, customer)
+    running.sync()
+    line = order_lines(running, number)[-1]["salesorderdetailid"]
+    reply = running.shop.sales.patch(f"salesorderdetails({line})", values, If_Match="*")
+    assert reply.status_code == 204, reply.text
+    assert running.wrong_fields(ORDERSBACK, number) == {LINES, TOTAL}
+
+
+def order_lines(running: Trade, number: str) -> list[dict[str, Any]]:
+    (order,) = running.shop.sales.rows(f"salesorders?$filter=ordernumber eq '{number}'")
+    wanted = f"_salesorderid_value eq {order['salesorderid']}"
+    return list(running.shop.sales.rows(f"salesorderdetails?$filter={wanted}&$orderby=sequencenumber"))
 
 
 def test_a_status_of_an_order_that_finops_does_not_have_is_extra(running: Trade, customer: str) -> None:
