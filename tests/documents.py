@@ -133,8 +133,8 @@ EVERY_ORDER = OrderChoices(origin="ORDERS_ORIGIN", addresses=AddressRules(street
 
 def _fields_of(shipped: FieldTable, every: FieldTable) -> list[str]:
     """Every field that a mapping to F&O can send, with what is sent by default."""
-    sent = {row.field: row.ownership for row in shipped.rows()}
-    rows = tuple(replace(row, ownership=sent.get(row.field, Ownership.OFF)) for row in every.rows())
+    usual = {row.field: row for row in shipped.rows()}
+    rows = tuple(usual.get(row.field, replace(row, ownership=Ownership.OFF)) for row in every.rows())
     return list(markdown_of(rows, System.FINOPS))
 
 

@@ -2,7 +2,7 @@
 triggers, queues, settings, the value-map document, filters in words, what a deployment needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -17,15 +17,15 @@ from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
-from shared.mapping.map_document import filters_in_words, model_of
+from shared.mapping.map_document import MapDocument, filters_in_words, model_of
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
-from shared.mapping.value_maps import ValueMaps, mistaken, read_value_maps
+from shared.mapping.value_maps import ValueMaps, as_known_to, mistaken, read_value_maps
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
-from shared.sync.flow import Finder, Flow, Mapper, ResultRows, Route, Tracked, Walked
+from shared.sync.flow import Finder, Flow, Mapper, OnConflict, ResultRows, Route, Tracked, Walked
 from shared.sync.ports import Lookup, WatchedRows
 from shared.systems import System
 
@@ -71,7 +71,8 @@ class FlowSpec:
     document; `tables` are these mappings as a deployment wants them. `parents` are the flows whose records its own wait
     for, `parents_by_key` the target collections in which they name such records by key, `comes_back_from` one of them
     whose rows are records of this flow. `starts_after` are flows whose records its own look up, so that nothing
-    releases them. `setting_prefix` begins the names of its settings, if the name of the flow does not.
+    releases them. `setting_prefix` begins the names of its settings, if the name of the flow does not. `has_policies`
+    says that the document may decide about changes of others in the target.
 
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
@@ -104,6 +105,7 @@ class FlowSpec:
     comes_back_from: str = ""
     starts_after: tuple[str, ...] = ()
     setting_prefix: str = ""
+    has_policies: bool = False
 
     @property
     def queues(self) -> tuple[str, str, str]:
@@ -130,7 +132,7 @@ class FlowSpec:
             target_system=self.target,
             company=deployment.company,
             feed=wiring.feed,
-            routes={route.name: route for route in wiring.routes},
+            routes={route.name: self._with_policy(route, deployment) for route in wiring.routes},
             mapper=wiring.mapper,
             numbered=wiring.numbered,
             number_column=wiring.number_column,
@@ -145,6 +147,14 @@ class FlowSpec:
             filters={**self.filters, **filters_in_words(deployment.maps, self.name)},
             results=self._results(deployment, systems),
         )
+
+    def _with_policy(self, route: Route, deployment: "Deployment") -> Route:
+        """A route with what the map document decides about changes of others."""
+        policy = as_known_to(MapDocument, deployment.maps).policies.get(self.name)
+        if policy is None:
+            return route
+        lists_gone = policy.on_target_deleted == "list"
+        return replace(route, on_conflict=OnConflict(policy.on_conflict), lists_gone=lists_gone)
 
     def _results(self, deployment: "Deployment", systems: Systems) -> ResultRows | None:
         """Where the results of its records are written; None if the document names no columns for them."""
@@ -206,6 +216,7 @@ class Flows:
             lengths=[part for flow in self.specs for part in flow.lengths],
             parts=[part for flow in self.specs for part in flow.ownership],
             flows=self.names,
+            with_policies=[flow.name for flow in self.specs if flow.has_policies],
             further={"results": results},
         )
 

@@ -13,13 +13,13 @@ from shared.mapping.condition_specs import NamedFilter
 from shared.mapping.conditions import described
 from shared.mapping.field_specs import FieldSpec, Override, OwnColumn
 from shared.mapping.names import Names, nearest, shipped
-from shared.mapping.value_maps import Code, Length, ValueMaps, as_known_to, ordered
+from shared.mapping.value_maps import Code, Length, Part, ValueMaps, as_known_to, ordered
 from shared.mapping.verdicts import Filter
 
 # What belongs to one mapping: its own fingerprint has what it makes of them, and those of the others do not change.
 _OF_ONE_MAPPING = {"fields", "filters", "own_columns"}
-# The columns for results are no part of a mapping.
-_OF_NO_MAPPING = {"results"}
+# The columns for results are no part of a mapping, nor is what happens to changes of others.
+_OF_NO_MAPPING = {"results", "policies"}
 
 # Facts about a person that are never mapped (docs/rules.md).
 NEVER_MAPPED = frozenset({"governmentid", "spousesname", "GovernmentIdentificationNumber", "SpouseName"})
@@ -37,6 +37,13 @@ def _of_known_tables(columns: dict[str, dict[str, OwnColumn]]) -> dict[str, dict
     return columns
 
 
+class Policy(Part):
+    """What happens if others have changed, or deleted, what was written."""
+
+    on_conflict: Literal["source_wins", "target_wins", "stop"] = "source_wins"
+    on_target_deleted: Literal["recreate", "list"] = "recreate"
+
+
 class MapDocument(ValueMaps):
     """The document as a whole. `fields` are by mapping and target field, `filters` by flow; `value_maps` are the
     organisation's own code-to-code tables by name; `own_columns` are columns of Sales, by table, and fields of F&O, by
@@ -44,6 +51,7 @@ class MapDocument(ValueMaps):
 
     fields: dict[str, dict[Code, FieldSpec]] = Field(default_factory=dict)
     filters: dict[str, list[NamedFilter]] = Field(default_factory=dict)
+    policies: dict[str, Policy] = Field(default_factory=dict)
     value_maps: dict[Code, dict[Code, str | int]] = Field(default_factory=dict)
     own_columns: Annotated[dict[str, dict[Code, OwnColumn]], AfterValidator(_of_known_tables)] = Field(
         default_factory=dict
@@ -84,18 +92,21 @@ def filters_in_words(maps: ValueMaps, flow: str) -> dict[str, Filter]:
 
 def model_of(
     of_flows: Iterable[type[ValueMaps]],
+    *,
     lengths: Iterable[str],
     parts: Iterable[str],
     flows: Iterable[str],
+    with_policies: Iterable[str] = (),
     further: Mapping[str, Any] = MappingProxyType({}),
 ) -> type[MapDocument]:
     """The model of the whole document: what its flows add to it, the names of their parts of `text_lengths` and
-    `fields`, their own names, and further parts."""
+    `fields`, their own names, those of flows with policies, and further parts."""
     # Names that are known only now: no type checker can follow them.
     named_parts: dict[str, Any] = {
         "text_lengths": (dict[Literal[tuple(lengths)], dict[Code, Length]], ...),  # type: ignore[misc]
         "fields": (dict[Literal[tuple(parts)], dict[Code, FieldSpec]], {}),  # type: ignore[misc]
         "filters": (dict[Literal[tuple(flows)], list[NamedFilter]], {}),  # type: ignore[misc]
+        "policies": (dict[Literal[tuple(with_policies)], Policy], {}),  # type: ignore[misc]
         **further,
     }
     bases: Any = tuple(model for model in dict.fromkeys(of_flows) if model is not ValueMaps)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from zlib import crc32
 
@@ -123,6 +124,15 @@ class Walked:
     changes_together: bool = False
 
 
+class OnConflict(StrEnum):
+    """What happens if the target's value of an owned field is no longer what was written: the source's value is written
+    over it, the target's stays, or the record becomes a failure."""
+
+    SOURCE_WINS = "source_wins"
+    TARGET_WINS = "target_wins"
+    STOP = "stop"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One of the targets that the records of a flow may take. `entity` is its collection, such as `CustomersV3`, and
@@ -133,8 +143,10 @@ class Route:
     made it, and a record without a row is filtered as NO_TARGET_ROW. `left_out` says why a row, as it was read, must
     not be changed now (None if it may be), and `disagreement` why the target has calculated something else of a row
     that needs no write than it should (None if it has not). With `once`, a row is written until its creation is
-    finished, and from then on belongs to the users of the target: it is neither changed nor created again. `when_taken`
-    says what a user does if another row has the key of a record."""
+    finished, and from then on belongs to the users of the target: it is neither changed nor created again. What others
+    change in a document is always written over (see `on_conflict`); with `lists_gone` a row that is gone in the target
+    is not created again, and the record is listed. `when_taken` says what a user does if another row has the key of a
+    record."""
 
     name: str
     entity: str
@@ -143,6 +155,8 @@ class Route:
     adopt_existing: bool = False
     moves: bool = False
     once: bool = False
+    on_conflict: OnConflict = OnConflict.SOURCE_WINS
+    lists_gone: bool = False
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None

@@ -83,6 +83,7 @@ ACCOUNTS_FLOW = FlowSpec(
     wire=wire,
     tables=lambda deployment: (account_mapper(deployment).table,),
     required_columns=required_columns,
+    has_policies=True,
     filters=OF_SALES,
     sales_table="account",
     results_in=accounts.ENTITY_SET,

@@ -111,6 +111,7 @@ CONTACTS_FLOW = FlowSpec(
     wire=wire,
     tables=tables,
     required_columns=required_columns,
+    has_policies=True,
     filters={
         **OF_SALES,
         "no_account": Filter(

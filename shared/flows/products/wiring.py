@@ -139,5 +139,6 @@ PRODUCTS_FLOW = FlowSpec(
     wire=wire,
     tables=lambda deployment: (product_mapper(deployment).table,),
     required_columns=required_columns,
+    has_policies=True,
     checks_of_sales=catalogue_checks,
 )

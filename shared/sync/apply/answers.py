@@ -18,7 +18,7 @@ from shared.records import LineAction
 from shared.state.control import Control
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
-from shared.sync.apply.plan import without_row
+from shared.sync.apply.plan import gone, without_row
 from shared.sync.apply.record import Concluded, Planned, Sent
 from shared.sync.apply.written import written
 from shared.sync.flow import Flow, Route
@@ -91,7 +91,7 @@ def read_answers(
 
 
 def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Concluded:
-    """The target row is gone: the link is dirty, and the record is written once more as a whole."""
+    """The target row is gone: the link is dirty, and the record is written as a whole once more, or listed by policy."""
     judged, record = planned.judged, planned.record
     if judged.leaves:
         return record.at_its_next_target()
@@ -102,6 +102,8 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     doubtful = judged.with_link(record.link, trusted=False)
+    if route.lists_gone:
+        return gone(route, doubtful)
     return Planned(doubtful, Changes(route).create(doubtful))
 
 

@@ -84,6 +84,21 @@ class Changes:
         former = self.former_places(judged, row)
         return Write(judged.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
 
+    def conflicts(self, judged: Judged, row: TargetRow) -> list[str]:
+        """The owned fields that would be written, and whose value in the target is neither what was written last nor
+        what would be written: others have changed them. So does an earlier value of ours look whose write got no clear
+        answer, if the source has changed again before that was settled."""
+        owned, applied, agree = judged.content.owned, judged.record.link.content.applied, self._route.rules.agree
+        wanted = self.difference(judged) if judged.record.trusted else owned
+        return [
+            name
+            for name in wanted
+            if name in applied
+            and name in row.values
+            and not agree(name, applied[name], row.values[name])
+            and not agree(name, owned[name], row.values[name])
+        ]
+
     def noted_places(self, judged: Judged) -> tuple[dict[str, Json], ...]:
         """The places where dependent rows may be that we have written, whatever becomes of this write."""
         known = judged.record.link.content.places

@@ -12,10 +12,12 @@ from shared.sync.apply.changes import Changes, NumbersTaken
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
-from shared.sync.flow import NO_TARGET_ROW, Flow, Route
+from shared.sync.flow import NO_TARGET_ROW, Flow, OnConflict, Route
 
 # The cause of a record whose row is gone, and that is written once.
 TARGET_GONE = "target_gone"
+# The cause of a record whose owned fields others have changed in the target, where the policy is to stop.
+CONFLICT = "conflict"
 
 
 def take_routes(flow: Flow, judged: Sequence[Judged]) -> Iterator[Judged]:
@@ -89,13 +91,15 @@ def _plan_leaving(route: Route, leaving: Sequence[Judged]) -> Iterator[Planned |
 def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None:
     """Only on a clean link may equal content end as unchanged, or a difference be sent (protocol A7). A record whose
     link is not clean is looked up. So is a document that has changed, because its changes depend on its lines as they
-    are in the target, and a record that only updates, because the row may not be changed in every state."""
+    are in the target, and a record that only updates, because the row may not be changed in every state. And so is one
+    whose fields others may have changed, where that counts."""
     if not (judged.record.trusted and judged.record.link.linked and judged.content.reused is None):
         return None
     changes = Changes(route)
     if not changes.difference(judged) and not changes.changed_lines(judged):
         return unchanged(route, judged)
-    looks_first = route.document is not None or route.updates
+    has_policy = route.on_conflict is not OnConflict.SOURCE_WINS
+    looks_first = has_policy or route.document is not None or route.updates
     return None if looks_first else Planned(judged, changes.update(judged))
 
 
@@ -108,7 +112,8 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if row is None:
         if route.updates:
             return without_row(judged)
-        return _gone(route, judged) if Changes(route).is_finished(judged) else _plan_creation(route, judged)
+        is_listed = route.lists_gone and link.linked
+        return gone(route, judged) if is_listed or Changes(route).is_finished(judged) else _plan_creation(route, judged)
     if route.updates:
         return _plan_update(route, judged, row)
     if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
@@ -161,7 +166,7 @@ def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
     return Planned(judged, Changes(route).create(judged, alone=_goes_alone(judged)))
 
 
-def _gone(route: Route, judged: Judged) -> Concluded:
+def gone(route: Route, judged: Judged) -> Concluded:
     """Nothing tells a row that was removed on purpose from one that was lost with a backup: an operator decides."""
     key, record = judged.record.link.target_key, judged.record
     return record.rejected(
@@ -177,6 +182,8 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
     changes, alone = Changes(route), _goes_alone(judged)
     if changes.is_finished(judged):
         return unchanged(route, judged)
+    if route.on_conflict is not OnConflict.SOURCE_WINS and route.document is None and judged.record.link.linked:
+        return _plan_by_policy(route, judged, row)
     match (
         changes.overwrite(judged, row, alone=alone)
         if route.document is None
@@ -198,6 +205,42 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
             if wrong is not None:
                 return judged.record.rejected(wrong.cause, wrong.message, wrong.remedy, value=wrong.value)
             return unchanged(route, judged)
+
+
+def _plan_by_policy(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
+    """The write to a row in which others may have changed what was written."""
+    changes, agree = Changes(route), route.rules.agree
+    conflicts = changes.conflicts(judged, row)
+    if conflicts and route.on_conflict is OnConflict.STOP:
+        return _conflict(route, judged, row, conflicts)
+    match changes.overwrite(judged, row, alone=_goes_alone(judged)):
+        case Rejected(cause, message, remedy, _, value):
+            return judged.record.rejected(cause, message, remedy, value=value)
+        case Write() as write:
+            # Where the link is trusted, what has not changed in the source is nobody's conflict, and stays as it is.
+            kept = judged.content.owned.keys() - changes.difference(judged).keys() if judged.record.trusted else ()
+            values = {
+                name: value
+                for name, value in write.values.items()
+                if name not in conflicts and name not in kept and not agree(name, value, row.values.get(name))
+            }
+            if not values and not write.former:
+                return unchanged(route, judged)
+            return Planned(judged, replace(write, values=values))
+
+
+def _conflict(route: Route, judged: Judged, row: TargetRow, fields: Sequence[str]) -> Concluded:
+    owned, applied = judged.content.owned, judged.record.link.content.applied
+    told = "; ".join(
+        f"{name} is {row.values.get(name)!r} there, {owned[name]!r} was to be written over {applied.get(name)!r}"
+        for name in fields
+    )
+    return judged.record.rejected(
+        CONFLICT,
+        f"{judged.record.link.target_key} of {route.entity} was changed by others since it was written: {told}",
+        "give the field the same value in both systems; then retry",
+        value=fields[0],
+    )
 
 
 def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Concluded:
