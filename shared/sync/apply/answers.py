@@ -91,7 +91,7 @@ def read_answers(
 
 
 def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Concluded:
-    """The target row is gone: the link is dirty, and the record is written as a whole once more, or listed by policy."""
+    """The target row is gone: the link is dirty, and the record is written as a whole once more, or listed."""
     judged, record = planned.judged, planned.record
     if judged.leaves:
         return record.at_its_next_target()
