@@ -11,6 +11,7 @@ from shared.state.links import Intent, Link, Links, Place
 from shared.state.storage.tables import check_size
 from shared.sync.apply.changes import Changes, takes_over
 from shared.sync.apply.claim import BUSY_DELAY_S
+from shared.sync.apply.outcome import WrittenTarget
 from shared.sync.apply.record import Concluded, Planned
 from shared.sync.apply.written import target_of
 from shared.sync.flow import Route
@@ -26,8 +27,9 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
     not fit into its row is rejected before anything is sent. Keys that a note removes are given up before."""
     notes: dict[str, Link] = {}
     for each in planned:
-        too_large = _too_large(route, each)
-        noted = None if too_large else _noted(route, each)
+        target = None if each.judged.leaves else target_of(route, each)
+        too_large = _too_large(each, target)
+        noted = None if too_large else _noted(route, each, target)
         if noted is not None:
             notes[each.id] = noted
         else:
@@ -44,25 +46,26 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
             yield item.record.retried(delay_s=BUSY_DELAY_S)
 
 
-def _too_large(route: Route, planned: Planned) -> Concluded | None:
+def _too_large(planned: Planned, target: WrittenTarget | None) -> Concluded | None:
     """The outcome of a record whose link cannot hold the note."""
     record, write = planned.record, planned.write
     sent = (*record.sent_for(write.key), dict(write.values))
     content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
     link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), content=content)
     try:
-        check_size((link if planned.judged.leaves else target_of(route, planned).on(link)).to_row())
+        check_size((link if target is None else target.on(link)).to_row())
     except RowTooLarge as large:
         message = f"the sync state of this record is too large to be kept: {large}"
         return record.rejected("state_too_large", message, "shorten its texts in the source")
     return None
 
 
-def _noted(route: Route, planned: Planned) -> Link | None:
-    """The link with the note; None if there is nothing new."""
+def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link | None:
+    """The link with the note; None if there is nothing new. `target` is the place of the record after its write; None
+    if it leaves its place."""
     write, judged, record = planned.write, planned.judged, planned.record
     link = record.link
-    if judged.leaves:
+    if target is None:
         # A create of unknown outcome that was just found to be ours is kept as well: what ends it makes it look
         # like another's.
         return replace(link, held_key=judged.content.key)
@@ -70,7 +73,6 @@ def _noted(route: Route, planned: Planned) -> Link | None:
         link = replace(link, route=route.name, held_key=write.key)
     link = _with_values(planned, link, write)
     if route.document is not None and judged.ending is None:
-        target = target_of(route, planned)
         ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
         if write.before is not None and takes_over(record.link):
             ours |= set(write.before.lines)
