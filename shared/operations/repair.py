@@ -12,7 +12,8 @@ from shared.operations.sender import Sender
 from shared.records import TargetRow, fold
 from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
-from shared.state.links import FormerTarget, Link, LinkState, link_key
+from shared.state.link_targets import FormerTarget
+from shared.state.links import Link, LinkState, link_key
 from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
 from shared.sync.apply.judge import judge
 from shared.sync.apply.parents import parent_links

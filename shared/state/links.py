@@ -10,12 +10,20 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Any
 
 from shared import exact_json
 from shared.errors import Damage, StateUnreadable
-from shared.records import Json, fold
+from shared.records import fold
 from shared.state.link_parts import Claim, LinkContent, Seen, read_claim, read_content, read_seen
+from shared.state.link_targets import (
+    ELSEWHERE,
+    Elsewhere,
+    FormerTarget,
+    Intent,
+    read_elsewhere,
+    read_target,
+    target_cells,
+)
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Row, Stored, Table, escape, is_key, unescape
 
@@ -23,7 +31,6 @@ SCHEMA_VERSION = 1
 # A target key, folded, on a route.
 Place = tuple[str, str]
 _PREFIX = "L|"
-_ELSEWHERE = "elsewhere_"
 _PAGE = 1000
 
 
@@ -38,51 +45,6 @@ class LinkState(StrEnum):
     REJECTED = "rejected"
     RETRYING = "retrying"
     DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What the first write of a record was about to send: a create, after a first look found nothing under `key`, or an
-    update that takes a row over (protocol A6). Without it, a row that is found later could not be recognised as our
-    own."""
-
-    key: str
-    sent: tuple[dict[str, Json], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FormerTarget:
-    """A target row that a record has left for another one. It stays the record's own: no other record gets its key, and
-    a record that returns to it finds it again. `ended` says that the row was ended when it was left; `inherited` that
-    this record has its key, but is not known to have written it: it is the row of a record that is gone, or one that a
-    late write without answer may have made. Another record gets it when this one no longer needs it."""
-
-    route: str
-    key: str
-    ended: bool = False
-    inherited: bool = False
-
-    def is_at(self, route: str, key: str) -> bool:
-        """Whether it is the row under this key."""
-        return self.route == route and fold(self.key) == fold(key)
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """What a record has in the environment that its flow has left for one that has none of our rows. If the flow comes
-    back to it, or to a copy of it, the record is there already."""
-
-    route: str | None
-    target_key: str | None
-    target_id: str | None
-    held_key: str | None
-    intent: Intent | None
-    former: tuple[FormerTarget, ...]
-    content: LinkContent
-
-    def cells(self) -> dict[str, Cell | None]:
-        """Its columns."""
-        return _target_cells(self) | self.content.cells()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +209,7 @@ class Link:
             "schema": SCHEMA_VERSION,
             "state": self.state.value,
             "rule": self.rule,
-            **_target_cells(self),
+            **target_cells(self),
             "last_key": self.last_key,
             "dirty": self.dirty,
             "attempts": self.attempts,
@@ -260,7 +222,7 @@ class Link:
             **self.content.cells(),
             **self.claim.cells(),
             **self.seen.cells(),
-            **({f"{_ELSEWHERE}{name}": cell for name, cell in there.cells().items()} if there else {}),
+            **({f"{ELSEWHERE}{name}": cell for name, cell in there.cells().items()} if there else {}),
         }
         return Row(escape(self.flow), link_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -291,9 +253,9 @@ def read_link(flow: str, stored: Stored) -> Link:
         id=id,
         state=cells.word("state", LinkState),
         rule=cells.maybe_text("rule"),
-        **_target_of(cells),
+        **read_target(cells),
         last_key=cells.maybe_text("last_key"),
-        elsewhere=_elsewhere(cells),
+        elsewhere=read_elsewhere(cells),
         content=read_content(cells),
         claim=read_claim(cells),
         seen=read_seen(cells),
@@ -307,50 +269,6 @@ def read_link(flow: str, stored: Stored) -> Link:
         etag=stored.etag,
         age_s=stored.age_s,
     )
-
-
-def _former_text(former: Sequence[FormerTarget]) -> str | None:
-    return exact_json.dumps([[left.route, left.key, left.ended, left.inherited] for left in former]) if former else None
-
-
-def _former(cells: Cells) -> tuple[FormerTarget, ...]:
-    return tuple(FormerTarget(*entry) for entry in cells.entries("former", (str, str, bool, bool), "former targets"))
-
-
-def _elsewhere(cells: Cells) -> Elsewhere | None:
-    there = cells.behind(_ELSEWHERE)
-    if there is None:
-        return None
-    return Elsewhere(**_target_of(there), content=read_content(there))
-
-
-def _target_cells(of: "Link | Elsewhere") -> dict[str, Cell | None]:
-    """The columns that say what a record has in a target."""
-    return {
-        "route": of.route,
-        "target_key": of.target_key,
-        "target_id": of.target_id,
-        "held_key": of.held_key,
-        "intent_key": of.intent.key if of.intent else None,
-        "intent_sent": exact_json.dumps(list(of.intent.sent)) if of.intent else None,
-        "former": _former_text(of.former),
-    }
-
-
-def _target_of(cells: Cells) -> dict[str, Any]:
-    return {
-        "route": cells.maybe_text("route"),
-        "target_key": cells.maybe_text("target_key"),
-        "target_id": cells.maybe_text("target_id"),
-        "held_key": cells.maybe_text("held_key"),
-        "intent": _intent(cells),
-        "former": _former(cells),
-    }
-
-
-def _intent(cells: Cells) -> Intent | None:
-    key = cells.maybe_text("intent_key")
-    return None if key is None else Intent(key, cells.objects("intent_sent"))
 
 
 def _waits(cells: Cells) -> tuple[str, ...]:

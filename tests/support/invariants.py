@@ -5,7 +5,8 @@ from collections import Counter
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.records import SourceRow, fold
 from shared.state.keys import Owner
-from shared.state.links import FormerTarget, Link, LinkState
+from shared.state.link_targets import FormerTarget
+from shared.state.links import Link, LinkState
 from shared.sync.apply.parents import parent_links
 from shared.sync.flow import Flow, Route
 from tests.support.doubles import FakeTarget

@@ -28,7 +28,8 @@ from shared.operations.failures import Cause
 from shared.operations.side_by_side import FieldValues, SideBySide
 from shared.state.failures import Failure
 from shared.state.link_parts import LinkContent
-from shared.state.links import FormerTarget, Link, LinkState
+from shared.state.link_targets import FormerTarget
+from shared.state.links import Link, LinkState
 from shared.sync.apply.outcome import Kind
 from shared.sync.limits import Limits
 from shared.systems import System

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from shared.records import fold
 from shared.state.keys import OwnedKey
-from shared.state.links import FormerTarget, Link, Links, LinkState
+from shared.state.link_targets import FormerTarget
+from shared.state.links import Link, Links, LinkState
 from shared.sync.apply.claim import BUSY_DELAY_S
 from shared.sync.apply.ownership import KeyOwnership, has_row
 from shared.sync.apply.record import Concluded, Occupied, Planned, Record

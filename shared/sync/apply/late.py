@@ -9,7 +9,8 @@ from functools import partial
 from shared.records import fold
 from shared.state.keys import OwnedKey, Owner
 from shared.state.link_parts import ClaimKind
-from shared.state.links import FormerTarget, Link, Links
+from shared.state.link_targets import FormerTarget
+from shared.state.links import Link, Links
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Concluded

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from shared.errors import RowTooLarge
 from shared.records import LineAction, Write
-from shared.state.links import Intent, Link, Links, Place
+from shared.state.link_targets import Intent
+from shared.state.links import Link, Links, Place
 from shared.state.storage.tables import check_size
 from shared.sync.apply.changes import Changes, takes_over
 from shared.sync.apply.claim import BUSY_DELAY_S

@@ -7,7 +7,8 @@ from shared.mapping.verdicts import Mapped, Parent
 from shared.records import Json, SourceRow, Write
 from shared.state.failures import Failure
 from shared.state.link_parts import ClaimKind, KnownKey
-from shared.state.links import Intent, Link, LinkState
+from shared.state.link_targets import Intent
+from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome, Rejection, WrittenTarget
 from shared.sync.hints import Hint

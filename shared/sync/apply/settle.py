@@ -7,7 +7,8 @@ from dataclasses import replace
 from shared.records import Json, TargetRow, Values, fold
 from shared.state.failures import STATE_UNREADABLE
 from shared.state.keys import Keys, OwnedKey, Owner
-from shared.state.links import Intent, Link
+from shared.state.link_targets import Intent
+from shared.state.links import Link
 from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.damage import damage_of_key

@@ -20,7 +20,8 @@ from shared.state.filter_sizes import FilterSizes, read_size
 from shared.state.history import Histories, history_row, read_entry
 from shared.state.keys import Keys, Owner, read_key
 from shared.state.link_parts import Claim, ClaimKind, LinkContent, Seen
-from shared.state.links import FormerTarget, Intent, Link, Links, LinkState, link_key, read_link
+from shared.state.link_targets import FormerTarget, Intent
+from shared.state.links import Link, Links, LinkState, link_key, read_link
 from shared.state.owners import Owners, read_owners
 from shared.state.runs import Run, Runs, read_run
 from shared.state.snapshots import BUCKETS, Sight, Snapshot, digest, read_bucket

@@ -10,7 +10,8 @@ import pytest
 
 from shared.errors import InvariantBroken
 from shared.state.link_parts import Claim
-from shared.state.links import FormerTarget, Intent, Link, LinkState
+from shared.state.link_targets import FormerTarget, Intent
+from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.claim import Claiming
