@@ -47,7 +47,7 @@ demo: $(READY) $(NODE_READY) $(DEMO_READY) ## both systems simulated, shown step
 
 pictures: $(READY) $(NODE_READY) $(BROWSER_READY) ## redraw the pictures of the documentation
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
-	@DRAW_CONSOLE=docs $(PYTEST) -k without_a_terminal tests/e2e/test_console_in_browser.py
+	@DRAW_CONSOLE=$(CURDIR)/docs $(PYTEST) -k without_a_terminal tests/e2e/test_console_in_browser.py
 
 check: $(READY) $(NODE_READY) $(COLLECTED) lint ## format, lint, types, imports, unit and rule tests: before each commit
 	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
