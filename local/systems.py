@@ -70,9 +70,10 @@ class Systems:
         configuration = read_configuration(os.environ, unit_group=group, units=units)
         maps = {} if configuration.value_maps is None else {VALUE_MAPS: configuration.value_maps}
         given = {**configuration.settings, **maps}
+        decimals = str(samples.amount_decimals(SAMPLES))
         ready = [
             self._simulator("dataverse", self._sales, ["--pricing-precision", "4"]),
-            self._simulator("finops", self._finops, ["--company", given["COMPANY"]]),
+            self._simulator("finops", self._finops, ["--company", given["COMPANY"], "--amount-decimals", decimals]),
         ]
         emulator = self._stack.enter_context(azurite.Azurite(ports=ports.storage))
         resources = frozenset({self._sales, self._finops})
