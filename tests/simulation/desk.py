@@ -11,6 +11,7 @@ from shared.flows.finops_documents import references
 from shared.flows.invoices import mapping as invoices
 from shared.flows.orders import mapping as orders
 from shared.flows.ordersback import mapping as back
+from shared.mapping.amounts import rounded_half_up
 from shared.records import Json, fold
 from tests.simulation.company import try_deeds
 from tests.simulation.finops import COMPANIES
@@ -214,28 +215,18 @@ class Desk:
             invoices.DATE_FIELD: f"{day}T12:00:00Z",
             invoices.VOUCHER_FIELD: f"V-{self.made}",
         }
+        lines = [{**key, **_billed(number, line, quantity, dice)} for number, line, quantity in billed]
+        charges, tax = Decimal(dice.choice([0, 0, 3])), Decimal(dice.choice(["0", "0", "0.25"]))
+        of_lines = sum((_number(line, name) for line in lines for name in ("LineAmount", "LineTotalTaxAmount")), tax)
         header: Values = {
             **key,
             invoices.ORDER_FIELD: row.key,
             invoices.CUSTOMER_FIELD: row.values.get(orders.CUSTOMER_FIELD),
             "CurrencyCode": row.values.get("CurrencyCode"),
-            "TotalChargeAmount": Decimal(dice.choice([0, 0, 3])),
-            "InvoiceHeaderTaxAmount": Decimal(dice.choice(["0", "0", "0.25"])),
+            "TotalChargeAmount": charges,
+            "InvoiceHeaderTaxAmount": tax,
+            "TotalInvoiceAmount": of_lines + charges,
         }
-        lines: list[Values] = [
-            {
-                **key,
-                references.LINE_NUMBER_FIELD: number,
-                references.PRODUCT_FIELD: line.get("ProductNumber"),
-                "ProductName": f"product {line.get('ProductNumber')}",
-                "SalesUnitSymbol": line.get("SalesUnitSymbol"),
-                "InvoicedQuantity": quantity,
-                "SalesPrice": line.get("SalesPrice"),
-                "LineTotalDiscountAmount": Decimal(dice.choice([0, 1])),
-                "LineTotalTaxAmount": Decimal("0.5"),
-            }
-            for number, line, quantity in billed
-        ]
         posted = self.stage.finops.invoices.setdefault(company, {})
         posted[
             "/".join(str(key[name]) for name in (invoices.NUMBER_FIELD, invoices.DATE_FIELD, invoices.VOUCHER_FIELD))
@@ -243,6 +234,22 @@ class Desk:
             header,
             lines,
         )
+
+
+def _billed(number: int, line: Values, quantity: Decimal, dice: random.Random) -> Values:
+    """The line of an invoice for so much of a line of its order."""
+    price, discount = _number(line, "SalesPrice"), Decimal(dice.choice([0, 1]))
+    return {
+        references.LINE_NUMBER_FIELD: number,
+        references.PRODUCT_FIELD: line.get("ProductNumber"),
+        "ProductName": f"product {line.get('ProductNumber')}",
+        "SalesUnitSymbol": line.get("SalesUnitSymbol"),
+        "InvoicedQuantity": quantity,
+        "SalesPrice": price,
+        "LineTotalDiscountAmount": discount,
+        "LineTotalTaxAmount": Decimal("0.5"),
+        "LineAmount": rounded_half_up(price * quantity, 2) - discount,
+    }
 
 
 def _number(line: Values, name: str) -> Decimal:

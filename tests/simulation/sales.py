@@ -6,6 +6,7 @@ It stands where the HTTP service stands: `DataverseSystem` asks it for pages and
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared.clients.http.origin import Origin, require_same_origin
 from shared.clients.http.responses import ReadRefused
 from shared.clients.http.sending import Sending
 from shared.errors import RecordMissing, RecordRejected, SyncError
+from shared.mapping.amounts import rounded_half_up
 from shared.records import Json, Write, fold
 from shared.systems import System
 from tests.simulation.weather import Weather
@@ -189,11 +191,24 @@ class Sales(DataverseSystem):
         self.weather.read(_SYSTEM, f"sales {what}")
 
     def _expanded(self, entity_set: str, row: Row) -> Row:
+        if entity_set in ("invoices", "invoicedetails"):
+            return self._with_totals(entity_set, row)
         if entity_set not in _HEADERS:
             return row
         lookup, headers = _HEADERS[entity_set]
         header = self.tables[headers].rows.get(row[f"_{lookup}_value"], {})
         return {**row, lookup: {"versionnumber": header.get("versionnumber", 0)}}
+
+    def _with_totals(self, entity_set: str, row: Row) -> Row:
+        """An invoice, or a line of it, with what Sales calculates."""
+        if entity_set == "invoicedetails":
+            return {**row, "extendedamount": _base(row) - _amount(row, "manualdiscountamount") + _amount(row, "tax")}
+        details = self.tables["invoicedetails"].rows.values()
+        lines = [line for line in details if line.get("_invoiceid_value") == row["invoiceid"]]
+        items = sum((_base(line) - _amount(line, "manualdiscountamount") for line in lines), Decimal(0))
+        tax = sum((_amount(line, "tax") for line in lines), Decimal(0))
+        of_header = _amount(row, "freightamount") - _amount(row, "discountamount")
+        return {**row, "totalamount": items + of_header + tax}
 
     def _page(self, entity_set: str, table: Table, since: int, after: tuple[int, int], token: str) -> Row:
         """The entries behind a cookie: rows by version, then deletions; a token says what the walk has covered."""
@@ -216,6 +231,15 @@ class Sales(DataverseSystem):
         elif tracked:
             body["@odata.deltaLink"] = f"{address}?$deltatoken={token}"
         return body
+
+
+def _amount(row: Row, name: str) -> Decimal:
+    return Decimal(row.get(name) or 0)
+
+
+def _base(line: Row) -> Decimal:
+    """What a line costs without its discount, to the cent."""
+    return rounded_half_up(_amount(line, "quantity") * _amount(line, "priceperunit"), 2)
 
 
 class ModelRows(RowWriter):

@@ -267,7 +267,7 @@ class TradeJudge:
         self, record: Record, cause: str, mapped: Mapped, row: Row | None, differs: Sequence[str]
     ) -> bool:
         match cause:
-            case "invoice_differs":
+            case "invoice_differs" | "totals_differ":
                 is_typed = row is None and record[1] in self.facts.trade.typed_invoices
                 return is_typed or (row is not None and bool(differs or row.touched))
             case "target_exists":
