@@ -21,7 +21,8 @@ class StandardMap:
     """A mapping as it is without a document. `part` is its name in `fields`, `lengths` that in `text_lengths`. `every`
     are its words whatever the settings say. `source_set` is the table that it reads; empty if the document may not add
     fields. The target cannot do without the fields `needed`; those that are `fixed` also keep their words, since the
-    flow itself finds their values. With `once`, every field is sent at creation only."""
+    flow itself finds their values. With `once`, every field is sent at creation only. `may_fill` says
+    that fields may be filled if they are blank, for which the target is read."""
 
     part: str
     source_set: str
@@ -34,6 +35,7 @@ class StandardMap:
     fixed: frozenset[str]
     zone: ZoneInfo
     once: bool
+    may_fill: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,10 @@ def _wrong_choices(
             yield f"{place} is off, and {standard.target_set} cannot do without it: remove it"
         if name not in worded and spec.ownership not in {None, "off"} and _has_no_source(standard, name):
             yield f"{place} is {spec.ownership}, and Sales has no column for it as delivered: give it a `word`"
-        if standard.once and spec.ownership == "owned":
-            yield f"{place} is owned, and these records are written once: write on_create or off"
+        if standard.once and spec.ownership in {"owned", "fill_if_blank"}:
+            yield f"{place} is {spec.ownership}, and these records are written once: write on_create or off"
+        elif spec.ownership == "fill_if_blank" and not standard.may_fill:
+            yield f"{place} is fill_if_blank, which this mapping does not take: write owned, on_create or off"
         if name in worded and not standard.source_set:
             yield f"{place} has a word, and this mapping takes no further fields: remove it"
         elif name in worded and name in standard.fixed:

@@ -40,6 +40,7 @@ from shared.records import Json, Values
 from shared.systems import System
 
 _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
+_OWNED = (Ownership.OWNED, Ownership.FILL_IF_BLANK)
 _LINE_BREAKS = "\n\r\t"
 _ATTRIBUTE = "column_"
 _UTC = ZoneInfo("UTC")
@@ -83,6 +84,7 @@ class FieldTable:
         lengths: str | None = None,
         ranges: Ranges | None = None,
         once: bool = False,
+        may_fill: bool = False,
         reads: str = "",
         every: Iterable[Word] | None = None,
         needed: frozenset[str] = frozenset(),
@@ -103,6 +105,7 @@ class FieldTable:
             fixed=fixed,
             zone=zone,
             once=once,
+            may_fill=may_fill,
         )
         document = as_known_to(MapDocument, maps)
         effective = effective_map(standard, document)
@@ -140,6 +143,11 @@ class FieldTable:
         return expand_of(self.columns)
 
     @property
+    def fills(self) -> frozenset[str]:
+        """The fields that are sent only as long as the target has nothing there."""
+        return frozenset(field.name for field in self.fields if field.ownership is Ownership.FILL_IF_BLANK)
+
+    @property
     def target_fields(self) -> tuple[str, ...]:
         """The target fields that may be written."""
         return tuple(field.name for field in self.fields)
@@ -162,7 +170,7 @@ class FieldTable:
             elif self._ranges[name] is not None:
                 check_range(self._origin(name, row), name, self._ranges[name], value, target_set=self.target_set)
         self._check_target(values)
-        owned = {name: value for name, value in values.items() if self._by_name[name].ownership is Ownership.OWNED}
+        owned = {name: value for name, value in values.items() if self._by_name[name].ownership in _OWNED}
         on_create = {name: value for name, value in values.items() if name not in owned}
         return Content(owned, on_create, self.remarks(row))
 

@@ -43,7 +43,7 @@ Code = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 Iso2 = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Iso3 = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Length = Annotated[int, Field(gt=0)] | None
-Owned = Literal["owned", "on_create", "off"]
+Owned = Literal["owned", "on_create", "fill_if_blank", "off"]
 # How many decimals F&O keeps of an amount; its type holds six.
 Decimals = Annotated[int, Field(ge=0, le=6)]
 

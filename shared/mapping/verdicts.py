@@ -122,6 +122,7 @@ class Mapped:
     and `revisions` the new values of those in Known, and `reused` says why it is another document than the linked one,
     whose key it has: it may take over the target row only if adoption is allowed. `calculated` is what the target
     should make of what is written, such as totals: it is never sent. `remarks` are shown before anything is written.
+    `fills` are the owned fields that are sent only as long as the target has nothing there.
     """
 
     key: str
@@ -135,6 +136,7 @@ class Mapped:
     reused: Rejected | None = None
     calculated: Mapping[str, Json] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
+    fills: frozenset[str] = frozenset()
 
 
 Verdict = Filtered | Rejected | Mapped

@@ -24,6 +24,8 @@ class Ownership(StrEnum):
     """Kept equal."""
     ON_CREATE = "on_create"
     """Sent at creation only; users of the target may change it later."""
+    FILL_IF_BLANK = "fill_if_blank"
+    """Sent at creation, and later as long as the target has nothing there."""
     OFF = "off"
     """Not sent."""
 

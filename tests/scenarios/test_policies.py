@@ -137,3 +137,51 @@ def test_a_row_that_people_have_deleted_is_created_again_or_listed(
     assert (sync.customer("A-1") is not None) is there
     assert (failure is None) is there
     assert failure is None or failure.cause == "target_gone"
+
+
+@pytest.fixture
+def filling(sync: Product) -> Product:
+    """The product with a memo that is filled only if it is blank."""
+    fields = {"accounts": {"SalesMemo": "fill_if_blank"}}
+    sync.start(VALUE_MAPS=json.dumps({**SHORT, "fields": fields}), ACCOUNTS_ON_EXISTING="adopt")
+    return sync
+
+
+def test_a_field_is_filled_at_creation_and_later_belongs_to_whoever_fills_it(filling: Product) -> None:
+    id = filling.account("A-1", name="Litware", description="Ours")
+    filling.tick()
+    assert memo_and_name(filling, "A-1") == ("Ours", "Litware")
+    filling.edit(id, description="Ours again", name="Litware II")
+    filling.tick()
+    assert memo_and_name(filling, "A-1") == ("Ours", "Litware II")
+    filling.edit(id, description=None)
+    filling.tick()
+    assert memo_and_name(filling, "A-1") == ("Ours", "Litware II")
+    people_change(filling, "A-1", SalesMemo="")
+    filling.edit(id, description="Ours at last")
+    filling.tick()
+    assert memo_and_name(filling, "A-1") == ("Ours at last", "Litware II")
+    assert filling.link(id).state is LinkState.WRITTEN
+
+
+def test_the_target_is_read_only_where_a_field_to_be_filled_has_changed(filling: Product) -> None:
+    id = filling.account("A-1", name="Litware")
+    filling.tick()
+    before = reads(filling)
+    filling.edit(id, name="Litware II")
+    filling.tick()
+    assert reads(filling) == before
+    filling.edit(id, description="New")
+    filling.tick()
+    assert reads(filling) == before + 1
+    assert memo_and_name(filling, "A-1") == ("New", "Litware II")
+
+
+@pytest.mark.parametrize(("theirs", "expected"), [("Theirs", "Theirs"), ("", "Ours")])
+def test_a_row_that_is_taken_over_keeps_what_it_has(filling: Product, theirs: str, expected: str) -> None:
+    row = {"CustomerAccount": "A-1", "CustomerGroupId": "10", "SalesCurrencyCode": "USD", "SalesMemo": theirs}
+    row |= {"dataAreaId": "usmf", "PartyType": "Organization", "OrganizationName": "Theirs"}
+    assert filling.finops.post("CustomersV3", row).status_code == 201
+    filling.account("A-1", name="Litware", description="Ours")
+    filling.settle()
+    assert memo_and_name(filling, "A-1") == (expected, "Litware")

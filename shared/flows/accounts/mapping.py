@@ -147,6 +147,7 @@ class AccountMapper(SalesMapper):
             reads=ENTITY_SET,
             every=account_words(_EVERY_FIELD),
             needed=NEEDED,
+            may_fill=True,
             zone=choices.scope.zone,
             flow=ACCOUNTS,
         )
@@ -168,7 +169,7 @@ class AccountMapper(SalesMapper):
             content = self.table.content(row.values)
         except Unmappable as unmappable:
             return unmappable.rejected()
-        return Mapped(key, content.owned, content.on_create, remarks=content.remarks)
+        return Mapped(key, content.owned, content.on_create, remarks=content.remarks, fills=self.table.fills)
 
     def _require_hold_to_be_owned(self) -> None:
         owned = {field.name for field in self.table.fields if field.ownership is Ownership.OWNED}

@@ -170,6 +170,7 @@ class ContactMapper(SalesMapper):
             reads=ENTITY_SET,
             every=person_words(_EVERY_FIELD),
             needed=PERSON_NEEDED,
+            may_fill=True,
             zone=choices.scope.zone,
             flow=CONTACTS,
         )
@@ -183,6 +184,7 @@ class ContactMapper(SalesMapper):
             reads=ENTITY_SET,
             every=customer_words(_EVERY_FIELD),
             needed=CUSTOMER_NEEDED,
+            may_fill=True,
             zone=choices.scope.zone,
             flow=CONTACTS,
         )
@@ -225,7 +227,8 @@ class ContactMapper(SalesMapper):
         key = NUMBERING.of(row.values)
         _require_name(row)
         content = self.customer.content(row.values)
-        return Mapped(key, content.owned, content.on_create, route=CUSTOMER, remarks=content.remarks)
+        fills = self.customer.fills
+        return Mapped(key, content.owned, content.on_create, route=CUSTOMER, remarks=content.remarks, fills=fills)
 
     def _as_person(self, row: SourceRow, known: Known) -> Mapped:
         own = NUMBERING.of(row.values)
@@ -234,7 +237,15 @@ class ContactMapper(SalesMapper):
         parents = self.parents(row)
         # The account's own number as committed: what Sales shows may have been changed since.
         key = composite(own, known.keys.get(parents[0], ""))
-        return Mapped(key, content.owned, content.on_create, parents=parents, route=PERSON, remarks=content.remarks)
+        return Mapped(
+            key,
+            content.owned,
+            content.on_create,
+            parents=parents,
+            route=PERSON,
+            remarks=content.remarks,
+            fills=self.person.fills,
+        )
 
 
 def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:

@@ -154,6 +154,7 @@ class ProductMapper:
             ranges=RANGES,
             reads=ENTITY_SET,
             needed=NEEDED,
+            may_fill=True,
             fixed=FIXED,
             flow=PRODUCTS,
         )
@@ -193,7 +194,7 @@ class ProductMapper:
             # Blank: nothing is sent, unless we have retired the product; then its "empty" value makes it active again.
             owned[STATE] = None
         on_create = {**content.on_create, **({STATE: ACTIVE} if self.choices.publish else {})}
-        return Mapped(key, owned, on_create)
+        return Mapped(key, owned, on_create, fills=self.table.fills)
 
     def basis(self, references: References, now: datetime) -> Json:
         """What is looked up for every product (see Catalogue). Raises OperatorNeeded."""

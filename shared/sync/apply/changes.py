@@ -94,6 +94,7 @@ class Changes:
             name
             for name in wanted
             if name in applied
+            and name not in judged.content.fills
             and name in row.values
             and not agree(name, applied[name], row.values[name])
             and not agree(name, owned[name], row.values[name])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from shared.errors import RecordRejected
 from shared.mapping.verdicts import Rejected
-from shared.records import TargetRow, Write, fold
+from shared.records import Json, TargetRow, Write, fold
 from shared.state.links import LinkState
 from shared.sync.apply.changes import Changes, NumbersTaken
 from shared.sync.apply.outcome import Kind
@@ -98,8 +98,10 @@ def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None
     changes = Changes(route)
     if not changes.difference(judged) and not changes.changed_lines(judged):
         return unchanged(route, judged)
-    has_policy = route.on_conflict is not OnConflict.SOURCE_WINS
-    looks_first = has_policy or route.document is not None or route.updates
+    counts = route.on_conflict is not OnConflict.SOURCE_WINS or bool(
+        judged.content.fills & changes.difference(judged).keys()
+    )
+    looks_first = counts or route.document is not None or route.updates
     return None if looks_first else Planned(judged, changes.update(judged))
 
 
@@ -182,7 +184,8 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
     changes, alone = Changes(route), _goes_alone(judged)
     if changes.is_finished(judged):
         return unchanged(route, judged)
-    if route.on_conflict is not OnConflict.SOURCE_WINS and route.document is None and judged.record.link.linked:
+    has_policy = route.on_conflict is not OnConflict.SOURCE_WINS and judged.record.link.linked
+    if route.document is None and (has_policy or judged.content.fills):
         return _plan_by_policy(route, judged, row)
     match (
         changes.overwrite(judged, row, alone=alone)
@@ -210,23 +213,31 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
 def _plan_by_policy(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """The write to a row in which others may have changed what was written."""
     changes, agree = Changes(route), route.rules.agree
-    conflicts = changes.conflicts(judged, row)
+    has_policy = route.on_conflict is not OnConflict.SOURCE_WINS
+    conflicts = changes.conflicts(judged, row) if has_policy else []
     if conflicts and route.on_conflict is OnConflict.STOP:
         return _conflict(route, judged, row, conflicts)
     match changes.overwrite(judged, row, alone=_goes_alone(judged)):
         case Rejected(cause, message, remedy, _, value):
             return judged.record.rejected(cause, message, remedy, value=value)
         case Write() as write:
+            owned, linked = judged.content.owned, judged.record.link.linked
             # Where the link is trusted, what has not changed in the source is nobody's conflict, and stays as it is.
-            kept = judged.content.owned.keys() - changes.difference(judged).keys() if judged.record.trusted else ()
+            kept = {*conflicts, *(owned.keys() - changes.difference(judged).keys() if judged.record.trusted else ())}
+            kept |= {name for name in judged.content.fills if _stays(route, owned[name], row.values.get(name), name)}
             values = {
                 name: value
                 for name, value in write.values.items()
-                if name not in conflicts and name not in kept and not agree(name, value, row.values.get(name))
+                if name not in kept and not (linked and agree(name, value, row.values.get(name)))
             }
-            if not values and not write.former:
+            if linked and not values and not write.former:
                 return unchanged(route, judged)
             return Planned(judged, replace(write, values=values))
+
+
+def _stays(route: Route, ours: Json, theirs: Json, name: str) -> bool:
+    """Whether a field that is filled only if it is blank stays as it is in the target."""
+    return ours is None or not route.rules.agree(name, None, theirs)
 
 
 def _conflict(route: Route, judged: Judged, row: TargetRow, fields: Sequence[str]) -> Concluded:

@@ -120,7 +120,7 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
         ({"fields": {"account": {}}}, "fields.account.[key] is 'account': write 'accounts'"),
         (
             {"fields": {"accounts": {"SalesMemo": "never"}}},
-            "fields.accounts.SalesMemo is 'never': write 'owned', 'on_create' or 'off'",
+            "fields.accounts.SalesMemo is 'never': write 'owned', 'on_create', 'fill_if_blank' or 'off'",
         ),
         ({"filters": {"accounts": {}}}, "filters.accounts is an object: write a list in brackets"),
         ({"filters": keeping({"operator": "filled"})}, "filters.accounts.0.keep.and.0.column is missing"),
