@@ -119,9 +119,14 @@ class FlowSpec:
         return f"{self.name}_pull", f"{self.name}_apply", f"{self.name}_poison"
 
     @property
+    def prefix(self) -> str:
+        """What its settings begin with."""
+        return self.setting_prefix or self.name.upper()
+
+    @property
     def schedule_setting(self) -> str:
         """The setting that says when its pull runs."""
-        return f"{self.setting_prefix or self.name.upper()}{SCHEDULE}"
+        return f"{self.prefix}{SCHEDULE}"
 
     def wired(self, deployment: "Deployment", systems: Systems) -> Flow:
         """The flow as a deployment wants it. Raises SettingsInvalid for what its settings and maps forbid together."""

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.flows.registry import FLOWS
 from shared.state.failures import Failure
 
 # Parts of the value-map document.
@@ -17,11 +18,12 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "too_many_decimals": ("amount_decimals",),
     "text_too_long": ("text_lengths",),
 }
-# Settings; FLOW stands for the name of the flow.
+# Settings; FLOW stands for what those of the flow begin with.
 _SETTINGS: Mapping[str, tuple[str, ...]] = {
     "target_exists": ("FLOW_ON_EXISTING",),
     "number_reused": ("FLOW_ON_EXISTING",),
     "state_unknown": ("UNKNOWN_STATE",),
+    "order_of_sales": ("ORDERS_ON_EXISTING",),
     "quotation_status": ("QUOTATIONS_STATUSES",),
     "product_not_published": ("PRODUCTS_PUBLISH",),
 }
@@ -63,10 +65,15 @@ def acts_of(failure: Failure, *, whole_cause: bool = False) -> Acts:
     again = ("retry", flow, "--cause", cause) if whole_cause else ("retry", flow, told["RECORD"])
     return Acts(
         _PARTS.get(cause, ()),
-        tuple(name.replace("FLOW", flow.upper()) for name in _SETTINGS.get(cause, ())),
+        tuple(name.replace("FLOW", _prefix(flow)) for name in _SETTINGS.get(cause, ())),
         tuple(_command(*(told.get(word, word) for word in words)) for words in _COMMANDS.get(cause, ())),
         _command(*again),
     )
+
+
+def _prefix(flow: str) -> str:
+    """What the settings of a flow begin with."""
+    return next((spec.prefix for spec in FLOWS if spec.name == flow), flow.upper())
 
 
 def _command(*words: str) -> str:

@@ -146,7 +146,7 @@ def test_a_record_that_exists_already_is_told_the_command_and_the_setting(sync: 
 @pytest.mark.parametrize("cause", sorted(CAUSES))
 def test_each_place_that_a_cause_leads_to_is_there(cause: str) -> None:
     failure = Failure("accounts", "1", cause, "", "", first_seen=MOMENT, last_seen=MOMENT)
-    for flow in ("accounts", "invoices"):
+    for flow in ("accounts", "ordersback", "invoices"):
         told = acts_of(replace(failure, flow=flow))
         assert set(told.parts) <= set(FLOWS.value_maps.model_fields)
         assert set(told.settings) <= set(FLOWS.settings.model_fields)
