@@ -17,7 +17,7 @@ from shared.sync.hints import Hint, messages
 from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import operated, p2c
-from tests.support.returning import CANCELLED, CONFIRMED, SHIPPED_STATUS, Returning
+from tests.support.returning import CANCELLED, CONFIRMED, INVOICED, SHIPPED_STATUS, Returning
 from tests.support.steps import Crash
 from tests.support.trading import trading_as
 
@@ -225,6 +225,36 @@ def test_an_order_of_a_contact_is_that_contacts_in_sales(desk: Returning) -> Non
     desk.tick()
     assert desk.order_in_sales("F-1")["_customerid_value"] == contact
     desk.same_in_both("F-1")
+
+
+def test_an_order_of_a_quote_names_it(desk: Returning) -> None:
+    quote, number = desk.quote(desk.customer_id)
+    desk.tick()
+    desk.born("F-1", QuotationNumber=number)
+    desk.at_finops("Q-1", RequestingCustomerAccountNumber="A-1", CurrencyCode="USD")
+    desk.born("F-2", QuotationNumber="Q-1")
+    desk.tick()
+    assert desk.order_in_sales("F-1")["_quoteid_value"] == quote
+    assert desk.order_in_sales("F-2")["_quoteid_value"] is None
+    desk.same_in_both("F-1", "F-2")
+
+
+def test_an_order_of_finops_gets_its_invoice_and_its_last_status_before_that(desk: Returning) -> None:
+    desk.start(INVOICES="on")
+    desk.born()
+    desk.tick()
+    for deed in ("deliver", "invoice"):
+        desk.clerk(deed, "F-1")
+    desk.totals()
+    desk.tick()
+    order = desk.order_in_sales("F-1")
+    assert (order["msdynce_processingstatus"], order["statecode"]) == (INVOICED, 4)
+    (invoice,) = desk.sales.rows("invoices")
+    assert invoice["_salesorderid_value"] == order["salesorderid"]
+    before = writes(desk)
+    desk.settle(30)
+    assert writes(desk) == before
+    assert desk.failure("F-1") is None
 
 
 def test_an_order_that_is_invoiced_in_sales_stays_as_it_is(desk: Returning) -> None:
