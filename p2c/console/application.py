@@ -53,7 +53,7 @@ def _noticed(act: Page) -> Page:
         try:
             return act(site, request)
         finally:
-            site.counting.expire()
+            site.expire()
 
     return perform
 

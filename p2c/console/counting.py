@@ -1,33 +1,35 @@
-"""The state of all flows, counted in the background: a flow may have a million links, and no page waits for them."""
+"""What takes long to count, counted in the background: a flow may have a million links, and no page waits for them."""
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
+from typing import Generic, TypeVar
 
-from shared.operations.status import Status
-from shared.service import Service
+from shared.clock import Clock
 
 # A page waits so long for a count that is under way, and then shows the one before.
 _PATIENCE_S = 1.0
 # Between two counts there is at least this time, and so many times as long as the last one took.
 _LEAST_S, _TIMES = 3.0, 5.0
+Counted = TypeVar("Counted")
 
 
-class Counting:
+class Counting(Generic[Counted]):
     """Counts again when a page is looked at and the last count is old enough."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, count: Callable[[], Counted], clock: Clock) -> None:
+        self._what = count
+        self._clock = clock
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="counting")
         self._lock = Lock()
-        self._running: Future[Status] | None = None
-        self._last: Status | None = None
+        self._running: Future[Counted] | None = None
+        self._last: Counted | None = None
         self._again_at = 0.0
 
-    def latest(self) -> Status | None:
+    def latest(self) -> Counted | None:
         """The newest count that is there; None while the first one is under way. Raises what the count raised."""
         with self._lock:
-            now = self._service.clock.monotonic()
-            if self._running is None and (self._last is None or now >= self._again_at):
+            if self._running is None and (self._last is None or self._clock.monotonic() >= self._again_at):
                 self._running = self._worker.submit(self._count)
             running = self._running
         if running is not None:
@@ -39,14 +41,14 @@ class Counting:
         """Something has been changed: the next page counts again."""
         self._again_at = 0.0
 
-    def _count(self) -> Status:
-        began = self._service.clock.monotonic()
-        counted = self._service.status(self._service.flows)
-        took = self._service.clock.monotonic() - began
+    def _count(self) -> Counted:
+        began = self._clock.monotonic()
+        counted = self._what()
+        took = self._clock.monotonic() - began
         self._again_at = began + took + max(_LEAST_S, _TIMES * took)
         return counted
 
-    def _take(self, running: Future[Status]) -> None:
+    def _take(self, running: Future[Counted]) -> None:
         """What has been counted, once it is complete."""
         if not running.done():
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,9 @@ from p2c.output import age, words
 from p2c.texts import field_of, flat, nested_rows, short, written_of
 from shared.flows.required_columns import attribute_of
 from shared.operations.acts import acts_of
+from shared.operations.failures import Cause
+from shared.operations.status import Status
+from shared.service import Service
 from shared.state.failures import Failure
 
 HERE = Path(__file__).parent
@@ -32,6 +36,10 @@ def _shown(value: object) -> object:
 def _acts(failure: Failure) -> Sequence[str]:
     """What to do about a cause, of which this failure is an example."""
     return acts_of(failure, whole_cause=True).words
+
+
+def _causes(service: Service, *, dismissed: bool) -> Sequence[Cause]:
+    return service.failing().causes(service.flows, dismissed=dismissed)
 
 
 def _templates() -> Environment:
@@ -50,10 +58,12 @@ def _templates() -> Environment:
 
 @dataclass(frozen=True)
 class Site:
-    """The pages of one deployment. `writes` says whether anything may be changed, `token` proves a form."""
+    """The pages of one deployment. `states` are those of all flows, `causes` those of the open failures and, under
+    True, of the dismissed ones. `writes` says whether anything may be changed, `token` proves a form."""
 
     to: Connection
-    counting: Counting
+    states: Counting[Status]
+    causes: Mapping[bool, Counting[Sequence[Cause]]]
     token: str
     writes: bool
     templates: Environment
@@ -61,7 +71,19 @@ class Site:
     @classmethod
     def of(cls, to: Connection, *, token: str, writes: bool) -> "Site":
         """The pages of a deployment."""
-        return cls(to, Counting(to.service), token, writes, _templates())
+        service = to.service
+        causes = {
+            dismissed: Counting(partial(_causes, service, dismissed=dismissed), service.clock)
+            for dismissed in (False, True)
+        }
+        states = Counting(lambda: service.status(service.flows), service.clock)
+        return cls(to, states, causes, token, writes, _templates())
+
+    def expire(self) -> None:
+        """Something has been changed: what is counted is counted again."""
+        self.states.expire()
+        for causes in self.causes.values():
+            causes.expire()
 
     @property
     def flows(self) -> Sequence[str]:

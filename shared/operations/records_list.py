@@ -11,7 +11,7 @@ UNREADABLE = "unreadable"
 """The state of a link that cannot be read."""
 STATES = (*(str(state) for state in LinkState), UNREADABLE)
 """Every state that a record may be listed in."""
-_PAGE, _MOST_PAGES = 1000, 5
+_PAGE, _MOST_PAGES, _READS_S = 1000, 50, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ def page_of_records(
     links: Links, flow: str, clock: Clock, *, state: str | None = None, rule: str | None = None, after: str, limit: int
 ) -> tuple[list[Listed], str | None]:
     """Some of the same records, beginning at `after` ("" = the first), and where to continue (None: the end). A page
-    may have fewer records than the limit, or none: only so many links are read for it that nobody waits long. Raises
+    may have fewer records than the limit, or none: only as many links are read for it as a second allows. Raises
     StorageTrouble."""
     found: list[Listed] = []
     further: str | None = after
+    not_after = clock.monotonic() + _READS_S
     for _ in range(_MOST_PAGES):
         read, further = links.page(flow, further or "", _PAGE)
         for link in read:
@@ -63,7 +64,7 @@ def page_of_records(
                 found.append(each)
             if len(found) == limit:
                 return found, f"{link_key(link.id)} "
-        if further is None:
+        if further is None or clock.monotonic() >= not_after:
             break
     return found, further
 

@@ -1,6 +1,7 @@
 """The console over HTTP: what it shows, what it changes, and whom it lets in. In a real browser: tests/e2e."""
 
 from collections.abc import Iterator
+from threading import Event
 from urllib.parse import quote
 
 import pytest
@@ -8,7 +9,9 @@ import requests
 
 from local.simulator.faults import Kind, Rule
 from p2c.commands import console as command
+from p2c.console.counting import Counting
 from p2c.console.languages import LANGUAGES, chosen
+from shared.errors import StorageTrouble
 from tests.support.consoled import Consoled, consoled
 from tests.support.operator import p2c
 from tests.support.product import FLOW, Product
@@ -189,6 +192,28 @@ def test_a_cause_with_many_records_is_shown_by_pages(sync: Product, console: Con
     numbers = [[part.split("<")[0] for part in page.split('<td><a href="/record?')[1:]] for page in (first, second)]
     assert [len(page) for page in numbers] == [50, 10]
     assert not set(numbers[0]) & set(numbers[1])
+
+
+def test_what_takes_long_to_count_keeps_no_page_waiting(sync: Product) -> None:
+    going_on = Event()
+    counting = Counting(lambda: going_on.wait(30), sync.clock)
+    assert counting.latest() is None
+    going_on.set()
+    assert counting.latest() is True
+
+
+def test_a_count_that_fails_is_told_and_made_again(sync: Product) -> None:
+    troubles = [StorageTrouble("no answer")]
+
+    def count() -> int:
+        if troubles:
+            raise troubles.pop()
+        return 7
+
+    counting = Counting(count, sync.clock)
+    with pytest.raises(StorageTrouble):
+        counting.latest()
+    assert counting.latest() == 7
 
 
 def test_the_records_of_a_state_are_listed_by_pages(sync: Product, console: Consoled) -> None:

@@ -11,7 +11,8 @@ _AT_A_TIME = 50
 def causes(site: Site, request: Request) -> Response:
     """The failures by cause, with the distinct values."""
     flow, dismissed = asked(request, "flow"), bool(asked(request, "dismissed"))
-    found = site.to.service.failing().causes(site.to.flows(flow or None), dismissed=dismissed)
+    chosen, counted = site.to.flows(flow or None), site.causes[dismissed].latest()
+    found = None if counted is None else [each for each in counted if each.flow in chosen]
     return site.page(request, "causes.html", causes=found, flow=flow, dismissed=dismissed)
 
 

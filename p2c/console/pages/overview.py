@@ -82,7 +82,7 @@ def language(_: Site, request: Request) -> Response:
 
 
 def _state(site: Site) -> dict[str, Any]:
-    counted = site.counting.latest()
+    counted = site.states.latest()
     if counted is None:
         return {"counted": None, "arrows": (), "closed": ()}
     return {
