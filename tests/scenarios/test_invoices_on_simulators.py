@@ -301,10 +301,8 @@ def test_an_invoice_that_is_in_sales_already_is_adopted_only_if_it_is_equal(quan
             freightamount=0, discountamount=0, msdynce_misctax=0,
         )  # fmt: skip
         line = posted["lines"][1]
-        desk.sales.create(
-            "invoicedetails", invoiceid__to=f"/invoices({theirs})", sequencenumber=1, quantity=quantity,
-            productid__to=f"/products({(desk.product('P-1') or {})['productid']})",
-            uomid__to=f"/uoms({desk.catalogue['unit']})", ispriceoverridden=True, priceperunit=line["SalesPrice"],
+        desk.invoice_line(
+            theirs, sequencenumber=1, quantity=quantity, priceperunit=line["SalesPrice"],
             manualdiscountamount=line["LineTotalDiscountAmount"], tax=line["LineTotalTaxAmount"],
         )  # fmt: skip
         desk.tick()
@@ -515,6 +513,27 @@ def test_invoices_that_are_there_before_the_sync_looks_after_orders_get_their_or
         desk.tick()
         assert state_of(desk, order) == INVOICED
         same_amounts(desk)
+
+
+def test_an_invoice_that_the_app_itself_has_entered_before_is_adopted_and_not_taken_for_a_copy() -> None:
+    with invoicing(INVOICES_ORDER="sync", INVOICES_ON_EXISTING="adopt") as desk:
+        order = delivered_by_hand(desk)
+        number = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
+        posted = desk.posted()[number]
+        given = {"name": "Before", "invoicenumber": number, "msdynce_invoicedate": posted["InvoiceDate"][:10]}
+        amounts = {"freightamount": 12.5, "discountamount": 0, "msdynce_misctax": 0}
+        bound = {"pricelevelid": f"/pricelevels({desk.catalogue['prices']})"}
+        bound |= {"transactioncurrencyid": f"/transactioncurrencies({desk.catalogue['currency']})"}
+        to = {f"{name}__to": address for name, address in bound.items()}
+        invoice = desk.sales.create("invoices", **given, **amounts, **to)
+        line = {"quantity": 2, "priceperunit": 7, "manualdiscountamount": 0, "tax": 0, "sequencenumber": 1}
+        desk.invoice_line(invoice, **line)
+        order_to = {"salesorderid@odata.bind": f"/salesorders({order})"}
+        assert desk.sales.patch(f"invoices({invoice})", order_to, If_Match="*").status_code == 204
+        desk.tick()
+        assert desk.failure(desk.ids()[number]) is None
+        assert [row["name"] for row in desk.sales.rows("invoices")] == ["Before"]
+        assert state_of(desk, order) == INVOICED
 
 
 def test_where_the_solution_looks_after_orders_as_well_nothing_is_converted() -> None:

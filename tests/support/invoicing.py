@@ -68,6 +68,18 @@ class Invoicing(Ordering):
         self.clerk("totals")
         self.clerk("deliver", number)
 
+    def invoice_line(self, invoice: str, **values: object) -> str:
+        """Add a line with P-1 and a price of its own to an invoice of Sales; its id."""
+        known = self.product("P-1")
+        assert known is not None
+        bound = {
+            "invoiceid__to": f"/invoices({invoice})",
+            "productid__to": f"/products({known['productid']})",
+            "uomid__to": f"/uoms({self.catalogue['unit']})",
+            "ispriceoverridden": True,
+        }
+        return self.sales.create("invoicedetails", **bound, **values)
+
     def posted(self) -> dict[str, dict[str, Any]]:
         """The posted invoices of F&O by number, with their lines by number under `lines`."""
         everywhere = {"cross-company": "true"}

@@ -4,7 +4,7 @@ after them (dataverse-web-api, sections 11.6 and 11.7).
 A document gets the owner of such a row. The row itself gets its last state by an action only, and that makes a document
 of its own: a copy that nobody needs, which is removed at once. Copies that a worker has left behind, or of which the
 answer was lost, are found again by who has made them and by their ids: a document of ours has one that is derived from
-its key.
+its key, and one that was taken over has columns that no copy has.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,8 @@ _OWNER = "ownerid@odata.bind"
 class OriginTable:
     """The table of the rows that documents are made from. `lookup` is the column of a document that names its row.
     `action` brings a row, whose id is its parameter `argument`, into the state `done`; a row in a state of `closed`
-    needs it no more, or cannot get there. `field` is the name under which a document says that its row is done."""
+    needs it no more, or cannot get there. `field` is the name under which a document says that its row is done, and
+    `never_copied` are columns of a document that are blank in what the action makes."""
 
     table: WriteTable
     lookup: str
@@ -39,6 +40,7 @@ class OriginTable:
     done: int
     closed: frozenset[int]
     field: str
+    never_copied: tuple[str, ...] = ()
 
 
 class Origins:
@@ -109,11 +111,13 @@ class Origins:
         if not wanted:
             return {}
         named, maker = f"_{self.of.lookup}_value", self._system.user()
-        parameters = {"$select": quoting.columns([documents.id_column, named, _MADE_BY])}
+        columns = [documents.id_column, named, _MADE_BY, *self.of.never_copied]
+        parameters = {"$select": quoting.columns(columns)}
         found: dict[str, list[str]] = {}
         for row in self._system.rows_with(documents.entity_set, self.of.lookup, wanted, parameters):
             id = str(row[documents.id_column]).lower()
-            if str(row.get(_MADE_BY)).lower() == maker and not quoting.is_name_based(id):
+            is_blank = all(row.get(name) is None for name in self.of.never_copied)
+            if str(row.get(_MADE_BY)).lower() == maker and is_blank and not quoting.is_name_based(id):
                 found.setdefault(str(row[named]).lower(), []).append(id)
         return found
 

@@ -132,6 +132,7 @@ def _origins(systems: Systems, mapper: InvoiceMapper) -> Origins | None:
         done=invoices.INVOICED,
         closed=frozenset({invoices.CANCELED, invoices.INVOICED}),
         field=ORDER_STATE,
+        never_copied=(invoices.DATE_COLUMN,) if invoices.DATE_COLUMN in mapper.header.target_fields else (),
     )
     return Origins(systems.dataverse, orders, _header_table())
 
