@@ -11,7 +11,7 @@ UNREADABLE = "unreadable"
 """The state of a link that cannot be read."""
 STATES = (*(str(state) for state in LinkState), UNREADABLE)
 """Every state that a record may be listed in."""
-_PAGE, _MOST_PAGES, _READS_S = 1000, 50, 1.0
+_PAGE, _MOST_PAGES, _READS_S = 1000, 50, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def page_of_records(
     links: Links, flow: str, clock: Clock, *, state: str | None = None, rule: str | None = None, after: str, limit: int
 ) -> tuple[list[Listed], str | None]:
     """Some of the same records, beginning at `after` ("" = the first), and where to continue (None: the end). A page
-    may have fewer records than the limit, or none: only as many links are read for it as a second allows. Raises
+    may have fewer records than the limit, or none: no more links are read for it after half a second. Raises
     StorageTrouble."""
     found: list[Listed] = []
     further: str | None = after
