@@ -125,7 +125,7 @@ class Explaining:
 
     def _traced(self, examined: Examined) -> Traced | None:
         """Why a record waits, or is filtered because another one is."""
-        return Tracing(self._examining, self._flow.company).trace(examined.parents) if examined.depends else None
+        return Tracing(self._examining, self._flow).trace(examined.parents) if examined.depends else None
 
     def _rival(self, failure: Failure | None) -> list[str]:
         """The state of the record that already has the key of this one."""

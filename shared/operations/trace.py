@@ -55,33 +55,33 @@ class Child:
 
 
 class Tracing:
-    """Follows records to the ones that they wait for, in one company."""
+    """Follows records of a flow to the ones that they wait for."""
 
-    def __init__(self, examining: Examining, company: str) -> None:
+    def __init__(self, examining: Examining, flow: Flow) -> None:
         self._examining = examining
-        self._company = company
+        self._flow = flow
 
     def trace(self, parents: Sequence[Parent]) -> Traced:
         """The state of records that another one waits for. Raises SystemTrouble and StorageTrouble."""
-        return self._trace(parents, 0)
+        return self._trace(self._flow, parents, 0)
 
-    def _trace(self, parents: Sequence[Parent], depth: int) -> Traced:
-        found = [self._one(parent, depth) for parent in parents[:_TOLD]]
+    def _trace(self, child: Flow, parents: Sequence[Parent], depth: int) -> Traced:
+        found = [self._one(child, parent, depth) for parent in parents[:_TOLD]]
         more = f", and {len(parents) - _TOLD} more" if len(parents) > _TOLD else ""
         words = "; and for ".join(each.words for each in found) + more
         return Traced(words, found[0].remedy, tuple(step for each in found for step in each.steps))
 
-    def _one(self, parent: Parent, depth: int) -> Traced:
+    def _one(self, child: Flow, parent: Parent, depth: int) -> Traced:
         if parent.is_by_key:
-            owner = owner_of(self._examining.state, self._company, parent)
+            owner = owner_of(self._examining.state, child.company, parent)
             if owner is None:
-                return _nobody(parent, depth)
+                return _not_there(child, parent, depth) if parent.flow in child.finders else _nobody(parent, depth)
             parent = Parent(owner.flow, owner.route, owner.id)
         flow = self._examining.flows[parent.flow]
         (examined,) = self._examining.examine(flow, [parent.id])
         name = _known_as(flow, examined)
         if examined.depends and depth < _LONGEST:
-            further = self._trace(examined.parents, depth + 1)
+            further = self._trace(flow, examined.parents, depth + 1)
             why = "is filtered with" if examined.reason.startswith(PARENT_FILTERED) else "waits for"
             step = _step(depth, flow, examined, words=f"{why} {_of_step(further.steps[0])}", remedy="")
             return Traced(f"{name}, which {why} {further.words}", further.remedy, (step, *further.steps))
@@ -153,6 +153,15 @@ def _nobody(parent: Parent, depth: int) -> Traced:
     words, remedy = "no record is linked", f"create or link the record that is {parent.id} in {parent.flow}"
     step = TracedStep(depth, parent.flow, parent.id, parent.id, "", "", "", f"under which {words}", remedy)
     return Traced(f"{parent.flow} {parent.id}, under which {words}", remedy, (step,))
+
+
+def _not_there(child: Flow, parent: Parent, depth: int) -> Traced:
+    """A row that is looked for in the target, whoever makes it, and that is not there."""
+    target, number = child.target_system.label, parent.id.upper()
+    words = f"which {target} does not have"
+    remedy = f"see that {target} has {number} in {parent.flow}: by the flow that writes it, or by hand"
+    step = TracedStep(depth, parent.flow, parent.id, number, "", "", "", words, remedy)
+    return Traced(f"{parent.flow} {number}, {words}", remedy, (step,))
 
 
 def _known_as(flow: Flow, examined: Examined) -> str:

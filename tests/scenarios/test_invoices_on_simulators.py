@@ -174,7 +174,9 @@ def test_an_invoice_waits_for_its_order_wherever_that_was_made(desk: Invoicing) 
     number = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
     desk.tick()
     assert desk.link(desk.ids()[number]).state is LinkState.WAITING
-    assert "F-1" in p2c("explain", INVOICES, number)
+    told = p2c("explain", INVOICES, number)
+    assert "it waits for salesorders F-1, which Sales does not have" in told
+    assert "see that Sales has F-1 in salesorders: by the flow that writes it, or by hand" in told
     assert desk.invoice(number) is None
     order, _ = desk.order(desk.account_id("A-1"), active=False, ordernumber="F-1", msdynce_ismaintainedexternally=True)
     desk.settle(5, alone=True)
