@@ -14,7 +14,7 @@ from shared.operations.retarget import NewTarget
 from shared.records import SourceRow
 from shared.service import Service
 from shared.state.control import BlockKind
-from shared.state.links import link_key
+from shared.state.links import LinkState, link_key
 from shared.state.storage.tables import Cell, escape, unescape
 from shared.sync.environment import may_be_another
 from tests.simulation.books import sources_of
@@ -188,13 +188,15 @@ class Operators:
                 self._repair(process, audit_log)
             case _ if known:
                 linking = service.linking(flow, audit_log)
-                self._mend(act.what, self._chosen(known, linking, dice), linking, service, dice)
+                # Chance alone has hardly ever anybody forget a record that has ended.
+                meant = LinkState.ENDED if act.what == "forget" and process.key.trade else None
+                self._mend(act.what, self._chosen(known, linking, dice, meant), linking, service, dice)
 
     @staticmethod
-    def _chosen(known: list[str], linking: Linking, dice: random.Random) -> str:
-        """A record, and first its state: most are in the same one."""
+    def _chosen(known: list[str], linking: Linking, dice: random.Random, first: LinkState | None) -> str:
+        """A record, and first its state: most are in the same one. One in the state `first`, if there is any."""
         states = {id: linking.show(id).state for id in known}
-        state = dice.choice(sorted(set(states.values())))
+        state = first if first in states.values() else dice.choice(sorted(set(states.values())))
         return dice.choice([id for id in known if states[id] is state])
 
     def _mend(self, what: str, id: str, linking: Linking, service: Service, dice: random.Random) -> None:

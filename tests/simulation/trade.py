@@ -187,7 +187,8 @@ class TradeJudge:
         row = self.facts.targets[ORDERS_OF_SALES].get(mapped.key)
         if row is None:
             # It was there when its status was written, or it was not.
-            if entry.state != "written" and (entry.state, entry.reason) != ("filtered", _NO_ROW):
+            reasons = (_NO_ROW, _CLOSED)
+            if entry.state != "written" and not (entry.state == "filtered" and entry.reason in reasons):
                 yield Problem("I1", record, f"its order is gone in Sales, and it is {entry.state} {entry.reason}")
             return
         name, value = next(iter(mapped.owned.items()))
