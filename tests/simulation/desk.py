@@ -17,7 +17,7 @@ from tests.simulation.company import try_deeds
 from tests.simulation.finops import COMPANIES
 from tests.simulation.salesorders import COMPANY, LINE_STATUS, NEW_LINE, NEW_ORDER
 from tests.simulation.stage import Stage
-from tests.simulation.targets import CUSTOMERS, ORDERS, Row
+from tests.simulation.targets import CUSTOMERS, ORDERS, Record, Row
 
 Values = dict[str, Json]
 _BORN = ("F-1", "F-2", "S-3")
@@ -27,9 +27,11 @@ _ORDERED, _PICKED = "OrderedSalesQuantity", "PickedQuantity"
 
 @dataclass(slots=True)
 class Desk:
-    """The sales desk of F&O. `made` counts its invoices."""
+    """The sales desk of F&O. `is_tied` says whether the sync knows which row of a target is a record's; `made` counts
+    its invoices."""
 
     stage: Stage
+    is_tied: Callable[[Record], bool] = lambda _record: True
     made: int = 0
 
     def work(self, dice: random.Random) -> None:
@@ -179,7 +181,10 @@ class Desk:
     def _delete(self, company: str, row: Row) -> None:
         finops, key = self.stage.finops, fold(row.key)
         finops.removed.add((company, ORDERS, key))
-        finops.removed_orders[company, key] = self._orders(company).pop(key)
+        row = finops.removed_orders[company, key] = self._orders(company).pop(key)
+        if row.of is not None and not self.is_tied(row.of):
+            # The sync does not know yet that it has made it, and never will.
+            row.of = None
 
     def _orders(self, company: str) -> dict[str, Row]:
         return self.stage.finops.rows_of(company, ORDERS)

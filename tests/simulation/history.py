@@ -93,7 +93,7 @@ class History:
         self._takings = Takings(self._company)
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
-        self._company.is_tied = self.operators.is_tied
+        self._company.is_tied = self._desk.is_tied = self.operators.is_tied
         for flow in script.flows:
             self.host.process.service.state.control.save_flow(FlowControl(flow, paused=False))
         if script.trades:

@@ -38,8 +38,9 @@ class TradeJudge:
     is_off: Callable[[Record], bool]
 
     def stays(self, record: Record) -> bool:
-        """Whether a record is in its target for good, whatever the mapping says by now: an invoice."""
-        return record[0] == "invoices" and bool(self.rows.get((INVOICES, record)))
+        """Whether a record is in its target for good, whatever the mapping says by now: an invoice. One that waits is
+        not looked at either, until what it waits for is there."""
+        return record[0] == "invoices" and bool(self.rows.get((INVOICES, record)) or self.books.waits.get(record))
 
     def is_unmet(self, record: Record) -> bool:
         """Whether a sales order was made in F&O and closed before a walk over the open ones could meet it: that is told
@@ -87,9 +88,12 @@ class TradeJudge:
         return removed
 
     def _made_of(self, record: Record, row: Row | None) -> str:
-        """The order of Sales that a sales order was made of. Of one that was taken over, only the product knows it."""
-        if row is None or record in self.facts.mended:
+        """The order of Sales that a sales order was made of. Of one that was taken over, or whose memory an operator
+        has begun anew, only the product knows it."""
+        if row is None:
             return ""
+        if record in self.facts.mended:
+            return self._told_of(record)
         return self.facts.trade.signs.get(str(row.values.get("Email")), "") or self._told_of(record)
 
     def _told_of(self, record: Record) -> str:
