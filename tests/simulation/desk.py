@@ -130,6 +130,8 @@ class Desk:
         if row is None:
             return False
         if dice.random() < 0.5 or not row.lines:
+            # Nobody can tell it from an order of F&O then, unless the sync knows it already.
+            row.doubtful = row.doubtful or (row.of is not None and not self.is_tied(row.of))
             row.values["SalesOrderName"] = "changed there"
             row.touched.add("SalesOrderName")
         elif dice.random() < 0.5:
