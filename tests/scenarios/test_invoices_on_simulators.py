@@ -265,7 +265,7 @@ def test_an_invoice_to_which_somebody_adds_a_line_costs_something_else_and_is_to
     assert list(desk.service.reconciling(INVOICES).drifted()) == []
     invoice = f"/invoices({(desk.invoice(number) or {})['invoiceid']})"
     desk.sales.create(
-        "invoicedetails", invoiceid__to=invoice, productid__to=None, uomid__to=None, isproductoverridden=True,
+        "invoicedetails", invoiceid__to=invoice, isproductoverridden=True,
         productdescription="Tip", quantity=1, priceperunit=5, sequencenumber=99,
     )  # fmt: skip
     (drifted,) = desk.service.reconciling(INVOICES).drifted()
@@ -444,6 +444,8 @@ def test_a_worker_that_dies_at_any_step_leaves_one_complete_invoice(
         same_amounts(desk)
 
 
+# The schema of the references names one target of ownerid; Dataverse takes users and teams.
+@pytest.mark.odata_refused("a reference to team, wanted is systemuser")
 @pytest.mark.parametrize("kind", ["systemuser", "team"])
 def test_the_sync_gives_an_invoice_the_owner_of_its_order_and_makes_the_order_invoiced(
     plain: Invoicing, kind: str

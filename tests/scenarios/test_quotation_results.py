@@ -13,6 +13,8 @@ from tests.scenarios.test_results_on_simulators import STATE, Told, document, te
 
 STATUS, NUMBER, ORDER = "new_quotationstatus", "new_quotationnumber", "new_quotationorder"
 COLUMNS = {"status": STATUS, "number": NUMBER, "order": ORDER, "look_every_minutes": 5}
+# Columns of an organisation's own are in no schema that the OData library is given.
+pytestmark = pytest.mark.odata_refused("'new_")
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from tests.unit.local.dataverse_world import OWN_COLUMNS
 STATE, REASON, SINCE = "new_financestate", "new_financereason", "new_infinancesince"
 COLUMNS = {"state": STATE, "reason": REASON, "since": SINCE}
 MINUTE_S = 60
+# Columns of an organisation's own are in no schema that the OData library is given.
+pytestmark = pytest.mark.odata_refused("'new_")
 
 
 def document(**results: Mapping[str, object]) -> str:
