@@ -134,9 +134,11 @@ class _Bucket:
 
     def to_row(self, partition: str, walk: str | None) -> Row:
         packed = _interleaved(self.keys, self.contents)
-        cells: dict[str, Cell] = {
+        parts: dict[str, Cell] = {
             f"p{at // _CELL_BYTES:02d}": packed[at : at + _CELL_BYTES] for at in range(0, len(packed), _CELL_BYTES)
         }
+        # Without the count an empty bucket and one that has lost its records would look alike.
+        cells = parts | {"records": len(self.keys)}
         if walk is not None:
             cells |= {"walk": walk, "seen": _bits(self.seen)}
         return Row(partition, f"{_PREFIX}{self.number:03d}", cells)
@@ -152,13 +154,15 @@ class Snapshot:
         self._partition = escape(flow)
         self._walk = walk
         self._buckets: dict[int, _Bucket] = {}
+        self.is_damaged = False
+        """Whether a bucket could not be read, so that not every record of the last walk is known."""
         for stored in self._rows():
             bucket: _Bucket | None
             try:
                 bucket = read_bucket(stored, walk)
             except StateUnreadable as unreadable:
                 tell_damage(unreadable.damage, flow=flow)
-                bucket = _empty_bucket(stored)
+                bucket, self.is_damaged = _empty_bucket(stored), True
             if bucket is not None:
                 self._buckets[bucket.number] = bucket
         self.known = sum(len(bucket.keys) for bucket in self._buckets.values())
@@ -251,8 +255,8 @@ def read_bucket(stored: Stored, walk: str) -> _Bucket:
     if parts != [f"p{at:02d}" for at in range(len(parts))]:
         raise cells.unreadable("p00", "and what follows it are not complete")
     packed = b"".join(cells.packed(name) for name in parts)
-    if len(packed) % (2 * _ITEM_BYTES):
-        raise cells.unreadable("p00", "and what follows it hold a part of a record")
+    if len(packed) != 2 * _ITEM_BYTES * cells.number("records"):
+        raise cells.unreadable("p00", "and what follows it are not of as many records")
     items = array("Q", packed)
     keys, contents = items[0::2], items[1::2]
     if any(key >> _BUCKET_SHIFT != number for key in keys) or any(

@@ -11,6 +11,7 @@ from shared.state.decided_contents import decided_row
 from shared.state.snapshots import CLOSED
 from shared.state.storage.tables import Put
 from shared.sync.flow import Flow, Walked
+from tests.scenarios.test_fault_damage import damage
 from tests.scenarios.test_walk_rules import NAME, WEEK_S, Shelf, Walking
 from tests.support.steps import Crash
 
@@ -92,6 +93,20 @@ def test_a_record_whose_closing_is_not_decided_yet_is_not_queued_again() -> None
     closing.close("P003")
     assert closing.tick() == {"P003"}
     assert closing.tick() == set()
+
+
+@pytest.mark.parametrize("spoilt", [b"x", None])
+def test_what_leaves_the_open_records_while_the_snapshot_is_damaged_is_found_by_the_next_walk(
+    spoilt: bytes | None,
+) -> None:
+    closing = opened(1000)
+    closing.close("P003")
+    del closing.shelf.rows["P007"]
+    for partition, key in list(closing.world.checkpoints_table.content()):
+        if key.startswith("snapshot-"):
+            damage(closing.world.checkpoints_table, partition, key, {"p00": spoilt})
+    closing.tick()
+    assert {"P003", "P007"} <= closing.tick()
 
 
 def test_records_that_are_closed_in_any_number_block_no_flow() -> None:

@@ -57,6 +57,9 @@ class WalkedReader:
         such walk, or if that one was too long ago."""
         began = self._begun(checkpoint)
         self._snapshot = Snapshot(self._snapshots, self._flow.name, began.walk.id)
+        if self._snapshot.is_damaged and self._reads_open(began):
+            # A record that has left the open ones is known by the snapshot alone: the next walk reads everything.
+            began = replace(began, scans=replace(began.scans, full_at=None))
         for record in self._decided.take():
             # A walk over the open records does not meet a closed one again.
             left = record.content == CLOSED and self._reads_open(began)
