@@ -287,10 +287,11 @@ class Oracle:
         verdict = self._verdict(parent)
         if verdict is None or isinstance(verdict, Filtered):
             return True
-        # A child waits for the route of a customer, which a contact person never takes.
+        # A child waits for the route of a customer, which a contact person never takes. A record that has its row stays
+        # there, and nobody looks at it, until its own parent has another number.
         missing = (
             [parent for parent in verdict.parents if self._key_of(parent) is None]
-            if isinstance(verdict, Mapped)
+            if isinstance(verdict, Mapped) and not any(self._rows_of(parent))
             else []
         )
         return any(self._is_filtered((each.flow, each.id)) for each in missing)
