@@ -127,7 +127,14 @@ class Repairing:
         last_key, waits = self._last_key(link.id), tuple(self._waits(link.id))
         begun = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, etag=link.etag)
         new = replace(begun, last_key=last_key, waits=waits)
-        there = [place for place in places if place.row is not None or self._is_moving]
+        # What is sent once and was sent is not sent again, even if somebody has removed its row.
+        there = [
+            place
+            for place in places
+            if place.row is not None
+            or self._is_moving
+            or (place.route.once and fold(last_key or "") == fold(place.key))
+        ]
         if not there:
             return replace(new, route=places[0].route.name, held_key=places[0].key) if places else new
         at = self._present(link.id, there)

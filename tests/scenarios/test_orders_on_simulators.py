@@ -9,8 +9,9 @@ import pytest
 from local.simulator.faults import Kind, Rule
 from shared.flows.orders import ORDERS
 from shared.operations.reconcile import Drift
-from shared.state.links import LinkState
+from shared.state.links import LinkState, link_key
 from shared.systems import System
+from tests.scenarios.test_fault_damage import damage
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import operated, p2c
 from tests.support.ordering import Ordering, ordering
@@ -326,6 +327,19 @@ def test_an_order_that_was_deleted_in_finops_is_not_created_again_until_an_opera
     p2c("sync", "orders", number)
     desk.tick()
     assert (desk.failure(number), desk.sales_orders()) == (None, [number])
+
+
+def test_an_order_that_was_deleted_in_finops_is_not_sent_again_when_its_damaged_link_is_repaired(
+    desk: Ordering, account: str
+) -> None:
+    _, number = desk.order(account)
+    desk.tick()
+    assert desk.finops.delete(order_url(number)).status_code == 204
+    damage(desk.service.state.links.table, ORDERS, link_key(number), {"attempts": "many"})
+    desk.clock.sleep(700)
+    p2c("repair", ORDERS, number, "--yes")
+    desk.tick()
+    assert (desk.cause(number), desk.sales_orders()) == ("target_gone", [])
 
 
 # Faults
