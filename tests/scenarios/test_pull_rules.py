@@ -9,7 +9,9 @@ import pytest
 from shared.errors import LinkRefused, OperatorNeeded, Transient
 from shared.records import ChangePage
 from shared.state.checkpoint_parts import Phase
-from shared.state.storage.tables import Stored
+from shared.state.link_parts import Claim, ClaimKind
+from shared.state.links import Link
+from shared.state.storage.tables import Insert, Stored
 from shared.sync.flow import WEEK_S
 from shared.sync.hints import read_message
 from shared.sync.limits import Limits
@@ -134,6 +136,27 @@ def test_p2_only_a_refused_delta_link_means_a_full_read_in_a_new_epoch() -> None
     assert after.epoch != before.epoch
     check(world)
     assert world.state.links.load("parents", ["p3"])["p3"].state == "deleted", "the deletion was lost"
+
+
+def test_p4_a_record_that_a_dead_worker_has_claimed_and_that_is_gone_is_met_by_the_next_full_read() -> None:
+    world = in_step(2)
+    world.source.save("p9", number="P9", name="Claimed")
+    world.pull("parents")
+    # A message whose worker has died is lost if no host runs for a week.
+    world.state.links.table.transact([Insert(Link("parents", "p9", claim=Claim("dead", ClaimKind.WORKING)).to_row())])
+    for message in world.queues.receive("parents", limit=32, invisible_s=60):
+        world.queues.delete("parents", message)
+    world.source.remove("p9")
+    refusals = iter([True])
+
+    def refuse(name: str) -> None:
+        if name == "follow" and next(refusals, False):
+            raise LinkRefused("token expired")
+
+    world.source.trouble = refuse
+    world.settle()
+    check(world)
+    assert world.state.links.load("parents", ["p9"])["p9"].etag is None
 
 
 def test_p2_three_restarts_are_a_failure_that_an_operator_sees() -> None:

@@ -65,6 +65,12 @@ class Looked:
     left: tuple[Hint, ...]
 
 
+def may_be_gone(link: Link) -> bool:
+    """Whether a record that a walk has not met must be looked at: one that is known to be gone, or of which nothing has
+    been made, need not be, unless a worker has claimed it and not finished."""
+    return link.state not in ENDED or link.claim.id is not None
+
+
 def gone_hints(flow: Flow, doubtful: Iterable[str]) -> tuple[Hint, ...]:
     """Hints for the doubtful records that a read confirms to be gone (protocol P4)."""
     return look_at(flow, doubtful).gone

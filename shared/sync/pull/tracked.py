@@ -12,7 +12,7 @@ from shared.sync.flow import Flow, Tracked
 from shared.sync.hints import Hint
 from shared.sync.limits import Limits
 from shared.sync.ports import TrackedSource
-from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints
+from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, gone_hints, may_be_gone
 from shared.sync.state import State
 from shared.telemetry import log_event
 
@@ -188,7 +188,7 @@ class TrackedReader:
         """Linked records that the full walk did not bring, confirmed by a read: their deletion was not reported."""
         flow = self._flow
         links, after = self._links.page(flow.name, checkpoint.position.cursor or "", ABSENT_PAGE)
-        doubtful = (link.id for link in links if link.state not in ENDED and link.seen.epoch != checkpoint.epoch)
+        doubtful = (link.id for link in links if may_be_gone(link) and link.seen.epoch != checkpoint.epoch)
         missing = gone_hints(flow, doubtful)
         gone = checkpoint.walk.gone + len(missing)
         if after is None:

@@ -14,7 +14,7 @@ from shared.state.snapshots import CLOSED, Sight, Snapshot
 from shared.state.storage.tables import Table
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import Hint, unusable_id
-from shared.sync.pull.changes import ABSENT_PAGE, ENDED, Step, look_at
+from shared.sync.pull.changes import ABSENT_PAGE, Step, look_at, may_be_gone
 from shared.telemetry import log_event
 
 
@@ -150,7 +150,7 @@ class WalkedReader:
         reads_open, snapshot = self._reads_open(checkpoint), self._snapshot
         # Of records that are closed for long the snapshot knows nothing, and a walk over the open ones does not ask.
         is_doubtful = snapshot.missed if reads_open else lambda id: not snapshot.saw(id)
-        looked = look_at(flow, [link.id for link in links if link.state not in ENDED and is_doubtful(link.id)])
+        looked = look_at(flow, [link.id for link in links if may_be_gone(link) and is_doubtful(link.id)])
         hints = (*looked.gone, *(looked.left if reads_open else ()))
         gone, known = checkpoint.walk.gone + len(looked.gone), snapshot.known or None
         if after is None:
