@@ -335,7 +335,7 @@ def test_an_order_that_was_deleted_in_finops_is_not_sent_again_when_its_damaged_
     _, number = desk.order(account)
     desk.tick()
     assert desk.finops.delete(order_url(number)).status_code == 204
-    damage(desk.service.state.links.table, ORDERS, link_key(number), {"attempts": "many"})
+    damage(desk.memory("links"), ORDERS, link_key(number), {"attempts": "many"})
     desk.clock.sleep(700)
     p2c("repair", ORDERS, number, "--yes")
     desk.tick()

@@ -195,7 +195,7 @@ class Counted(Told):
         super().__init__(*arguments, **settings)  # type: ignore[arg-type]
 
     def _table(self, name: str) -> Table:
-        return CountedTable(self._memory(name), self.requests)
+        return CountedTable(self.memory(name), self.requests)
 
     def requests_of_a_sweep(self) -> int:
         """How many requests to tables the next sweep makes."""

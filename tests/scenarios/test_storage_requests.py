@@ -32,7 +32,7 @@ class Counted(Invoicing):
         super().__init__(*arguments, **settings)  # type: ignore[arg-type]
 
     def _table(self, name: str) -> Table:
-        return CountedTable(self._memory(name), self.requests)
+        return CountedTable(self.memory(name), self.requests)
 
     def requests_of(self, flow: str) -> tuple[int, int]:
         """The requests of a pull of a flow, and those of the first message that it sends."""

@@ -89,9 +89,10 @@ class Product:
         return Deployment(self.flows, settings, _maps(self.flows, settings.VALUE_MAPS))
 
     def _table(self, name: str) -> Table:
-        return self._memory(name)
+        return self.memory(name)
 
-    def _memory(self, name: str) -> MemoryTable:
+    def memory(self, name: str) -> MemoryTable:
+        """A table of the app's storage."""
         return self._tables.setdefault(name, MemoryTable(StorageClock(self.clock), name, self.steps.step))
 
     def start(self, **settings: str) -> Service:
@@ -178,7 +179,7 @@ class Product:
         """Timers tick and the host works for so long; of this flow alone, if nothing happens in the others. Time in
         which nothing is left to do passes at once."""
         end = self.clock.seconds + 60 * minutes
-        rest = Rest(self.clock, self._memory("links"), self._memory("control"))
+        rest = Rest(self.clock, self.memory("links"), self.memory("control"))
         while self.clock.seconds < end:
             Product.tick(self) if alone else self.tick()
             self.service.sweep()
