@@ -29,7 +29,7 @@ STATE, REASON, SINCE = "new_financestate", "new_financereason", "new_infinancesi
 COLUMNS = {"state": STATE, "reason": REASON, "since": SINCE}
 MINUTE_S = 60
 # Columns of an organisation's own are in no schema that the OData library is given.
-pytestmark = pytest.mark.odata_refused("'new_")
+own_columns = pytest.mark.odata_refused("'new_")
 
 
 def document(**results: Mapping[str, object]) -> str:
@@ -97,6 +97,7 @@ def results_writes(desk: Told) -> int:
     return now - before
 
 
+@own_columns
 def test_an_account_says_since_when_it_is_in_finops(desk: Told) -> None:
     account = desk.account("A-1")
     desk.play(1)
@@ -110,6 +111,7 @@ def test_an_account_says_since_when_it_is_in_finops(desk: Told) -> None:
     assert desk.told(f"accounts({account})") == (state, None, since)
 
 
+@own_columns
 def test_an_account_that_is_refused_says_why_and_what_helps(desk: Told) -> None:
     account = desk.account("A-1", address1_line1="Street", address1_country="Nowhere")
     person = desk.contact(account)
@@ -130,6 +132,7 @@ def test_an_account_that_is_refused_says_why_and_what_helps(desk: Told) -> None:
     assert desk.told(f"contacts({person})")[:2] == ("written", None)
 
 
+@own_columns
 def test_a_record_that_a_rule_keeps_in_sales_names_the_rule_in_words(desk: Told) -> None:
     account, ended = desk.account("A-1"), desk.account("A-2")
     desk.edit(account, statecode=1, statuscode=2)
@@ -148,6 +151,7 @@ def test_a_record_that_a_rule_keeps_in_sales_names_the_rule_in_words(desk: Told)
     )
 
 
+@own_columns
 def test_no_write_answers_a_result(desk: Told) -> None:
     """A result changes its row, so change tracking reports it: each is looked at once more, and nothing follows."""
     account = desk.account("A-1")
@@ -165,6 +169,7 @@ def test_no_write_answers_a_result(desk: Told) -> None:
     assert [desk.sent(system)[1] for system in System] == sent
 
 
+@own_columns
 def test_a_change_that_leaves_the_result_as_it_is_writes_none(desk: Told) -> None:
     account = desk.account("A-1")
     desk.play(3)
@@ -175,6 +180,7 @@ def test_a_change_that_leaves_the_result_as_it_is_writes_none(desk: Told) -> Non
     assert results_writes(desk) == 0
 
 
+@own_columns
 def test_results_are_written_in_bulk(desk: Told) -> None:
     results_writes(desk)
     accounts = [desk.account(f"A-{number}") for number in range(250)]
@@ -204,6 +210,7 @@ class Counted(Told):
         return self.requests.total()
 
 
+@own_columns
 def test_requests_of_a_sweep_with_and_without_results() -> None:
     """docs/operations.md tells these numbers."""
     with telling_as(Counted, accounts=COLUMNS, contacts=COLUMNS, quotations={"status": "new_quotationstatus"}) as desk:
@@ -219,6 +226,7 @@ def test_requests_of_a_sweep_with_and_without_results() -> None:
         assert (quiet - without, busy - quiet) == (4, 7)
 
 
+@own_columns
 def test_without_columns_nothing_is_remembered_and_nothing_is_written() -> None:
     with telling() as desk:
         account = desk.account("A-1")
@@ -228,6 +236,7 @@ def test_without_columns_nothing_is_remembered_and_nothing_is_written() -> None:
         assert desk.state.links.load(ACCOUNTS, [account])[account].told == ""
 
 
+@own_columns
 def test_columns_that_are_named_later_tell_of_every_record_and_others_begin_anew() -> None:
     with telling() as desk:
         accounts = [desk.account(f"A-{number}") for number in range(3)]
@@ -241,6 +250,7 @@ def test_columns_that_are_named_later_tell_of_every_record_and_others_begin_anew
         assert desk.sent(System.FINOPS)[1] == 0
 
 
+@own_columns
 def test_columns_that_are_named_no_more_leave_nothing_behind_and_named_again_are_filled() -> None:
     with telling(accounts=COLUMNS) as desk:
         account = desk.account("A-1")
@@ -256,6 +266,7 @@ def test_columns_that_are_named_no_more_leave_nothing_behind_and_named_again_are
         assert desk.told(f"accounts({account})")[0] == "written"
 
 
+@own_columns
 def test_an_order_says_the_same_of_itself_and_a_quote_only_to_an_administrator() -> None:
     """Sales lets nobody else change a quote that is active (dataverse-web-api, section 11.4)."""
     with telling(SalesSettings(administrator=True), quotations=COLUMNS, orders=COLUMNS) as desk:
@@ -273,6 +284,7 @@ def test_an_order_says_the_same_of_itself_and_a_quote_only_to_an_administrator()
         )
 
 
+@own_columns
 def test_a_result_that_sales_refuses_is_listed_and_tried_again_and_its_record_is_in_step() -> None:
     with telling(quotations=COLUMNS) as desk:
         account = desk.account("A-1")
@@ -291,6 +303,7 @@ def test_a_result_that_sales_refuses_is_listed_and_tried_again_and_its_record_is
         assert desk.waiting(QUOTATIONS) == []
 
 
+@own_columns
 def test_a_record_that_the_scope_leaves_out_is_not_touched() -> None:
     """A result would change when it was last modified, and so bring it into the scope."""
     with telling(accounts=COLUMNS) as desk:
@@ -318,6 +331,7 @@ TROUBLES: dict[str, Rule] = {
 }  # fmt: skip
 
 
+@own_columns
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 def test_trouble_with_results_holds_nothing_up_and_ends_in_written_results(desk: Told, trouble: Rule) -> None:
     desk.sales.faults.add(trouble)
@@ -346,6 +360,7 @@ def test_a_column_that_sales_does_not_have_holds_nothing_up_and_is_named() -> No
         assert "delayed until" in listed
 
 
+@own_columns
 def test_a_flow_that_is_paused_writes_no_result(desk: Told) -> None:
     account = desk.account("A-1")
     desk.tick()
@@ -374,6 +389,7 @@ def test_a_column_that_a_mapping_uses_is_refused_for_results() -> None:
     assert "results.orders" not in str(refused.value)
 
 
+@own_columns
 def test_an_account_that_an_operator_has_linked_says_since_when(desk: Told) -> None:
     account = desk.account("A-1")
     with operated(desk):
@@ -386,6 +402,7 @@ def test_an_account_that_an_operator_has_linked_says_since_when(desk: Told) -> N
     assert since is not None
 
 
+@own_columns
 def test_a_contact_that_becomes_a_customer_says_since_when(desk: Told) -> None:
     account = desk.account("A-1")
     person = desk.contact(account)
@@ -402,6 +419,7 @@ def test_a_contact_that_becomes_a_customer_says_since_when(desk: Told) -> None:
     assert since > first[2]
 
 
+@own_columns
 def test_what_sales_has_refused_is_listed_explained_and_retried() -> None:
     with telling(quotations=COLUMNS) as desk, operated(desk):
         account = desk.account("A-1")
