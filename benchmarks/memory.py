@@ -10,9 +10,8 @@ from benchmarks import document
 from benchmarks.hosts import forget_peak, usage_of
 from benchmarks.progress import PATIENCE_S, wait_until_done
 from benchmarks.records import write_samples
+from benchmarks.reporting import report
 from benchmarks.stage import Plan, running_stage
-from local.demo import interrupts
-from local.demo.errors import DemoFailed, UserMistake
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
 
@@ -22,21 +21,7 @@ _HEADINGS = ("products", "created", "seconds", "peak MB before", "peak MB")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    machine = document.machine()
-    try:
-        document.require_places(parsed.write, ["memory"])
-        with interrupts.as_exceptions():
-            rows = list(_measured(parsed.products))
-    except (UserMistake, DemoFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2 if isinstance(error, UserMistake) else 1
-    except KeyboardInterrupt:
-        return 130
-    lines = [f"Measured on {machine}.", "", *document.table(_HEADINGS, rows)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write is not None:
-        document.write(parsed.write, "memory", lines)
-    return 0
+    return report("memory", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed.products))))
 
 
 def _measured(products: int) -> Iterator[tuple[str, ...]]:

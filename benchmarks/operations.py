@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from benchmarks import document
+from benchmarks.reporting import report
 from benchmarks.stage import COMPANY
-from local.azurite import Azurite, AzuriteFailed
-from local.demo import interrupts
-from local.demo.errors import UserMistake
+from local.azurite import Azurite
 from shared.bootstrap import assemble, state_of
 from shared.clients.http.credentials import managed_identity
 from shared.clock import SystemClock
@@ -31,21 +30,12 @@ _CAUSES = ("finops.validateField.CustomerGroupId", "country_unknown", "state_unk
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    machine = document.machine()
-    try:
-        document.require_places(parsed.write, ["operations"])
-        with interrupts.as_exceptions(), Azurite() as azurite:
-            rows = list(_measured(_service(azurite.connection_string), parsed.failures))
-    except (UserMistake, AzuriteFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2 if isinstance(error, UserMistake) else 1
-    except KeyboardInterrupt:
-        return 130
-    lines = [f"Measured on {machine}.", "", *document.table(_HEADINGS, rows)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write is not None:
-        document.write(parsed.write, "operations", lines)
-    return 0
+
+    def table() -> Sequence[str]:
+        with Azurite() as azurite:
+            return document.table(_HEADINGS, list(_measured(_service(azurite.connection_string), parsed.failures)))
+
+    return report("operations", parsed.write, table)
 
 
 def _measured(service: Service, count: int) -> Iterator[tuple[str, ...]]:

@@ -19,9 +19,9 @@ from benchmarks.flows import MEASURED, Flow
 from benchmarks.measuring import FIRST_SYNC, UNCHANGED, look_again
 from benchmarks.preparing import prepare
 from benchmarks.records import write_samples
+from benchmarks.reporting import report
 from benchmarks.stage import Plan, Stage, running_stage
-from local.demo import interrupts
-from local.demo.errors import DemoFailed, UserMistake
+from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
 
 _TIME_LIMIT_S = 600
@@ -42,22 +42,12 @@ class Taken:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    machine = document.machine()
-    try:
-        document.require_places(parsed.write, ["processor"])
-        with interrupts.as_exceptions():
-            rounds = [list(_round(parsed)) for _ in range(parsed.rounds)]
-    except (UserMistake, DemoFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2 if isinstance(error, UserMistake) else 1
-    except KeyboardInterrupt:
-        return 130
-    rows = [_row(same) for same in zip(*rounds, strict=True)]
-    lines = [f"Measured on {machine}; the least of {parsed.rounds} runs.", "", *document.table(_HEADINGS, rows)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write is not None:
-        document.write(parsed.write, "processor", lines)
-    return 0
+
+    def table() -> Sequence[str]:
+        rounds = [list(_round(parsed)) for _ in range(parsed.rounds)]
+        return document.table(_HEADINGS, [_row(same) for same in zip(*rounds, strict=True)])
+
+    return report("processor", parsed.write, table, how=f"; the least of {parsed.rounds} runs")
 
 
 def _row(same: Sequence[Taken]) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks import document
 from benchmarks.records import write_samples
+from benchmarks.reporting import report
 from benchmarks.stage import Plan, Stage, running_stage
 from benchmarks.walking import MEGABYTE, Pulled
-from local.demo import interrupts
-from local.demo.errors import DemoFailed, UserMistake
+from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
 from shared.flows.products import PRODUCTS
 from shared.state.storage.tables import Delete, Table, escape
@@ -35,21 +35,9 @@ _HEADINGS = ("source", "products", "walk", "seconds", "hints", "peak MB", "snaps
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    machine = document.machine()
-    try:
-        document.require_places(parsed.write, ["snapshot"])
-        with interrupts.as_exceptions():
-            rows = _measured(parsed.generated, parsed.served)
-    except (UserMistake, DemoFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2 if isinstance(error, UserMistake) else 1
-    except KeyboardInterrupt:
-        return 130
-    lines = [f"Measured on {machine}.", "", *document.table(_HEADINGS, rows)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write is not None:
-        document.write(parsed.write, "snapshot", lines)
-    return 0
+    return report(
+        "snapshot", parsed.write, lambda: document.table(_HEADINGS, _measured(parsed.generated, parsed.served))
+    )
 
 
 def _measured(generated: int, served: int) -> list[tuple[str, ...]]:

@@ -19,10 +19,9 @@ from benchmarks import document
 from benchmarks.limits import PROTECTED_REQUESTS, PROTECTED_WINDOW_S
 from benchmarks.progress import PATIENCE_S, Done, wait_until_done
 from benchmarks.records import write_samples
+from benchmarks.reporting import report
 from benchmarks.stage import Plan, Stage, running_stage
-from local.demo import interrupts
 from local.demo.environment import ticking
-from local.demo.errors import DemoFailed, UserMistake
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
 from shared.records import Json
@@ -66,20 +65,12 @@ class Used:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    machine = document.machine()
-    try:
-        document.require_places(parsed.write, ["throttling"])
-        with interrupts.as_exceptions(), tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
-            lines = [f"Measured on {machine}.", "", *_measured(parsed, Path(name))]
-    except (UserMistake, DemoFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2 if isinstance(error, UserMistake) else 1
-    except KeyboardInterrupt:
-        return 130
-    sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write is not None:
-        document.write(parsed.write, "throttling", lines)
-    return 0
+
+    def lines() -> Sequence[str]:
+        with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
+            return list(_measured(parsed, Path(name)))
+
+    return report("throttling", parsed.write, lines)
 
 
 def used_of(asked: Sequence[Asked], limit: Limit) -> Used:

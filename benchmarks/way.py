@@ -17,10 +17,10 @@ from pathlib import Path
 from benchmarks import document
 from benchmarks.preparing import sync
 from benchmarks.records import write_samples
+from benchmarks.reporting import report
 from benchmarks.stage import COMPANY, PULL_EVERY_S, Plan, Stage, running_stage
-from local.demo import interrupts
 from local.demo.edits import Fulfilment, Sales
-from local.demo.errors import DemoFailed, UserMistake
+from local.demo.errors import DemoFailed
 from local.demo.flows import API
 from shared.clients import quoting
 from shared.flows.accounts import ACCOUNTS
@@ -54,21 +54,7 @@ class Route:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    machine = document.machine()
-    try:
-        document.require_places(parsed.write, ["way"])
-        with interrupts.as_exceptions():
-            rows = list(_measured(parsed))
-    except (UserMistake, DemoFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2 if isinstance(error, UserMistake) else 1
-    except KeyboardInterrupt:
-        return 130
-    lines = [f"Measured on {machine}.", "", *document.table(_HEADINGS, rows)]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if parsed.write is not None:
-        document.write(parsed.write, "way", lines)
-    return 0
+    return report("way", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed))))
 
 
 def way_of(committed_s: float, arrived_s: float, every_s: float) -> Way:
