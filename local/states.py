@@ -1,4 +1,4 @@
-"""Adds the states of the largest countries to the shipped value-map document, from Unicode's CLDR.
+"""Adds the states of the largest countries to the shipped map document, from Unicode's CLDR.
 
     npm pack cldr@8.0.0 && tar xzf cldr-8.0.0.tgz
     python -m local.states package/3rdparty/cldr

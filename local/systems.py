@@ -19,7 +19,7 @@ from pathlib import Path
 
 from local import azurite
 from local.demo import environment, interrupts, samples
-from local.demo.configuration import VALUE_MAPS, read_configuration
+from local.demo.configuration import MAP_DOCUMENT, read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.processes import ROOT, Child, running
 from local.demo.systems import Secrets
@@ -68,7 +68,7 @@ class Systems:
     def _start(self, ports: Ports) -> dict[str, str]:
         group, units = samples.unit_group(SAMPLES), samples.unit_pairs(SAMPLES)
         configuration = read_configuration(os.environ, unit_group=group, units=units)
-        maps = {} if configuration.value_maps is None else {VALUE_MAPS: configuration.value_maps}
+        maps = {} if configuration.value_maps is None else {MAP_DOCUMENT: configuration.value_maps}
         given = {**configuration.settings, **maps}
         decimals = str(samples.amount_decimals(SAMPLES))
         ready = [

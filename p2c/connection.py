@@ -43,7 +43,7 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
 _NO_FILE = "start the demo that it belongs to, or name a file that exists"
-MAPS = "VALUE_MAPS"
+MAPS = "MAP_DOCUMENT"
 # Where no system is called: they pass the checks of settings, and lead nowhere.
 _PLACEHOLDERS = {
     "DATAVERSE_URL": "https://sales.example.com",

@@ -103,7 +103,7 @@ def assemble(
     *,
     way: Way = straight,
 ) -> Service:
-    """Put the parts together. Raises SettingsInvalid if settings and value-map document contradict each other."""
+    """Put the parts together. Raises SettingsInvalid if settings and map document contradict each other."""
     settings = deployment.settings
     to = _Channels(settings, credential, clock, way)
     sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}

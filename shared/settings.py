@@ -82,9 +82,7 @@ class Settings(_Times):
     DATAVERSE_URL: Url = Field(description="Environment of Dynamics 365 Sales")
     FINOPS_URL: Url = Field(description="Environment of Finance & Operations")
     COMPANY: Company = Field(description="Legal entity of F&O (dataAreaId)")
-    VALUE_MAPS: Document | None = Field(
-        default=None, description="Value-map document; not set: the one that is shipped"
-    )
+    MAP_DOCUMENT: Document | None = Field(default=None, description="Map document; not set: the one that is shipped")
     SWEEP_SCHEDULE: Schedule = Field(default="30 * * * * *", description="When `sweep` runs")
     CLEANUP_SCHEDULE: Schedule = Field(default="0 0 3 * * *", description="When `cleanup` runs")
     RECONCILE_SCHEDULE: Schedule = Field(default="0 0 4 * * 0", description="When `reconcile` runs")

@@ -35,7 +35,7 @@ from tests.infra.snapshots import INFRA
 from tests.support.project import ROOT
 
 DOCS = ROOT / "docs"
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 DEPLOYMENT = Deployment(
     FLOWS,
     FLOWS.read_settings(

@@ -9,7 +9,7 @@ from shared.flows.spec import Deployment
 
 
 def watched_accounts(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     mapper = account_mapper(deployment)
     columns = ("versionnumber", *mapper.select)
     company = deployment.company

@@ -23,7 +23,7 @@ from shared.flows.spec import Deployment
 from shared.mapping.value_maps import SHIPPED
 from shared.records import Json
 
-VALUE_MAPS = "VALUE_MAPS"
+MAP_DOCUMENT = "MAP_DOCUMENT"
 # A placeholder for the demo's own addresses until they are known, so that all settings can be checked before the start.
 _NOT_KNOWN_YET: Mapping[str, str] = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
@@ -43,7 +43,7 @@ BRISK: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """`settings` are the app settings except for the demo's own addresses; `claim_live_s` is how long the claim of a
-    worker that died holds others off; `notes` are for the user. `value_maps` is the text of the value-map document
+    worker that died holds others off; `notes` are for the user. `value_maps` is the text of the map document
     that goes with the sample records, None if the user has named their own or the shipped one is sufficient.
     """
 
@@ -61,12 +61,12 @@ class Configuration:
         return min(records, max(count, records * percent // 100))
 
     def settings_in(self, folder: Path) -> dict[str, str]:
-        """The app settings; a value-map document that goes with the records is written into the folder."""
+        """The app settings; a map document that goes with the records is written into the folder."""
         if self.value_maps is None:
             return dict(self.settings)
         file = folder / "value_maps.json"
         file.write_text(self.value_maps, encoding="utf-8")
-        return {**self.settings, VALUE_MAPS: str(file)}
+        return {**self.settings, MAP_DOCUMENT: str(file)}
 
 
 def read_configuration(
@@ -84,8 +84,8 @@ def read_configuration(
     """
     chosen = {name: value for name, value in environ.items() if value.strip()}
     quick = {**environment.QUICK, **(environment.HASTY if hasty else {}), **(BRISK if brisk else {})}
-    value_maps = None if unit_group is None or VALUE_MAPS in chosen else _with_units(unit_group, units or {})
-    document = {} if value_maps is None else {VALUE_MAPS: value_maps}
+    value_maps = None if unit_group is None or MAP_DOCUMENT in chosen else _with_units(unit_group, units or {})
+    document = {} if value_maps is None else {MAP_DOCUMENT: value_maps}
     try:
         settings = FLOWS.read_settings({**quick, **document, **environment.without_foreign(chosen), **_NOT_KNOWN_YET})
         deployment = FLOWS.deployment(settings)
@@ -121,7 +121,7 @@ def _watched(deployment: Deployment) -> Iterator[Watched]:
 
 
 def _with_units(group: str, units: Mapping[str, str]) -> str:
-    """The shipped value-map document for an organisation with another unit group, and with these units in addition to
+    """The shipped map document for an organisation with another unit group, and with these units in addition to
     those of the document that have different names in the two systems."""
     content = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
     assert isinstance(content, dict)

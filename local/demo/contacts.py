@@ -18,7 +18,7 @@ from shared.records import Json, SourceRow, Values
 
 
 def watched_contacts(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     mapper = contact_mapper(deployment)
     company = deployment.company
     columns = ("versionnumber", *mapper.select)

@@ -25,7 +25,7 @@ _DAY = len("2026-01-31")
 
 
 def watched_invoices(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     mapper, company, of = invoice_mapper(deployment), deployment.company, invoices
     headers = (*KEY.fields, _TOTAL_FIELD, *mapper.select)
     lines = (*KEY.fields, "LineAmount", *mapper.line_select)

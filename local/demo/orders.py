@@ -21,7 +21,7 @@ from shared.records import Json, SourceRow, Values
 
 
 def watched_orders(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     mapper, company, of = order_mapper(deployment), deployment.company, orders
     target = DocumentsOfFinops.of(mapper, of.TARGET_SET, mapper.choices.line_set, of.KEY_FIELD, company)
     return Watched(

@@ -41,7 +41,7 @@ _DATES = {**price_lists.DATE_COLUMNS, **created.DATE_COLUMNS}
 
 
 def watched_orders_back(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     whole, company = created_orders(deployment), deployment.company
     creates = deployment.settings_for(OrdersBackSettings).ORDERS_BACK == "all"
     mapper = OrdersBackMapper(deployment.maps, whole if creates else None)

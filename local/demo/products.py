@@ -24,7 +24,7 @@ _ITEM_COLUMNS = ("_productid_value", *(f"_{name}_value" for name in ("pricelevel
 
 
 def watched_products(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     mapper = product_mapper(deployment)
     fields = mapper.table.target_fields
     columns = tuple(f"_{name}_value" if name in products.LOOKUPS else name for name in fields)

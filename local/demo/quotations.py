@@ -24,7 +24,7 @@ _OVER = (*(rule for rule in quote_rows.ENDS if rule != _DRAFT), "closed")
 
 
 def watched_quotations(deployment: Deployment) -> Watched:
-    """The flow with the user's settings. Raises SettingsInvalid for a wrong value-map document."""
+    """The flow with the user's settings. Raises SettingsInvalid for a wrong map document."""
     mapper, company, of = quotation_mapper(deployment), deployment.company, quotations
     target = DocumentsOfFinops.of(mapper, of.TARGET_SET, of.TARGET_LINE_SET, of.KEY_FIELD, company)
     return Watched(

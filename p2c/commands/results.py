@@ -19,7 +19,7 @@ def results(flow: MaybeFlow = None, json: Json = False) -> None:
         for each in named:
             _show(each)
         if not named:
-            say("No columns for results are named: `results` of the value-map document names them.")
+            say("No columns for results are named: `results` of the map document names them.")
 
 
 def _show(of: UnwrittenResults) -> None:

@@ -36,14 +36,14 @@ _NEEDED = ("greenlet",)
 _ROWS = 200
 
 
-_MAPS = "VALUE_MAPS"
+_MAPS = "MAP_DOCUMENT"
 
 
 @app.command(rich_help_panel="Inspect")
 def simulate(  # noqa: PLR0917 - the options of a command
     value_map: Annotated[
         str | None,
-        typer.Option("--map", metavar="FILE", help="a value-map document; default: the one that the settings name"),
+        typer.Option("--map", metavar="FILE", help="a map document; default: the one that the settings name"),
     ] = None,
     seeds: Annotated[
         int, typer.Option(parser=whole_number(1, 10_000_000), metavar="N", help="how many histories")
@@ -93,13 +93,13 @@ def _require_simulation(clone: Path) -> None:
 
 
 def _maps(to: Connection, given: str | None) -> str:
-    """The value-map document: the path of a file, or the text of the settings. Raises Mistake."""
+    """The map document: the path of a file, or the text of the settings. Raises Mistake."""
     named = to.environ.get(_MAPS, "") if given is None else given
     if given is not None and not given.strip():
-        raise Mistake("--map is blank; name a value-map document")
+        raise Mistake("--map is blank; name a map document")
     source = named.strip() or str(SHIPPED)
     try:
-        to.registry.read_value_maps(source)
+        to.registry.read_map_document(source)
     except SettingsInvalid as invalid:
         mistake = Mistake(str(invalid) if given is None else str(invalid).replace(_MAPS, "--map", 1))
     else:

@@ -54,7 +54,7 @@ BY_HAND = (
     ),
     Check(FINOPS, "the app's user has the language en-us", CheckResult.BY_HAND, "", section("7")),
     Check(FINOPS, "the app has a throttling priority", CheckResult.BY_HAND, "", section("7")),
-    Check(FINOPS, "sites and warehouses of the value-map document exist", CheckResult.BY_HAND, "", section("3")),
+    Check(FINOPS, "sites and warehouses of the map document exist", CheckResult.BY_HAND, "", section("3")),
     Check(SALES, "the app may read columns with column-level security", CheckResult.BY_HAND, "", section("6.1")),
     Check("both", "dual-write and the old projects are off", CheckResult.BY_HAND, "", section("10")),
 )

@@ -1,5 +1,5 @@
 """What a flow says of itself, and the registry of flows from which everything else that concerns flows is derived:
-triggers, queues, settings, the value-map document, filters in words, what a deployment needs."""
+triggers, queues, settings, the map document, filters in words, what a deployment needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import MapDocument, filters_in_words, model_of
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
-from shared.mapping.value_maps import ValueMaps, as_known_to, mistaken, read_value_maps
+from shared.mapping.value_maps import ValueMaps, as_known_to, mistaken, read_map_document
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
@@ -214,7 +214,7 @@ class Flows:
 
     @cached_property
     def value_maps(self) -> type[ValueMaps]:
-        """The model of the value-map document."""
+        """The model of the map document."""
         results = part_of_results({flow.name: flow.result_columns for flow in self.specs if flow.results_in})
         return model_of(
             [ResultMaps, *(flow.value_maps for flow in self.specs)],
@@ -229,13 +229,13 @@ class Flows:
         """The settings of an environment. Raises SettingsInvalid."""
         return self.settings.read(environ)
 
-    def read_value_maps(self, source: str | None) -> ValueMaps:
-        """The value-map document (shared/mapping/value_maps.py). Raises SettingsInvalid."""
-        return read_value_maps(source, self.value_maps)
+    def read_map_document(self, source: str | None) -> ValueMaps:
+        """The map document (shared/mapping/value_maps.py). Raises SettingsInvalid."""
+        return read_map_document(source, self.value_maps)
 
     def deployment(self, settings: Settings) -> "Deployment":
-        """What these settings of the flows mean, with the value-map document that they name. Raises SettingsInvalid."""
-        deployment = Deployment(self, settings, self.read_value_maps(settings.VALUE_MAPS))
+        """What these settings of the flows mean, with the map document that they name. Raises SettingsInvalid."""
+        deployment = Deployment(self, settings, self.read_map_document(settings.MAP_DOCUMENT))
         deployment.require_sound()
         deployment.check_results()
         return deployment
@@ -278,7 +278,7 @@ class Deployment:
                 if column in used
             ]
         if mistakes:
-            raise mistaken("the value-map document", mistakes)
+            raise mistaken("the map document", mistakes)
 
     def settings_for(self, model: type[_Settings]) -> _Settings:
         """The settings as one flow knows them. Raises TypeError for settings that were read without this flow."""

@@ -205,12 +205,12 @@ class FieldTable:
             f"{origin} has {counted(length)}; {field.name} of {self.target_set} takes {limit}",
             remedy="shorten it"
             if field.max_length is not None
-            else f"shorten it, or change {place} in the value-map document if your F&O accepts more",
+            else f"shorten it, or change {place} in the map document if your F&O accepts more",
             value=origin,
         )
 
     def _origin(self, field: str, row: Values) -> str:
-        """Where a field's value comes from, for messages: the filled columns, or the value-map document."""
+        """Where a field's value comes from, for messages: the filled columns, or the map document."""
         filled = [name for name in self._sources[field] if value_of(row, name) is not None]
         return " + ".join(filled) or "the default or constant"
 

@@ -104,7 +104,7 @@ class ResultColumns(Part):
 
 
 class ResultMaps(ValueMaps):
-    """What the results of records add to the value-map document: the columns by flow."""
+    """What the results of records add to the map document: the columns by flow."""
 
     results: Part = Field(default_factory=Part)
 

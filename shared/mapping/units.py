@@ -1,4 +1,4 @@
-"""Units of measure: one list of pairs that is read in both directions (docs/mapping.md, The value-map document)."""
+"""Units of measure: one list of pairs that is read in both directions (docs/mapping.md, The map document)."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -130,7 +130,7 @@ Maps = TypeVar("Maps", bound=ValueMaps)
 def as_known_to(model: type[Maps], maps: ValueMaps) -> Maps:
     """The document as one flow knows it. Raises TypeError for a document without what this flow adds to it."""
     if not isinstance(maps, model):
-        raise TypeError(f"the value-map document was read without the parts of {model.__name__}")
+        raise TypeError(f"the map document was read without the parts of {model.__name__}")
     return maps
 
 
@@ -162,14 +162,14 @@ def _unaccented(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name.translate(_TYPED)) if not unicodedata.combining(c))
 
 
-def read_value_maps(source: str | None, model: type[ValueMaps]) -> ValueMaps:
+def read_map_document(source: str | None, model: type[ValueMaps]) -> ValueMaps:
     """The document from its text (when it begins with a brace) or from a file; None: the one that is shipped.
 
     Raises SettingsInvalid that lists every mistake by its place in the document. A file named by mistake may hold
     secrets: only what looks harmless is shown, and no error that holds its content is chained.
     """
     text = (source or "").removeprefix("\ufeff")
-    name = "the value-map document"
+    name = "the map document"
     if not text.lstrip().startswith("{"):
         file = Path(text) if text else SHIPPED
         name = _name(file)
@@ -188,7 +188,7 @@ def read_value_maps(source: str | None, model: type[ValueMaps]) -> ValueMaps:
 def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:
     """The error that lists mistakes of a map document."""
     listed = tuple(dict.fromkeys(mistakes))
-    lines = [f"VALUE_MAPS: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
+    lines = [f"MAP_DOCUMENT: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
     return MapInvalid("\n".join(lines), listed)
 
 
@@ -286,7 +286,7 @@ def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
     doubled = [name for name, count in times.items() if count > 1]
     if doubled:
         told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
-        raise mistaken("the value-map document", told)
+        raise mistaken("the map document", told)
 
 
 def _content(text: str, name: str) -> Json:
@@ -299,7 +299,7 @@ def _content(text: str, name: str) -> Json:
         refusal = "NaN and Infinity are not numbers, numbers have a few thousand digits at most, and nesting is limited"
     else:
         return content
-    raise SettingsInvalid(f"VALUE_MAPS: {name} is not JSON: {refusal}")
+    raise SettingsInvalid(f"MAP_DOCUMENT: {name} is not JSON: {refusal}")
 
 
 def _name(file: Path) -> str:
@@ -319,4 +319,4 @@ def _read(file: Path, name: str) -> str:
         return read_text(file, name)
     except FileUnreadable as unreadable:
         refusal = str(unreadable)
-    raise SettingsInvalid(f"VALUE_MAPS (the path of a JSON file, or the JSON text itself): {refusal}")
+    raise SettingsInvalid(f"MAP_DOCUMENT (the path of a JSON file, or the JSON text itself): {refusal}")

@@ -257,7 +257,7 @@ def joined_by(columns: tuple[Column, ...], into: TargetField, separator: str) ->
 
 
 def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:
-    """A default of the value-map document."""
+    """A default of the map document."""
     into = TargetField(target, ownership, fold_case=fold_case)
     return Line((), into, f"default `{name}`", lambda _row, maps: maps.defaults.value(name))
 
@@ -306,7 +306,7 @@ def mapped_option(source: str, target: str, value_map: str) -> Line:
             raise Unmappable(
                 "option_unknown",
                 f"{source} is {member!r}, which is not in the value map `{value_map}`",
-                remedy=f"add it to `{value_map}` of the value-map document",
+                remedy=f"add it to `{value_map}` of the map document",
                 value=str(member),
             )
         return options[str(member)]

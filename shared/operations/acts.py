@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.flows.registry import FLOWS
 from shared.state.failures import Failure
 
-# Parts of the value-map document.
+# Parts of the map document.
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "country_unknown": ("countries",),
     "state_unknown": ("states",),
@@ -41,7 +41,7 @@ CAUSES = frozenset({*_PARTS, *_SETTINGS, *_COMMANDS})
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """`parts` of the value-map document and `settings` are places where the cause can be corrected for all records;
+    """`parts` of the map document and `settings` are places where the cause can be corrected for all records;
     `commands` correct this record, `again` sends it once more after a correction."""
 
     parts: tuple[str, ...]
@@ -52,7 +52,7 @@ class Acts:
     @property
     def words(self) -> tuple[str, ...]:
         """One sentence for each."""
-        parts = (f"part `{part}` of the value-map document (setting VALUE_MAPS)" for part in self.parts)
+        parts = (f"part `{part}` of the map document (setting MAP_DOCUMENT)" for part in self.parts)
         settings = (f"setting {name}" for name in self.settings)
         return (*parts, *settings, *self.commands, self.again)
 

@@ -25,7 +25,7 @@ class RefusedResults:
 
 @dataclass(frozen=True, slots=True)
 class UnwrittenResults:
-    """The results of a flow that are not written. `columns` are those of the value-map document, by what they get: none
+    """The results of a flow that are not written. `columns` are those of the map document, by what they get: none
     if the flow writes no results. `due` is how many are written next; `trouble` what has delayed them, until
     `next_try`."""
 

@@ -43,7 +43,7 @@ def test_a_field_of_a_new_customer_is_blank_as_the_mapping_empties_it(name: str)
 
 def test_the_mandatory_fields_of_a_customer_have_values_for_the_barest_account() -> None:
     mandatory = [name for name, field in FIELDS.items() if field["mandatory"]]
-    sent = mapped(AccountMapper(FLOWS.read_value_maps(None)), account()).on_create
+    sent = mapped(AccountMapper(FLOWS.read_map_document(None)), account()).on_create
     assert [name for name in mandatory if not sent[name]] == []
 
 

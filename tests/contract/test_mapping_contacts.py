@@ -17,7 +17,7 @@ from shared.records import SourceRow
 from tests.contract.test_mapping_schema import SCHEMAS, Facts, dataverse, finops, source_mistakes, target_mistakes
 from tests.support.clock import START
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 EVERYTHING = ContactChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 ON = MAPS.model_copy(
     update={

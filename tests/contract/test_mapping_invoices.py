@@ -18,7 +18,7 @@ from tests.contract.test_mapping_schema import fields, finops
 from tests.contract.test_products_schema import attributes, table
 from tests.support.clock import ManualClock
 
-MAPPER = InvoiceMapper(FLOWS.read_value_maps(None))
+MAPPER = InvoiceMapper(FLOWS.read_map_document(None))
 DAY = "2026-07-14T12:00:00Z"
 TABLES = [
     (invoices.TARGET_SET, MAPPER.header, invoices.LOOKUPS, HEADER_RANGES),

@@ -13,7 +13,7 @@ from shared.flows.sales_documents.words import RequestedDate
 from shared.mapping.addresses import AddressRules
 from tests.contract.test_mapping_schema import attribute, dataverse, fields, finops, source_mistakes
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 CHOICES = [
     OrderChoices(origin="Sales", requested_date=requested, addresses=AddressRules(street_number=True))
     for requested in RequestedDate

@@ -21,7 +21,7 @@ from shared.mapping.words import Ownership
 from tests.contract.test_mapping_schema import finops
 from tests.contract.test_products_schema import attributes, table
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 CLOSING = ClosingChoices(cancels=True, fulfills=True)
 CREATED = CreatedOrders(MAPS, CreatedChoices(street_number=True, closing=CLOSING))
 MAPPER = OrdersBackMapper(MAPS, CREATED, CLOSING)

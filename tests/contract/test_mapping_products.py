@@ -13,7 +13,7 @@ from shared.flows.registry import FLOWS
 from tests.contract.test_mapping_schema import SCHEMAS, dataverse, finops
 from tests.contract.test_products_schema import attributes, navigations, table
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 CHOICES = [ProductChoices(price_items=items, when_vanished=vanished) for items in PriceItems for vanished in Vanished]
 FIELDS: Mapping[str, Any] = {field["name"]: field for field in finops()["entities"][products.ENTITY_SET]["fields"]}
 COLUMNS, LOOKUPS = attributes(products.TARGET_SET), navigations(products.TARGET_SET)

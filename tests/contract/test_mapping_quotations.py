@@ -14,7 +14,7 @@ from shared.flows.sales_documents.words import PROJECT_BASED_SERVICE, RequestedD
 from shared.mapping.addresses import AddressRules
 from tests.contract.test_mapping_schema import attribute, dataverse, fields, finops, source_mistakes
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 CHOICES = [
     QuotationChoices(requested_date=requested, addresses=AddressRules(street_number=True))
     for requested in RequestedDate

@@ -10,7 +10,7 @@ from tests.contract import test_mapping_orders as orders_contract
 from tests.contract import test_mapping_quotations as quotations_contract
 from tests.contract.test_mapping_schema import fields, target_mistakes
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 TARGETS = [*quotations_contract.TARGETS, *orders_contract.TARGETS]
 
 

@@ -110,7 +110,7 @@ def _field_mistakes(field: TargetField, known: Facts, word: Word, maps: ValueMap
         yield f"{field.name} is a key and is addressed, not mapped"
 
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 EVERYTHING = AccountChoices(on_hold_when_ended=OnHold.ALL, addresses=AddressRules(county=True, street_number=True))
 CHOICES = [
     AccountChoices(),

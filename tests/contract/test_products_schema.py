@@ -13,7 +13,7 @@ from shared.flows.registry import FLOWS
 from shared.mapping.words import columns_of
 from tests.contract.test_mapping_schema import dataverse, finops
 
-MAPPER = ProductMapper(FLOWS.read_value_maps(None))
+MAPPER = ProductMapper(FLOWS.read_map_document(None))
 SOURCE: Mapping[str, Any] = finops()["entities"][products.ENTITY_SET]
 TYPES = {str: {"Edm.String"}, int: {"Edm.Int32"}, Decimal: {"Edm.Decimal"}, bool: {"Edm.Boolean"}}
 
@@ -110,7 +110,7 @@ def test_product_types_are_members_and_options() -> None:
         each["name"] if isinstance(each, dict) else each for each in finops()["enums"]["EcoResProductType"]["members"]
     }
     options = {option["value"] for option in attributes(products.TARGET_SET)["producttypecode"]["options"]}
-    shipped = FLOWS.read_value_maps(None).product_types
+    shipped = FLOWS.read_map_document(None).product_types
     assert set(shipped) <= members
     assert set(shipped.values()) <= options
 

@@ -20,7 +20,7 @@ from shared.mapping.value_maps import ValueMaps
 from shared.mapping.words import TargetField
 from tests.contract.test_mapping_schema import dataverse, finops
 
-SHIPPED = FLOWS.read_value_maps(None)
+SHIPPED = FLOWS.read_map_document(None)
 WIDEST = SHIPPED.model_copy(update={"fields": {"accounts": {"CreditLimit": "owned"}}})
 
 

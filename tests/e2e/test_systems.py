@@ -36,8 +36,8 @@ def test_a_function_that_is_fired_with_their_settings_finds_the_records_and_no_t
 
     def developer(_: systems.Systems) -> None:
         values.update(json.loads((state / "local.settings.json").read_text(encoding="utf-8"))["Values"])
-        command = ["sh", "-c", f'. {state}/local.env && printf %s "$VALUE_MAPS"']
-        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == values["VALUE_MAPS"]
+        command = ["sh", "-c", f'. {state}/local.env && printf %s "$MAP_DOCUMENT"']
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == values["MAP_DOCUMENT"]
         for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
             monkeypatch.setenv(name, values[name])
         build(FLOWS, values).pull(ACCOUNTS)

@@ -151,13 +151,13 @@ def test_its_settings_are_read_checked_and_listed(sync: Trading) -> None:
 def test_its_part_of_the_map_document_is_read_and_checked(sync: Trading) -> None:
     wrong = filtering(column="description", operator="like")
     with pytest.raises(SettingsInvalid, match=r"filters\.pricelists\.0\.keep\.operator is 'like'"):
-        sync.start(VALUE_MAPS=wrong)
+        sync.start(MAP_DOCUMENT=wrong)
     with pytest.raises(SettingsInvalid, match=r"filters\.pricelists\.\[key\] is 'pricelists': write 'accounts'"):
-        FLOWS.read_value_maps(filtering(column="description", operator="filled"))
+        FLOWS.read_map_document(filtering(column="description", operator="filled"))
 
 
 def test_a_filtered_record_is_explained_in_its_own_words(sync: Trading) -> None:
-    sync.start(VALUE_MAPS=filtering(column="description", operator="filled"))
+    sync.start(MAP_DOCUMENT=filtering(column="description", operator="filled"))
     id = sync.price_list("Retail")
     sync.sync()
     assert sync.group("Retail") is None

@@ -186,7 +186,7 @@ def test_a_cause_shows_its_values_with_counts_and_one_edit_of_the_value_map_mend
     document["states"]["BR"] |= {"Sampa": "SP", "Rio": "RJ"}
     document["states"]["FR"]["Lara"] = "X"
     (tmp_path / "maps.json").write_text(json.dumps(document), encoding="utf-8")
-    sync.start(VALUE_MAPS=str(tmp_path / "maps.json"))
+    sync.start(MAP_DOCUMENT=str(tmp_path / "maps.json"))
     p2c("retry", FLOW, "--all")
     sync.drain()
     assert answer("failures", FLOW) == []

@@ -10,11 +10,11 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
 from shared.state.links import LinkState
 from shared.systems import System
-from tests.support.assortment import VALUE_MAPS, Assortment, assortment
+from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.faults import FAULTS, SPOT_FAULTS, WRITES, name_of
 
 # An option that the organisation does not have: only Sales can tell.
-MAPS = {**json.loads(VALUE_MAPS), "product_types": {"Item": 1, "Service": 99}}
+MAPS = {**json.loads(MAP_DOCUMENT), "product_types": {"Item": 1, "Service": 99}}
 COUNT = 12
 # A flow of accounts meets every fault at each change; `make nightly` plays all of them here, too.
 OTHER_FAULTS = [rule for rule in FAULTS if rule not in SPOT_FAULTS]
@@ -25,7 +25,7 @@ def selling(way: str) -> AbstractContextManager[Assortment]:
     """The flow, writing in one of the ways."""
     sales = SalesSettings(no_bulk=frozenset({"product"} if "batches" in way else ()))
     items = "sync" if "by the sync" in way else "automation"
-    return assortment(sales=sales, PRODUCTS_PRICE_ITEMS=items, VALUE_MAPS=json.dumps(MAPS))
+    return assortment(sales=sales, PRODUCTS_PRICE_ITEMS=items, MAP_DOCUMENT=json.dumps(MAPS))
 
 
 def numbers(count: int = COUNT) -> list[str]:

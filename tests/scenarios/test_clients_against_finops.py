@@ -176,7 +176,7 @@ def test_a_short_throttling_is_waited_for_in_place(environment: Environment) -> 
     assert environment.channel.requests.throttled == 1
 
 
-SELECT = ProductMapper(FLOWS.read_value_maps(None)).select
+SELECT = ProductMapper(FLOWS.read_map_document(None)).select
 PRODUCT: dict[str, Json] = {"ProductName": "Bike", "SalesUnitSymbol": "EA", "SalesPrice": Decimal("12.5")}
 # Every kind of character that may stand in a number: quotes, blanks, wildcards, what addresses reserve, any alphabet.
 ODD = [

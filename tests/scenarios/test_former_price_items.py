@@ -8,7 +8,7 @@ import pytest
 
 from local.simulator.faults import Kind, Rule
 from shared.state.links import LinkState
-from tests.support.assortment import VALUE_MAPS, Assortment, assortment
+from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
 from tests.support.steps import Crash
@@ -16,7 +16,7 @@ from tests.support.world import LEASE_S
 
 WAYS = ["automation", "sync"]
 UNITS = [{"sales": "Each", "finops": "EA"}, {"sales": "Box", "finops": "BOX"}]
-MAPS = {**json.loads(VALUE_MAPS), "units": UNITS}
+MAPS = {**json.loads(MAP_DOCUMENT), "units": UNITS}
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def shop(way: str) -> Iterator[Assortment]:
     """Products sold by piece and by box; P-1 costs 10 a piece. The sync writes items where the solution is not."""
     by_sync = way == "sync"
     maps = {**MAPS, "fields": {"products": {"msdynce_ismaintainedexternally": "off"}} if by_sync else {}}
-    with assortment(solution=not by_sync, PRODUCTS_PRICE_ITEMS=way, VALUE_MAPS=json.dumps(maps)) as made:
+    with assortment(solution=not by_sync, PRODUCTS_PRICE_ITEMS=way, MAP_DOCUMENT=json.dumps(maps)) as made:
         made.sales.create(
             "uoms",
             name="Box",
@@ -55,8 +55,8 @@ def move_to_retail(world: Assortment) -> None:
     """The settings name another price list."""
     currency = f"/transactioncurrencies({world.catalogue['currency']})"
     world.sales.create("pricelevels", name="Retail", transactioncurrencyid__to=currency)
-    maps = json.loads(str(world.settings.VALUE_MAPS))
-    world.start(VALUE_MAPS=json.dumps({**maps, "price_lists": {"USD": "Retail"}}))
+    maps = json.loads(str(world.settings.MAP_DOCUMENT))
+    world.start(MAP_DOCUMENT=json.dumps({**maps, "price_lists": {"USD": "Retail"}}))
 
 
 def is_clean(world: Assortment) -> bool:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from shared.state.links import LinkState
-from tests.support.assortment import VALUE_MAPS
+from tests.support.assortment import MAP_DOCUMENT
 from tests.support.trading import Trading
 
-MAPS: dict[str, Any] = {**json.loads(VALUE_MAPS), "states": {}}
+MAPS: dict[str, Any] = {**json.loads(MAP_DOCUMENT), "states": {}}
 FIELDS: dict[str, Any] = {
     "quotations": {"CustomersReference": {"word": "copy", "from": "description", "length": 60}},
     "quotation_lines": {"LineDescription": {"word": "first_of", "from": ["description", "productid.name"]}},
@@ -21,7 +21,7 @@ FIELDS: dict[str, Any] = {
 
 
 def test_further_fields_of_documents_persons_and_products_are_written_and_stay_in_step(desk: Trading) -> None:
-    desk.start(VALUE_MAPS=json.dumps({**MAPS, "fields": FIELDS}))
+    desk.start(MAP_DOCUMENT=json.dumps({**MAPS, "fields": FIELDS}))
     account = desk.account("A-1")
     desk.stock("P-7")
     contact = desk.contact(account, donotemail=True)
@@ -47,7 +47,7 @@ def test_filters_keep_products_and_quotes_out_by_name(desk: Trading) -> None:
         "products": [{"name": "bikes", "keep": {"column": "ProductNumber", "operator": "begins", "value": "P-"}}],
         "quotations": [{"name": "referenced", "keep": {"column": "description", "operator": "filled"}}],
     }
-    desk.start(VALUE_MAPS=json.dumps({**MAPS, "filters": filters}))
+    desk.start(MAP_DOCUMENT=json.dumps({**MAPS, "filters": filters}))
     account = desk.account("A-1")
     desk.stock("X-7")
     _, number = desk.quote(account)

@@ -46,7 +46,7 @@ def test_every_mistake_of_a_document_is_told_by_the_name_of_its_file(tmp_path: P
     ended = p2c_in({}, "map", "check", file)
     assert ended.exit_code == 2
     assert "has 2 mistakes" in ended.output
-    assert "VALUE_MAPS" not in ended.output
+    assert "MAP_DOCUMENT" not in ended.output
     assert "fields.accounts.SalesMeno is not a field of this mapping: did you mean SalesMemo?" in ended.output
 
 
@@ -93,7 +93,7 @@ def test_a_changed_document_is_applied_to_every_record_once(sync: Product, tmp_p
     alias = {"word": "copy", "from": "primarycontactid.fullname", "length": 20}
     keep = {"column": "customertypecode", "operator": "eq", "value": 3}
     filters = {"accounts": [{"name": "customers", "keep": keep}]}
-    sync.start(VALUE_MAPS=file_of(tmp_path, fields={"accounts": {"NameAlias": alias}}, filters=filters))
+    sync.start(MAP_DOCUMENT=file_of(tmp_path, fields={"accounts": {"NameAlias": alias}}, filters=filters))
     sync.tick()
     before = sync.writes()
     sync.tick()
@@ -136,7 +136,7 @@ EXPECTED = {
 @pytest.mark.parametrize("rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule))
 def test_every_word_reaches_finops_whatever_goes_wrong(sync: Product, tmp_path: Path, rule: Rule | None) -> None:
     maps = {"industries": {"Retail": "RTL"}}
-    sync.start(VALUE_MAPS=file_of(tmp_path, fields={"accounts": EVERY_WORD}, value_maps=maps))
+    sync.start(MAP_DOCUMENT=file_of(tmp_path, fields={"accounts": EVERY_WORD}, value_maps=maps))
     id = sync.account(
         "A-1", yominame="Lit", description="Note", ftpsiteurl="ftp", donotphone=True, sic="retail",
         stockexchange="Dozen", creditlimit=10.25, accountratingcode=1,
@@ -159,7 +159,7 @@ def test_every_word_reaches_finops_whatever_goes_wrong(sync: Product, tmp_path: 
 def test_what_an_option_or_a_text_lacks_is_listed_with_the_place_in_the_document(sync: Product, tmp_path: Path) -> None:
     entry = word("value_map", source="sic", map="industries")
     fields = {"accounts": {"LineOfBusinessId": entry}}
-    sync.start(VALUE_MAPS=file_of(tmp_path, fields=fields, value_maps={"industries": {}}))
+    sync.start(MAP_DOCUMENT=file_of(tmp_path, fields=fields, value_maps={"industries": {}}))
     id = sync.account("A-1", sic="Fishing")
     sync.tick()
     failure = sync.failure(id)
@@ -190,7 +190,7 @@ def test_columns_that_only_the_organisation_has_are_learned_and_mapped(tmp_path:
         content["fields"] = {"accounts": {"FederalComments": word("copy", source="new_short")}}
         file.write_text(json.dumps(content), encoding="utf-8")
         assert p2c_in({}, "map", "check", str(file)).exit_code == 0
-        sync.start(VALUE_MAPS=str(file))
+        sync.start(MAP_DOCUMENT=str(file))
         sync.account("A-1", new_short="Own")
         sync.tick()
         customer = sync.customer("A-1")

@@ -233,14 +233,14 @@ def test_nothing_comes_back_while_the_setting_is_off(desk: Returning) -> None:
 
 def test_a_status_without_an_option_is_listed_with_what_helps(desk: Returning) -> None:
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    desk.start(VALUE_MAPS=json.dumps({**shipped, "processing_status": {"Delivered": SHIPPED_STATUS}}))
+    desk.start(MAP_DOCUMENT=json.dumps({**shipped, "processing_status": {"Delivered": SHIPPED_STATUS}}))
     _, number = desk.confirmed()
     desk.tick()
     failure = desk.failure(number)
     assert failure is not None
     assert (failure.cause, failure.remedy) == (
         "option_unknown",
-        "add it to `processing_status` of the value-map document",
+        "add it to `processing_status` of the map document",
     )
 
 

@@ -22,7 +22,7 @@ def decided(sync: Product) -> Callable[..., Product]:
     """The product with policies for accounts."""
 
     def start(**policy: str) -> Product:
-        sync.start(VALUE_MAPS=json.dumps({**SHORT, "policies": {"accounts": policy}}))
+        sync.start(MAP_DOCUMENT=json.dumps({**SHORT, "policies": {"accounts": policy}}))
         return sync
 
     return start
@@ -143,7 +143,7 @@ def test_a_row_that_people_have_deleted_is_created_again_or_listed(
 def filling(sync: Product) -> Product:
     """The product with a memo that is filled only if it is blank."""
     fields = {"accounts": {"SalesMemo": "fill_if_blank"}}
-    sync.start(VALUE_MAPS=json.dumps({**SHORT, "fields": fields}), ACCOUNTS_ON_EXISTING="adopt")
+    sync.start(MAP_DOCUMENT=json.dumps({**SHORT, "fields": fields}), ACCOUNTS_ON_EXISTING="adopt")
     return sync
 
 

@@ -251,7 +251,7 @@ def _everything(tmp_path: Path) -> dict[str, str]:
     file = tmp_path / "maps.json"
     file.write_text(json.dumps(content), encoding="utf-8")
     return {
-        "VALUE_MAPS": str(file), "ACCOUNTS_ON_HOLD_WHEN_ENDED": "All", "CONTACTS_ON_HOLD_WHEN_ENDED": "All",
+        "MAP_DOCUMENT": str(file), "ACCOUNTS_ON_HOLD_WHEN_ENDED": "All", "CONTACTS_ON_HOLD_WHEN_ENDED": "All",
         "MAP_COUNTY": "true", "MAP_STREET_NUMBER": "true", "QUOTATIONS_REQUESTED_DATE": "receipt",
     }  # fmt: skip
 
@@ -481,5 +481,5 @@ def test_a_currency_is_compared_with_the_value_map_and_with_the_lists_that_are_v
     content = json.loads(SHIPPED.read_text(encoding="utf-8"))
     content["price_lists"] = {"USD": "Old"}
     (tmp_path / "maps.json").write_text(json.dumps(content), encoding="utf-8")
-    pair.start(VALUE_MAPS=str(tmp_path / "maps.json"))
+    pair.start(MAP_DOCUMENT=str(tmp_path / "maps.json"))
     assert "price list Old of USD" in {check.what for check in wrong(pair)}

@@ -7,7 +7,7 @@ import pytest
 
 from shared.flows.checks import Check, CheckResult
 from shared.operations.preflight.run import Preflight
-from tests.support.assortment import VALUE_MAPS
+from tests.support.assortment import MAP_DOCUMENT
 from tests.support.product import Product
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import OWN_COLUMNS
@@ -15,9 +15,9 @@ from tests.unit.local.dataverse_world import OWN_COLUMNS
 
 def checks_with(columns: Mapping[str, object], flow: str = "accounts") -> list[Check]:
     """What preflight says of the columns for the results of a flow."""
-    document = json.dumps({**json.loads(VALUE_MAPS), "results": {flow: columns}})
+    document = json.dumps({**json.loads(MAP_DOCUMENT), "results": {flow: columns}})
     with dataverse_world.dataverse(own=OWN_COLUMNS) as sales, finops_environment.environment() as finops:
-        sync = Product(sales, finops, VALUE_MAPS=document)
+        sync = Product(sales, finops, MAP_DOCUMENT=document)
         found = Preflight(sync.service.systems, sync.deployment, sync.clock.now()).checks()
         return [check for check in found if "results" in check.what]
 

@@ -13,7 +13,7 @@ from local.simulator.faults import Kind, Rule
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.state.links import LinkState
 from shared.systems import System
-from tests.support.assortment import VALUE_MAPS, Assortment, assortment
+from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 
 DRAFT, ACTIVE, RETIRED = 2, 0, 1
 WAYS = ["automation", "sync"]
@@ -30,10 +30,10 @@ def items_by(
     way: str, *, price_lists: Mapping[str, str] | None = None, sales: SalesSettings | None = None, **settings: str
 ) -> Iterator[Assortment]:
     """Price list items by the Sales solution's automation, or by the sync in an organisation without the solution."""
-    maps = {**json.loads(VALUE_MAPS), "price_lists": price_lists or {}}
+    maps = {**json.loads(MAP_DOCUMENT), "price_lists": price_lists or {}}
     if way == "sync":
         maps["fields"] = {"products": {"msdynce_ismaintainedexternally": "off"}}
-    chosen = {"VALUE_MAPS": json.dumps(maps), "PRODUCTS_PRICE_ITEMS": way, **settings}
+    chosen = {"MAP_DOCUMENT": json.dumps(maps), "PRODUCTS_PRICE_ITEMS": way, **settings}
     with assortment(solution=way == "automation", sales=sales, **chosen) as world:
         yield world
 

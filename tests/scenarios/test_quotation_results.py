@@ -84,7 +84,7 @@ def test_columns_that_are_named_later_are_filled_for_every_quote() -> None:
     with telling(SalesSettings(administrator=True), quotations={"state": STATE}) as desk:
         quote, number = quoted(desk)
         assert shown(desk, quote) == (None, None, None)
-        desk.start(VALUE_MAPS=document(quotations={"state": STATE, **COLUMNS}))
+        desk.start(MAP_DOCUMENT=document(quotations={"state": STATE, **COLUMNS}))
         desk.play(3)
         assert shown(desk, quote) == ("Created", number, None)
         assert desk.told(f"quotes({quote})")[0] == "written"

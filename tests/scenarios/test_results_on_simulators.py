@@ -18,7 +18,7 @@ from shared.flows.registry import FLOWS
 from shared.state.control import FlowControl
 from shared.state.storage.tables import Table
 from shared.systems import System
-from tests.support.assortment import VALUE_MAPS
+from tests.support.assortment import MAP_DOCUMENT
 from tests.support.operator import operated, p2c
 from tests.support.ordering import Ordering
 from tests.support.requests import CountedTable
@@ -33,8 +33,8 @@ own_columns = pytest.mark.odata_refused("'new_")
 
 
 def document(**results: Mapping[str, object]) -> str:
-    """The value-map document that names these columns."""
-    return json.dumps({**json.loads(VALUE_MAPS), "results": results})
+    """The map document that names these columns."""
+    return json.dumps({**json.loads(MAP_DOCUMENT), "results": results})
 
 
 class Told(Ordering):
@@ -79,7 +79,7 @@ def telling_as(
     kind: type[Desk], sales: SalesSettings | None = None, /, **results: Mapping[str, object]
 ) -> Iterator[Desk]:
     """The same as a kind of Told."""
-    with trading_as(kind, None, sales, OWN_COLUMNS, VALUE_MAPS=document(**results)) as made:
+    with trading_as(kind, None, sales, OWN_COLUMNS, MAP_DOCUMENT=document(**results)) as made:
         yield made
 
 
@@ -220,7 +220,7 @@ def test_requests_of_a_sweep_with_and_without_results() -> None:
             desk.account(f"A-{number}")
         desk.tick()
         busy = desk.requests_of_a_sweep()
-        desk.start(VALUE_MAPS=document())
+        desk.start(MAP_DOCUMENT=document())
         desk.play(2)
         without = desk.requests_of_a_sweep()
         assert (quiet - without, busy - quiet) == (4, 7)
@@ -241,10 +241,10 @@ def test_columns_that_are_named_later_tell_of_every_record_and_others_begin_anew
     with telling() as desk:
         accounts = [desk.account(f"A-{number}") for number in range(3)]
         desk.play()
-        desk.start(VALUE_MAPS=document(accounts={"state": STATE}))
+        desk.start(MAP_DOCUMENT=document(accounts={"state": STATE}))
         desk.play()
         assert [desk.told(f"accounts({account})") for account in accounts] == [("written", None, None)] * 3
-        desk.start(VALUE_MAPS=document(accounts=COLUMNS))
+        desk.start(MAP_DOCUMENT=document(accounts=COLUMNS))
         desk.play()
         assert all(desk.told(f"accounts({account})")[2] for account in accounts)
         assert desk.sent(System.FINOPS)[1] == 0
@@ -257,11 +257,11 @@ def test_columns_that_are_named_no_more_leave_nothing_behind_and_named_again_are
         desk.sales.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"POST"}), "UpdateMultiple"))
         desk.play(1)
         assert desk.waiting(ACCOUNTS) == [account]
-        desk.start(VALUE_MAPS=document())
+        desk.start(MAP_DOCUMENT=document())
         desk.play()
         assert desk.waiting(ACCOUNTS) == []
         desk.sales.faults.clear()
-        desk.start(VALUE_MAPS=document(accounts=COLUMNS))
+        desk.start(MAP_DOCUMENT=document(accounts=COLUMNS))
         desk.play()
         assert desk.told(f"accounts({account})")[0] == "written"
 
@@ -382,9 +382,9 @@ def test_a_column_that_a_mapping_uses_is_refused_for_results() -> None:
         "own_columns": {"accounts": {STATE: {"type": "text"}}},
         "filters": {"accounts": [{"name": "known", "keep": {"column": STATE, "operator": "filled"}}]},
     }
-    text = json.dumps({**json.loads(VALUE_MAPS), "results": named, **further})
+    text = json.dumps({**json.loads(MAP_DOCUMENT), "results": named, **further})
     with pytest.raises(SettingsInvalid) as refused:
-        FLOWS.deployment(FLOWS.read_settings({**settings, "VALUE_MAPS": text}))
+        FLOWS.deployment(FLOWS.read_settings({**settings, "MAP_DOCUMENT": text}))
     assert "results.accounts.state is new_financestate, which the mapping of accounts uses" in str(refused.value)
     assert "results.orders" not in str(refused.value)
 

@@ -18,7 +18,7 @@ from shared.operations.sample import sample_of
 from shared.systems import System
 from tests.simulation.material import Material
 from tests.simulation.sample import Sample, read_sample, rows_in
-from tests.support.assortment import VALUE_MAPS
+from tests.support.assortment import MAP_DOCUMENT
 from tests.support.operator import operated, p2c
 from tests.support.project import ROOT
 from tests.support.trading import Trading, trading
@@ -41,7 +41,7 @@ def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
 
 def called(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """The command as a process, from some folder."""
-    environment = {name: value for name, value in os.environ.items() if name != "VALUE_MAPS"}
+    environment = {name: value for name, value in os.environ.items() if name != "MAP_DOCUMENT"}
     return subprocess.run(
         [sys.executable, "-m", "p2c", "simulate", *arguments],
         cwd=folder,
@@ -81,7 +81,7 @@ def test_without_a_map_the_document_of_the_settings_counts(
     maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
     text = json.dumps({**maps, "countries": {"Switzerland": "CH"}})
     folder_of(tmp_path / "rows", accounts=[ACCOUNT])
-    monkeypatch.setenv("VALUE_MAPS", text)
+    monkeypatch.setenv("MAP_DOCUMENT", text)
     assert played(tmp_path) == 0
     assert "rejected: country_unknown: 1 (100 %)" in capfd.readouterr().out
 
@@ -118,7 +118,7 @@ def test_the_sample_of_a_sandbox_has_the_records_as_the_flows_read_them(desk: Tr
     assert {flow: len(rows) for flow, rows in sample.records.items()} == {
         "accounts": 2, "contacts": 1, "products": 1, "quotations": 1,
     }  # fmt: skip
-    completed = Material(VALUE_MAPS, sample).completed
+    completed = Material(MAP_DOCUMENT, sample).completed
     assert {row.values["accountnumber"] for row in completed.records["accounts"]} == {"A-1", "A-2"}
     (header,) = rows_in(completed.records["quotations"][0].values, "revisions")
     assert [line["productid"]["productnumber"] for line in rows_in(header, "lines")] == ["P-1"]  # type: ignore[index, call-overload]
@@ -136,7 +136,7 @@ def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_writ
     desk: Trading, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = {system: desk.sent(system)[1] for system in System}
-    with operated(desk, VALUE_MAPS=VALUE_MAPS):
+    with operated(desk, MAP_DOCUMENT=MAP_DOCUMENT):
         p2c("simulate", "--from-sandbox", "--rows", "5", "--first", "3", "--seeds", "2")
     said = capfd.readouterr().out
     assert "accounts: 2 records: 2 written (100 %)" in said

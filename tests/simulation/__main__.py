@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         "--steps", type=_count, default=STEPS, metavar="N", help="acts of a history (default: %(default)s)"
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="play this history instead")
-    parser.add_argument("--map", metavar="FILE", help="value-map document with which histories begin")
+    parser.add_argument("--map", metavar="FILE", help="map document with which histories begin")
     parser.add_argument("--sample", metavar="FOLDER|-", help="*.jsonl files of records, or a sample by the pipe")
     parser.add_argument("--called", metavar="TEXT", help="the command to name for playing a seed again")
     parser.add_argument(

@@ -27,7 +27,7 @@ class _Words:
 def adapted_pools(maps: str) -> Mapping[str, Pool]:
     """The standard records, with the words of this value map beside some that it does not know."""
     pools = standard_pools()
-    words = _words(FLOWS.read_value_maps(maps))
+    words = _words(FLOWS.read_map_document(maps))
     people = {name: _of_people(pools[name], words) for name in ("accounts", "contacts")}
     quotes = _with(pools["quotes"], {"transactioncurrencyid": [_currency(code) for code in words.currencies]})
     return {**people, "quotes": quotes, "products": _products(pools["products"], words), "lines": _lines(maps, words)}

@@ -24,7 +24,7 @@ class Miscalled(Exception):
 
 
 def material_of(maps: str | None, sample: str | None) -> Material:
-    """The material of a value-map document (a file, or its text) and of a sample (a folder, or `-` for what comes by
+    """The material of a map document (a file, or its text) and of a sample (a folder, or `-` for what comes by
     the pipe). Raises Miscalled."""
     try:
         material = STANDARD if maps is None else Material(_text_of(maps))
@@ -35,9 +35,9 @@ def material_of(maps: str | None, sample: str | None) -> Material:
             raise Miscalled("--sample is blank; name a folder of *.jsonl files")
         if sample == PIPE:
             return replace(material, sample=read_sample(sys.stdin.buffer.read().decode("utf-8", "surrogatepass")))
-        return replace(material, sample=read_folder(Path(sample), FLOWS.read_value_maps(material.maps), mappers))
+        return replace(material, sample=read_folder(Path(sample), FLOWS.read_map_document(material.maps), mappers))
     except SettingsInvalid as invalid:
-        message = re.sub(r"^VALUE_MAPS[^:]*: ", "", str(invalid))
+        message = re.sub(r"^MAP_DOCUMENT[^:]*: ", "", str(invalid))
     except (SampleUnusable, FileUnreadable) as unusable:
         raise Miscalled(str(unusable)) from unusable
     # An error of the document may hold what is in it, so it is not chained.
@@ -47,8 +47,8 @@ def material_of(maps: str | None, sample: str | None) -> Material:
 def _text_of(maps: str) -> str:
     """Raises SettingsInvalid and FileUnreadable."""
     if not maps.strip():
-        raise Miscalled("--map is blank; name a value-map document")
-    FLOWS.read_value_maps(maps)
+        raise Miscalled("--map is blank; name a map document")
+    FLOWS.read_map_document(maps)
     return maps if maps.lstrip("\ufeff").lstrip().startswith("{") else read_text(Path(maps), maps)
 
 

@@ -58,7 +58,7 @@ class Played:
 
 
 class History:
-    """One history on a stage, with the records and the value-map document that it begins with."""
+    """One history on a stage, with the records and the map document that it begins with."""
 
     def __init__(self, stage: Stage, script: Script, material: Material = STANDARD) -> None:
         stage.empty()

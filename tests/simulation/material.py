@@ -1,4 +1,4 @@
-"""What histories are made of: a value-map document, and records that look like a user's own or are made up."""
+"""What histories are made of: a map document, and records that look like a user's own or are made up."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from tests.simulation.tables import tables_for
 
 @dataclass(frozen=True)
 class Material:
-    """The value-map document that histories begin with, and the sample of records that they play with; without one
+    """The map document that histories begin with, and the sample of records that they play with; without one
     records are made up. Raises SettingsInvalid for a document that is none as soon as something is made of it."""
 
     maps: str = MAPS

@@ -143,7 +143,7 @@ _OF_THE_MAPS: Mapping[str, Callable[[Document], Document]] = {
 
 
 def settings_of(key: SettingsKey) -> Settings:
-    """The settings of a variant, in an environment and a company. `maps` is the value-map document: what the variant
+    """The settings of a variant, in an environment and a company. `maps` is the map document: what the variant
     changes of it is changed, and settings that this document forbids are left out."""
     return _made(key)[0].settings
 
@@ -154,7 +154,7 @@ def deployment_of(settings_key: SettingsKey) -> Deployment:
 
 
 def mappers_of(settings_key: SettingsKey) -> Mappers:
-    """The mappings of settings, made once a process: to digest a value-map document takes its time."""
+    """The mappings of settings, made once a process: to digest a map document takes its time."""
     return _made(settings_key)[1]
 
 
@@ -169,7 +169,7 @@ def forget_mappings() -> None:
 def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
     """Raises SettingsInvalid for a document that allows no mapping at all."""
     variant, url, company, maps, trade = settings_key
-    own = {"VALUE_MAPS": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company, **TRADES[trade]}
+    own = {"MAP_DOCUMENT": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company, **TRADES[trade]}
     try:
         return _with_mappers(FLOWS.read_settings({**_BASE, **VARIANTS[variant], **own}))
     except SettingsInvalid:
@@ -179,7 +179,7 @@ def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
 
 
 def _with_mappers(settings: Settings) -> tuple[Deployment, Mappers]:
-    deployment = Deployment(FLOWS, settings, _read_maps(settings.VALUE_MAPS))
+    deployment = Deployment(FLOWS, settings, _read_maps(settings.MAP_DOCUMENT))
     of_customers = account_mapper(deployment), contact_mapper(deployment)
     return deployment, Mappers(
         *of_customers,
@@ -193,7 +193,7 @@ def _with_mappers(settings: Settings) -> tuple[Deployment, Mappers]:
 
 @lru_cache(maxsize=2)
 def _read_maps(document: str | None) -> ValueMaps:
-    return FLOWS.read_value_maps(document)
+    return FLOWS.read_map_document(document)
 
 
 @lru_cache(maxsize=64)

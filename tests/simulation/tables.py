@@ -19,7 +19,7 @@ def tables_for(maps: str, sample: Sample) -> Mapping[str, Sequence[Values]]:
     """Every small table. What the sample has is taken as it is; but the time of a history is its own, so that price
     lists begin and end only when its people say so."""
     given = {name: list(rows) for name, rows in sample.references.items() if rows}
-    known = FLOWS.read_value_maps(maps)
+    known = FLOWS.read_map_document(maps)
     tables: dict[str, Rows] = {**{name: list(rows) for name, rows in small_tables().items()}, **given}
     if not given.keys() & {catalogue.UNITS, catalogue.UNIT_GROUPS}:
         tables |= _units(known)

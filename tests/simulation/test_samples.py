@@ -64,7 +64,7 @@ def adventure_works(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("sample")
     choose(SAMPLES).write(folder)
     material = Material(ADVENTURE_WORKS)
-    return Material(ADVENTURE_WORKS, read_folder(folder, FLOWS.read_value_maps(ADVENTURE_WORKS), material.mappers))
+    return Material(ADVENTURE_WORKS, read_folder(folder, FLOWS.read_map_document(ADVENTURE_WORKS), material.mappers))
 
 
 def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
@@ -77,7 +77,7 @@ def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
 def read(folder: Path, maps: str = MAPS) -> Sample:
     """The sample of a folder, completed."""
     mappers = Material(maps).mappers
-    return read_folder(folder, FLOWS.read_value_maps(maps), mappers).completed(mappers)
+    return read_folder(folder, FLOWS.read_map_document(maps), mappers).completed(mappers)
 
 
 def shares(sample: Sample, maps: str = MAPS) -> dict[str, Share]:
@@ -309,8 +309,8 @@ def test_what_breaks_is_reported_with_its_seeds_and_the_command_that_plays_them_
 
 
 def maps_of(variant: str, maps: str) -> Any:
-    """The value-map document of a variant."""
-    return json.loads(str(settings_of(SettingsKey(variant, URL, COMPANIES[0], maps)).VALUE_MAPS))
+    """The map document of a variant."""
+    return json.loads(str(settings_of(SettingsKey(variant, URL, COMPANIES[0], maps)).MAP_DOCUMENT))
 
 
 def test_what_a_variant_changes_is_changed_in_the_users_document() -> None:

@@ -13,7 +13,7 @@ from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
 from tests.unit.local.finops_environment import Caller as Finops
 
-VALUE_MAPS = SHIPPED.read_text(encoding="utf-8").replace('"unit_group": "Default unit"', '"unit_group": "Units"')
+MAP_DOCUMENT = SHIPPED.read_text(encoding="utf-8").replace('"unit_group": "Default unit"', '"unit_group": "Units"')
 _FIELDS = "productnumber,name,description,price,currentcost,quantitydecimal,producttypecode,statecode,statuscode"
 _LOOKUPS = "_transactioncurrencyid_value,_defaultuomid_value,_defaultuomscheduleid_value,_pricelevelid_value"
 
@@ -26,7 +26,7 @@ class Assortment(Product):
 
     def __init__(self, sales: Sales, finops: Finops, **settings: str) -> None:
         self.catalogue = sales.catalogue()
-        super().__init__(sales, finops, **{"VALUE_MAPS": VALUE_MAPS, **settings})
+        super().__init__(sales, finops, **{"MAP_DOCUMENT": MAP_DOCUMENT, **settings})
 
     def put(self, *numbers: str, **values: object) -> None:
         """Make or change products in F&O."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.finops.settings import Settings as FinopsSettings
 from shared.flows.invoices import INVOICES
-from tests.support.assortment import VALUE_MAPS
+from tests.support.assortment import MAP_DOCUMENT
 from tests.support.ordering import Ordering
 from tests.support.trading import trading_as
 from tests.unit.local import dataverse_world, finops_environment
@@ -132,12 +132,12 @@ _OF_SOLUTION = {
     "invoice_lines": ("invoicenumber", "invoicedate", "ismisctax", "ismaintainedexternally"),
 }
 _OFF = {part: {f"msdynce_{name}": "off" for name in names} for part, names in _OF_SOLUTION.items()}
-STANDARD_ONLY = json.dumps({**json.loads(VALUE_MAPS), "fields": _OFF})
+STANDARD_ONLY = json.dumps({**json.loads(MAP_DOCUMENT), "fields": _OFF})
 
 
 @contextmanager
 def invoicing_without_solution(**settings: str) -> Iterator[Invoicing]:
-    """The same in an organisation without Microsoft's solution: its columns are off in the value-map document, and the
+    """The same in an organisation without Microsoft's solution: its columns are off in the map document, and the
     sync does what its automation would do."""
     row = {"pricingdecimalprecision": 4, "currencydecimalprecision": 4}
     with (
@@ -148,7 +148,7 @@ def invoicing_without_solution(**settings: str) -> Iterator[Invoicing]:
             "INVOICES": "on",
             "INVOICES_ORDER": "sync",
             "PRODUCTS_PRICE_ITEMS": "sync",
-            "VALUE_MAPS": STANDARD_ONLY,
+            "MAP_DOCUMENT": STANDARD_ONLY,
         }
         desk = Invoicing(sales, finops, **{**given, **settings})
         desk.stock("P-1")

@@ -31,7 +31,7 @@ class ToProduct(Connection):
         """The product with another map document."""
         assert self.sync is not None
         if file is not None:
-            self.sync.start(VALUE_MAPS=str(file))
+            self.sync.start(MAP_DOCUMENT=str(file))
         return self
 
     @property

@@ -84,9 +84,9 @@ class Product:
 
     @property
     def deployment(self) -> Deployment:
-        """The flows of the app that runs, with its settings and its value-map document."""
+        """The flows of the app that runs, with its settings and its map document."""
         settings = self.settings
-        return Deployment(self.flows, settings, _maps(self.flows, settings.VALUE_MAPS))
+        return Deployment(self.flows, settings, _maps(self.flows, settings.MAP_DOCUMENT))
 
     def _table(self, name: str) -> Table:
         return self.memory(name)
@@ -234,4 +234,4 @@ def product_between(sales: SalesSettings | None, finops: FinopsSettings | None, 
 
 @lru_cache(maxsize=4)
 def _maps(flows: Flows, document: str | None) -> ValueMaps:
-    return flows.read_value_maps(document)
+    return flows.read_map_document(document)

@@ -30,7 +30,7 @@ _OTHER = {
 }
 # Flows do all that they can: what is off has no mapping.
 _COMPLETE = {"ORDERS_BACK": "all"}
-_VALUE_MAPS = "the content of the value-map document"
+_MAP_DOCUMENT = "the content of the map document"
 
 
 def wired(settings: dict[str, str]) -> Mapping[str, Flow]:
@@ -72,7 +72,7 @@ def test_the_settings_that_evaluate_records_again_are_listed_with_their_flows() 
     usual = fingerprints(_COMPLETE)
     given = [(name, {name: value}) for name, value in other_values()]
     maps = SHIPPED.read_text(encoding="utf-8").replace('"unit_group": "Default unit"', '"unit_group": "Units"')
-    given.append((_VALUE_MAPS, {"VALUE_MAPS": maps}))
+    given.append((_MAP_DOCUMENT, {"MAP_DOCUMENT": maps}))
     found: dict[str, set[str]] = {}
     for name, settings in given:
         now = fingerprints({**_COMPLETE, **settings})

@@ -51,8 +51,8 @@ WRONG = st.sampled_from(
     ]
 )
 # None of them is free to hold any text.
-CHECKED = sorted(FLOWS.settings.model_fields.keys() - {"VALUE_MAPS", "AZURE_CLIENT_ID"})
-MISSPELLED = ["DATAVERSE_URI", "ACCOUNTS_SHEDULE", "VALUE_MAP", "PULL_BUDGET"]
+CHECKED = sorted(FLOWS.settings.model_fields.keys() - {"MAP_DOCUMENT", "AZURE_CLIENT_ID"})
+MISSPELLED = ["DATAVERSE_URI", "ACCOUNTS_SHEDULE", "MAP_DOCUMENTS", "PULL_BUDGET"]
 
 
 def refusal(call: Callable[[], object]) -> BaseException | None:
@@ -101,7 +101,7 @@ def test_a_value_map_document_that_is_wrong_keeps_what_may_be_secret(
     part: str, secret: str, value: Callable[[str], object]
 ) -> None:
     text = json.dumps({**document(), part: value(secret)}, default=str)
-    refused = refusal(lambda: FLOWS.read_value_maps(text))
+    refused = refusal(lambda: FLOWS.read_map_document(text))
     if refused is not None:
         check_untold(refused)
 
@@ -166,16 +166,16 @@ def test_a_path_to_a_file_full_of_secrets_shows_none_of_them(secret: str, damage
     with TemporaryDirectory() as folder:
         file = Path(folder, "local.settings.json")
         file.write_bytes(_damaged(secret, damage))
-        refused = refusal(lambda: FLOWS.read_value_maps(str(file)))
+        refused = refusal(lambda: FLOWS.read_map_document(str(file)))
     assert refused is not None
-    assert "VALUE_MAPS" in str(refused)
+    assert "MAP_DOCUMENT" in str(refused)
     check_untold(refused)
 
 
 @settings(deadline=None)
 @given(SECRETS)
 def test_a_secret_in_the_place_of_a_path_is_not_shown(secret: str) -> None:
-    refused = refusal(lambda: FLOWS.read_value_maps(secret))
+    refused = refusal(lambda: FLOWS.read_map_document(secret))
     assert "the file that it names does not exist" in str(refused)
     assert refused is not None
     check_untold(refused)

@@ -46,7 +46,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         "AzureWebJobsStorage__tableServiceUri": None,
         "AzureWebJobsStorage__queueServiceUri": None,
         "AZURE_CLIENT_ID": None,
-        "VALUE_MAPS": None,
+        "MAP_DOCUMENT": None,
         "ACCOUNTS_SCHEDULE": "0 * * * * *",
         "SWEEP_SCHEDULE": "30 * * * * *",
         "CLEANUP_SCHEDULE": "0 0 3 * * *",
@@ -127,7 +127,7 @@ def test_every_other_setting_has_its_documented_default() -> None:
         ("FINOPS_URL", "http://[::1]:8102", "http://[::1]:8102"),
         ("COMPANY", "USMF", "USMF"),
         ("COMPANY", "1", "1"),
-        ("VALUE_MAPS", "maps.json", "maps.json"),
+        ("MAP_DOCUMENT", "maps.json", "maps.json"),
         ("ACCOUNTS_SCHEDULE", "*/15 0-30/5 8,12,18 * Jan-Mar Mon-Fri", "*/15 0-30/5 8,12,18 * Jan-Mar Mon-Fri"),
         ("SWEEP_SCHEDULE", "0 5/10 * 1 12 0", "0 5/10 * 1 12 0"),
         ("ACCOUNTS_SCOPE", "all", "all"),
@@ -321,7 +321,7 @@ def test_a_long_value_is_cut() -> None:
         ("PULL_BUDGET", "PULL_BUDGET_S"),
         ("COMPAMY", "COMPANY"),
         ("DATAVERSE_URI", "DATAVERSE_URL"),
-        ("VALUE_MAP", "VALUE_MAPS"),
+        ("MAP_DOCUMENTS", "MAP_DOCUMENT"),
     ],
 )
 def test_a_misspelled_name_is_reported_with_the_right_one(wrong: str, right: str) -> None:

@@ -176,7 +176,7 @@ class AccountMapper(SalesMapper):
         if self.choices.on_hold_when_ended is not OnHold.OFF and "OnHoldStatus" not in owned:
             raise SettingsInvalid(
                 "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold, and fields.accounts.OnHoldStatus of the "
-                "value-map document keeps the sync from taking them off again: remove one of the two"
+                "map document keeps the sync from taking them off again: remove one of the two"
             )
 
 

@@ -60,7 +60,7 @@ NUMBERING = Numbering(
     when_missing="give the contact a number (the Sales solution numbers new contacts automatically)",
     when_too_long="give the contact a shorter number",
 )
-# The names of both tables in the value-map document.
+# The names of both tables in the map document.
 PERSON_PART, CUSTOMER_PART = "contact_persons", "contact_customers"
 
 OFF, ON_CREATE = Ownership.OFF, Ownership.ON_CREATE
@@ -252,7 +252,7 @@ def _require_owned(table: FieldTable, part: str, name: str, what: str) -> None:
     """What an end sets must be ours to set back when the contact comes back."""
     if name not in {each.name for each in table.fields if each.ownership is Ownership.OWNED}:
         raise SettingsInvalid(
-            f"{what}, and fields.{part}.{name} of the value-map document keeps the sync from setting {name} back: "
+            f"{what}, and fields.{part}.{name} of the map document keeps the sync from setting {name} back: "
             f"remove fields.{part}.{name}"
         )
 

@@ -38,7 +38,7 @@ LINE_RANGES: Ranges = {
 
 
 class CountryNames(ValueMaps):
-    """A part of the value-map document: how Sales names a country, by ISO code."""
+    """A part of the map document: how Sales names a country, by ISO code."""
 
     country_names: dict[Iso2, Code] = Field(default_factory=dict)
 

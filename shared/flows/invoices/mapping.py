@@ -101,7 +101,7 @@ LOOKUPS = {ORDER_ID: ORDERS, **HEADER_LOOKUPS}
 LINE_LOOKUPS = {ID_COLUMN: TARGET_SET, **PRODUCT_LOOKUPS}
 BILLED = 4
 
-# The parts of the value-map document's `ownership`.
+# The parts of the map document's `ownership`.
 HEADER_PART, LINE_PART = "invoices", "invoice_lines"
 
 _HEADER_TAX, _TOTAL_FIELD = "InvoiceHeaderTaxAmount", "TotalInvoiceAmount"

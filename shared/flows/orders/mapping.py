@@ -95,7 +95,7 @@ NUMBERING = Numbering(
 )
 CUSTOMER_FIELD, QUOTATION_FIELD = "OrderingCustomerAccountNumber", "QuotationNumber"
 
-# The parts of the value-map document's `ownership`.
+# The parts of the map document's `ownership`.
 HEADER_PART, LINE_PART = "orders", "order_lines"
 
 DATE_COLUMNS: DateColumns = {table: {"requestdeliveryby": Behavior.USER_LOCAL} for table in (HEADER_TABLE, LINE_TABLE)}

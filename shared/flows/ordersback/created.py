@@ -78,7 +78,7 @@ LINES_LOOKUPS = {ID_COLUMN: TARGET_SET, **LINE_LOOKUPS}
 MARK = "msdynce_ismaintainedexternally"
 DATE_COLUMNS: DateColumns = orders.DATE_COLUMNS
 
-# The parts of the value-map document's `ownership`.
+# The parts of the map document's `ownership`.
 HEADER_PART, LINE_PART = "orders_back", "order_lines_back"
 
 _HEADER_TAX, _TOTAL_FIELD = "OrderHeaderTaxAmount", "OrderTotalAmount"

@@ -27,7 +27,7 @@ TARGET_SET, LOGICAL_NAME = orders.HEADER_SET, orders.HEADER_TABLE
 ID_COLUMN = order_rows.HEADER_ID_COLUMN
 # The routes: of an order of Sales only the status is written, an order of F&O is written as a whole.
 STATUS_ROUTE, CREATED_ROUTE = "status", "order"
-# The name of the mapping in `ownership` of the value-map document.
+# The name of the mapping in `ownership` of the map document.
 PART = "order_status"
 
 STATUS = STATUS_FIELD

@@ -1,4 +1,4 @@
-"""What the flow adds to the value-map document."""
+"""What the flow adds to the map document."""
 
 from typing import Literal
 

@@ -35,7 +35,7 @@ _ACTIVE = 0
 
 
 class ProductMaps(ValueMaps):
-    """The flow's part of the value-map document: the price list of each currency, if it is chosen by hand."""
+    """The flow's part of the map document: the price list of each currency, if it is chosen by hand."""
 
     price_lists: dict[Iso3, Code] = Field(default_factory=dict)
 
@@ -156,7 +156,7 @@ class Catalogue:
             raise NotThere(
                 "unit_group_unknown",
                 f"Sales has no unit group {group!r}",
-                remedy="create the unit group, or correct defaults.unit_group of the value-map document",
+                remedy="create the unit group, or correct defaults.unit_group of the map document",
                 value=group,
             )
         id = self._units.get((group_id, folded_name(name)))
@@ -179,7 +179,7 @@ class Catalogue:
                 f"Sales has no price list {f'{forced!r} ' if forced else ''}in {currency.code} that is active and "
                 "valid today",
                 remedy=f"create or activate a price list in {currency.code}"
-                + (", or correct `price_lists` of the value-map document" if forced else ""),
+                + (", or correct `price_lists` of the map document" if forced else ""),
                 value=currency.code,
             )
         return kept if kept in ids else ids[0]

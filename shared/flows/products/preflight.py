@@ -21,7 +21,7 @@ from shared.setupguide import section
 
 
 def catalogue_checks(deployment: Deployment, dataverse: DataverseSystem, now: datetime) -> Iterator[Check]:
-    """Whether Sales has what the value-map document names, and the document what Sales has."""
+    """Whether Sales has what the map document names, and the document what Sales has."""
     maps, zone = as_known_to(ProductMaps, deployment.maps), zone_of(deployment.settings)
     references: dict[str, tuple[Mapping[str, Json], ...]] = {}
     days_of_lists = [metadata_of(table) for table in price_lists.DATE_COLUMNS]

@@ -95,7 +95,7 @@ NUMBERING = Numbering(
 )
 CUSTOMER_FIELD = "RequestingCustomerAccountNumber"
 
-# The parts of the value-map document's `ownership`.
+# The parts of the map document's `ownership`.
 HEADER_PART, LINE_PART = "quotations", "quotation_lines"
 
 DATE_COLUMNS: DateColumns = {

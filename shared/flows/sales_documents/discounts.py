@@ -60,7 +60,7 @@ def require_decimals(column: str, amount: Decimal, row: Values) -> None:
         raise Unmappable(
             "too_many_decimals",
             f"{column} is {plain(amount)}, and F&O keeps {decimals} decimals of an amount in this currency",
-            remedy="round the amount in Sales, or correct `amount_decimals` of the value-map document",
+            remedy="round the amount in Sales, or correct `amount_decimals` of the map document",
         )
 
 

@@ -1,4 +1,4 @@
-"""What quotations and orders add to the value-map document: from where products are shipped, and how F&O keeps
+"""What quotations and orders add to the map document: from where products are shipped, and how F&O keeps
 amounts."""
 
 from collections.abc import Mapping

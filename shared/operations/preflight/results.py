@@ -18,7 +18,7 @@ from shared.setupguide import section
 _TYPES = "Microsoft.Dynamics.CRM"
 _TEXTS = ("String", "Memo")
 _MOMENT = "DateTime"
-_REMEDY = f"correct the column, or `results` of the value-map document: {section('4')}"
+_REMEDY = f"correct the column, or `results` of the map document: {section('4')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from local.demo.selling import Catalogue, Seller, Wanted
 from local.demo.systems import DATAVERSE, FINOPS, Access, Secrets
 from local.finops.settings import Settings as FinopsSettings
 from shared.flows.registry import FLOWS
-from tests.support.assortment import VALUE_MAPS, Assortment
+from tests.support.assortment import MAP_DOCUMENT, Assortment
 from tests.unit.local import dataverse_world, finops_environment
 
 _PRECISION = {"pricingdecimalprecision": 4, "currencydecimalprecision": 4}
@@ -106,7 +106,7 @@ def trade() -> Iterator[Trade]:
         shop = Assortment(world, finops, ORDERS_BACK="all", INVOICES="on")
         sales = Looking(DATAVERSE, world.origin, dataverse_world.TOKEN)
         theirs = Looking(FINOPS, finops.base_url, finops_environment.TOKEN)
-        flows = read_configuration({"VALUE_MAPS": VALUE_MAPS}).flows
+        flows = read_configuration({"MAP_DOCUMENT": MAP_DOCUMENT}).flows
         by_name = {flow.name: flow for flow in flows}
         running = Trade(shop, {DATAVERSE: sales, FINOPS: theirs}, by_name, Seller(sales), Clerk(theirs, "usmf"))
         shop.put("BK-1", "BK-2")

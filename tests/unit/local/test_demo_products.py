@@ -13,7 +13,7 @@ from shared import exact_json
 from shared.flows.products.mapping import ITEM
 from shared.flows.registry import FLOWS
 from shared.records import Values
-from tests.support.assortment import VALUE_MAPS, Assortment, assortment
+from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.patience import PATIENCE_S
 from tests.unit.local import dataverse_world, finops_environment
 
@@ -22,7 +22,7 @@ SETTINGS = {
     "DATAVERSE_URL": "http://127.0.0.1:1",
     "FINOPS_URL": "http://127.0.0.1:2",
     "COMPANY": "usmf",
-    "VALUE_MAPS": VALUE_MAPS,
+    "MAP_DOCUMENT": MAP_DOCUMENT,
 }
 _NUMBERS = count(1)
 

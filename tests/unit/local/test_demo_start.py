@@ -155,7 +155,7 @@ def test_the_only_unit_group_of_the_records_is_found(tmp_path: Path, groups: str
 
 def test_the_value_maps_go_with_the_unit_group_of_the_records() -> None:
     found = read_configuration({}, unit_group="Ours")
-    assert FLOWS.read_value_maps(found.value_maps).defaults.unit_group == "Ours"
+    assert FLOWS.read_map_document(found.value_maps).defaults.unit_group == "Ours"
 
 
 def test_units_that_have_one_name_in_both_systems_are_paired(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_units_that_have_one_name_in_both_systems_are_paired(tmp_path: Path) -> 
 
 
 def test_the_value_maps_have_the_units_of_the_records_and_the_other_shipped_ones() -> None:
-    maps = FLOWS.read_value_maps(
+    maps = FLOWS.read_map_document(
         read_configuration({}, unit_group="Ours", units={"PCS": "Piece", "CAN": "Can"}).value_maps
     )
     assert [sales_unit(maps.units, symbol) for symbol in ("PCS", "CAN", "EA")] == ["Piece", "Can", "Each"]
@@ -177,8 +177,8 @@ def test_the_value_maps_have_the_units_of_the_records_and_the_other_shipped_ones
 def test_value_maps_that_the_user_has_named_are_left_alone(tmp_path: Path) -> None:
     own = tmp_path / "own.json"
     own.write_bytes(SHIPPED.read_bytes())
-    found = read_configuration({"VALUE_MAPS": str(own)}, unit_group="Ours")
-    assert (found.value_maps, found.settings["VALUE_MAPS"]) == (None, str(own))
+    found = read_configuration({"MAP_DOCUMENT": str(own)}, unit_group="Ours")
+    assert (found.value_maps, found.settings["MAP_DOCUMENT"]) == (None, str(own))
 
 
 def test_a_mistake_in_the_settings_is_reported_before_anything_starts() -> None:

@@ -59,7 +59,7 @@ def order(*headers: dict[str, Json]) -> SourceRow:
 
 
 def mapper(choices: OrderChoices | None = None, **parts: Json) -> OrderMapper:
-    """The orders mapping with choices and with parts of the value-map document replaced."""
+    """The orders mapping with choices and with parts of the map document replaced."""
     return OrderMapper(maps(**parts), choices)
 
 

@@ -59,7 +59,7 @@ def quote(*revisions: dict[str, Json]) -> SourceRow:
 
 
 def mapper(choices: QuotationChoices | None = None, **parts: Json) -> QuotationMapper:
-    """The quotations mapping with choices and with parts of the value-map document replaced."""
+    """The quotations mapping with choices and with parts of the map document replaced."""
     return QuotationMapper(maps(**parts), choices)
 
 

@@ -35,7 +35,7 @@ def account(**values: Json) -> SourceRow:
 
 
 def document(**parts: Json) -> dict[str, Json]:
-    """The shipped value-map document with whole parts replaced."""
+    """The shipped map document with whole parts replaced."""
     shipped = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
     assert isinstance(shipped, dict)
     return {**shipped, **parts}
@@ -43,12 +43,12 @@ def document(**parts: Json) -> dict[str, Json]:
 
 def maps(**parts: Json) -> ValueMaps:
     """The value maps of such a document."""
-    return FLOWS.read_value_maps(exact_json.dumps(document(**parts))) if parts else _shipped()
+    return FLOWS.read_map_document(exact_json.dumps(document(**parts))) if parts else _shipped()
 
 
 @cache
 def _shipped() -> ValueMaps:
-    return FLOWS.read_value_maps(None)
+    return FLOWS.read_map_document(None)
 
 
 def metadata(columns: DateColumns, **behaviors: str) -> References:

@@ -8,7 +8,7 @@ from shared.mapping.verdicts import Mapped
 from shared.records import Json
 from tests.unit.mapping.samples import KNOWN, account, adventureworks, mapped, mapper, owned_as
 
-MAPPER = AccountMapper(FLOWS.read_value_maps(None))
+MAPPER = AccountMapper(FLOWS.read_map_document(None))
 
 
 def test_every_sample_account_is_mapped() -> None:

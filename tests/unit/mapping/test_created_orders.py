@@ -20,7 +20,7 @@ from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import Unmappable
 from shared.records import Json, SourceRow
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 NOW = datetime(2026, 7, 14, tzinfo=UTC)
 MADE_FROM = Parent.with_key("CDSSalesOrderHeaders", "F-1")
 CREATED = Known(NOW, route="order")

@@ -12,7 +12,7 @@ from shared.mapping.amounts import DECIMALS
 from shared.mapping.words import Unmappable
 from shared.records import Json
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 quantities = st.decimals(min_value=-100_000_000_000, max_value=100_000_000_000, places=5)
 discounts = st.decimals(min_value=0, max_value=1_000_000_000_000, places=4)
 precisions = st.integers(min_value=0, max_value=6)

@@ -34,7 +34,7 @@ ORDER: dict[str, Json] = {
 
 def mapper(**maps: Json) -> OrdersBackMapper:
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    return OrdersBackMapper(FLOWS.read_value_maps(json.dumps({**shipped, **maps})))
+    return OrdersBackMapper(FLOWS.read_map_document(json.dumps({**shipped, **maps})))
 
 
 def evaluate(values: Mapping[str, Json], known: Known = OURS, *, calculated: str = "Yes") -> Verdict:
@@ -72,7 +72,7 @@ def test_a_draft_is_no_option_of_the_document() -> None:
 
 
 def test_a_document_without_the_map_has_the_usual_one() -> None:
-    maps = as_known_to(OrderStatusMaps, FLOWS.read_value_maps(None))
+    maps = as_known_to(OrderStatusMaps, FLOWS.read_map_document(None))
     assert maps.processing_status == USUAL
 
 

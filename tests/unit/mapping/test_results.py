@@ -20,7 +20,7 @@ def refusal(results: object) -> str:
     """What is said of a document with this part."""
     document = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "results": results}
     with pytest.raises(SettingsInvalid) as refused:
-        FLOWS.read_value_maps(json.dumps(document))
+        FLOWS.read_map_document(json.dumps(document))
     return str(refused.value)
 
 
@@ -95,4 +95,4 @@ def test_a_mistake_names_its_place_and_what_is_allowed(results: object, told: st
 def test_columns_for_results_change_no_mapping() -> None:
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
     named = {**shipped, "results": {"accounts": {"state": "new_x"}}}
-    assert FLOWS.read_value_maps(json.dumps(named)).in_order == FLOWS.read_value_maps(json.dumps(shipped)).in_order
+    assert FLOWS.read_map_document(json.dumps(named)).in_order == FLOWS.read_map_document(json.dumps(shipped)).in_order

@@ -1,4 +1,4 @@
-"""What the shipped value-map document knows, and how its names are found."""
+"""What the shipped map document knows, and how its names are found."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from shared.flows.registry import FLOWS
 from shared.mapping.value_maps import SHIPPED
 from tests.unit.mapping.samples import maps
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 
 
 def test_every_country_of_the_world_is_known_by_its_code() -> None:
@@ -73,4 +73,4 @@ def test_a_name_counts_before_a_code_that_looks_like_it() -> None:
 def test_a_name_that_stands_twice_in_the_document_is_refused() -> None:
     text = SHIPPED.read_text(encoding="utf-8").replace('"Germany": "DE"', '"Germany": "DE", "Germany": "GE"')
     with pytest.raises(SettingsInvalid, match="'Germany' occurs more than once"):
-        FLOWS.read_value_maps(text)
+        FLOWS.read_map_document(text)

@@ -215,7 +215,7 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
     program = (
         "from shared.flows.accounts.mapping import AccountMapper\n"
         "from shared.flows.registry import FLOWS\n"
-        "import sys; sys.stdout.write(AccountMapper(FLOWS.read_value_maps(None)).fingerprint)"
+        "import sys; sys.stdout.write(AccountMapper(FLOWS.read_map_document(None)).fingerprint)"
     )
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -227,7 +227,7 @@ def test_the_fingerprint_is_the_same_in_every_process() -> None:
             check=True,
             timeout=PATIENCE_S,
         )
-        assert run.stdout == AccountMapper(FLOWS.read_value_maps(None)).fingerprint
+        assert run.stdout == AccountMapper(FLOWS.read_map_document(None)).fingerprint
 
 
 def test_the_description_names_every_field_also_one_that_is_off() -> None:
@@ -248,5 +248,5 @@ def test_evaluating_leaves_the_row_as_it_was() -> None:
 def test_a_value_of_another_type_than_its_field_is_refused_by_the_fields_name() -> None:
     word = Line((), TargetField("CreditLimit", type=Decimal), "as written", lambda row, maps: "much")
     with pytest.raises(Unmappable, match="the value for CreditLimit cannot be sent") as refused:
-        FieldTable("accounts", "CustomersV3", (word,), FLOWS.read_value_maps(None)).content({})
+        FieldTable("accounts", "CustomersV3", (word,), FLOWS.read_map_document(None)).content({})
     assert refused.value.cause == "value_invalid"

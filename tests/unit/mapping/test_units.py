@@ -1,4 +1,4 @@
-"""mapping.md, The value-map document: one value map used both ways is one-to-one or names its preferred direction."""
+"""mapping.md, The map document: one value map used both ways is one-to-one or names its preferred direction."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The value-map document: every mistake is told by place, value and remedy, all together."""
+"""The map document: every mistake is told by place, value and remedy, all together."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -22,7 +22,7 @@ SHORT = document(countries={"Germany": "DE"}, states={})
 def refused(source: str) -> str:
     """The message that refuses a document."""
     with pytest.raises(SettingsInvalid) as raised:
-        FLOWS.read_value_maps(source)
+        FLOWS.read_map_document(source)
     return str(raised.value)
 
 
@@ -39,22 +39,22 @@ def defaults(**values: Json) -> dict[str, Json]:
 
 
 def test_the_shipped_document_is_taken_when_none_is_named() -> None:
-    assert FLOWS.read_value_maps(exact_json.dumps(SHORT)).country("germany") == "DE"
-    assert FLOWS.read_value_maps(None) == FLOWS.read_value_maps("") == FLOWS.read_value_maps(str(SHIPPED))
+    assert FLOWS.read_map_document(exact_json.dumps(SHORT)).country("germany") == "DE"
+    assert FLOWS.read_map_document(None) == FLOWS.read_map_document("") == FLOWS.read_map_document(str(SHIPPED))
 
 
 def test_a_document_is_taken_from_a_file_or_from_its_text(tmp_path: Path) -> None:
     text = exact_json.dumps(document(countries={"Schweiz": "CH"}))
     file = tmp_path / "maps.json"
     file.write_text(text, encoding="utf-8")
-    assert FLOWS.read_value_maps(str(file)) == FLOWS.read_value_maps(f"\n  {text}")
-    assert FLOWS.read_value_maps(text).country("schweiz") == "CH"
+    assert FLOWS.read_map_document(str(file)) == FLOWS.read_map_document(f"\n  {text}")
+    assert FLOWS.read_map_document(text).country("schweiz") == "CH"
 
 
 def test_a_file_that_does_not_exist_is_named_with_the_remedy(tmp_path: Path) -> None:
     message = refused(str(tmp_path / "none.json"))
     assert message == (
-        f"VALUE_MAPS (the path of a JSON file, or the JSON text itself): {tmp_path / 'none.json'} does not exist: "
+        f"MAP_DOCUMENT (the path of a JSON file, or the JSON text itself): {tmp_path / 'none.json'} does not exist: "
         "create it, or name another file"
     )
 
@@ -64,8 +64,8 @@ def test_a_file_is_read_however_an_editor_has_saved_it(tmp_path: Path, encoding:
     text = exact_json.dumps(document(countries={"Österreich": "AT"}, states={}))
     file = tmp_path / "maps.json"
     file.write_bytes(text.encode(encoding))
-    assert FLOWS.read_value_maps(str(file)).country("österreich") == "AT"
-    assert FLOWS.read_value_maps(f"\ufeff{text}").country("österreich") == "AT"
+    assert FLOWS.read_map_document(str(file)).country("österreich") == "AT"
+    assert FLOWS.read_map_document(f"\ufeff{text}").country("österreich") == "AT"
 
 
 def test_a_file_in_the_code_page_of_a_computer_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_reported_by_place_value_and_remedy(parts: dict[str, Json], said: str) -> None:
     message = refused_with(**parts)
-    assert message.startswith("VALUE_MAPS: the value-map document has ")
+    assert message.startswith("MAP_DOCUMENT: the map document has ")
     assert said in message
 
 
@@ -178,4 +178,4 @@ def test_the_same_name_may_stand_twice_with_the_same_code() -> None:
 def test_any_part_of_any_shape_is_taken_or_refused_and_never_breaks(value: Json) -> None:
     for part in SHORT:
         with suppress(SettingsInvalid):
-            FLOWS.read_value_maps(exact_json.dumps({**SHORT, part: value}))
+            FLOWS.read_map_document(exact_json.dumps({**SHORT, part: value}))

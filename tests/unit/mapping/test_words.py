@@ -14,7 +14,7 @@ from shared.mapping.field_table import FieldTable
 from shared.mapping.words import Line, Unmappable, choice, joined, length_of, yes_no
 from shared.records import Json, Values
 
-MAPS = FLOWS.read_value_maps(None)
+MAPS = FLOWS.read_map_document(None)
 ZURICH = ZoneInfo("Europe/Zurich")
 SHIPPING = choice("address1_shippingmethodcode", "DeliveryMode", {1: "AIR", 2: "TRUCK"})
 EXPIRY = day("expireson", "SalesQuotationExpiryDate", ZURICH)

@@ -26,7 +26,7 @@ OWN: dict[str, Json] = {
 
 def check(content: dict[str, Json]) -> None:
     """Read a document, and make every mapping with it."""
-    FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "VALUE_MAPS": exact_json.dumps(content)})).require_sound()
+    FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "MAP_DOCUMENT": exact_json.dumps(content)})).require_sound()
 
 
 def mistakes(**parts: Json) -> list[str]:
