@@ -14,7 +14,6 @@ from azure.data.tables import (
     TableClient,
     TableEntity,
     TableTransactionError,
-    TransactionOperation,
     UpdateMode,
 )
 
@@ -35,6 +34,7 @@ from shared.state.storage.tables import (
     check_size,
     storable,
 )
+from shared.state.storage.transaction_requests import submit
 
 _CONFLICTS = (404, 409, 412)
 _KEYS = ("PartitionKey", "RowKey")
@@ -103,32 +103,41 @@ class AzureTable:
             check_size(operation.row)
         with storage_errors(self._place):
             try:
-                answers = self._send([_to_sdk(operation) for operation in operations])
+                answers = self._send(operations)
             except HttpResponseError as refused:
                 if refused.status_code in _CONFLICTS and not is_not_made(refused):
                     raise RowConflict(_index(refused, operations), refused.message) from refused
                 raise
         return [str(answer.get("etag", "")) for answer in answers]
 
-    def _send(self, operations: list[tuple[Any, ...]]) -> list[Mapping[str, Any]]:
+    def _send(self, operations: Sequence[Operation]) -> Sequence[Mapping[str, Any]]:
         """Send a transaction; a single row goes by a request of its own, which costs less than half. Sent again if the
         answer was lost: typically on a connection that the service has closed while it was idle. The SDK repeats no
         POST. The writer recognises its own success (protocol A10)."""
-        send = partial(self._client.submit_transaction, operations)
-        if len(operations) == 1 and operations[0][0] is not TransactionOperation.DELETE:
-            send = partial(self._write_one, *operations[0])
+        send = partial(submit, self._client, operations)
+        # The SDK's own deletion does not tell that there is no such row.
+        if len(operations) == 1 and not isinstance(operations[0], Delete):
+            send = partial(self._write_one, operations[0])
         try:
             return send()
         except ServiceResponseError:
             return send()
 
-    def _write_one(
-        self, kind: TransactionOperation, entity: Mapping[str, Any], options: Mapping[str, Any] | None = None
-    ) -> list[Mapping[str, Any]]:
-        """A request for a row that is inserted or replaced. The SDK's own deletion does not tell that there is no such
-        row."""
-        write: Callable[..., Mapping[str, Any]] = getattr(self._client, f"{kind.value}_entity")
-        return [write(entity, **(options or {}))]
+    def _write_one(self, operation: Insert | Replace | Put) -> Sequence[Mapping[str, Any]]:
+        """A request for a row that is inserted or replaced."""
+        row = storable(operation.row)
+        entity = {"PartitionKey": row.partition, "RowKey": row.key, **row.cells}
+        match operation:
+            case Insert():
+                return [self._client.create_entity(entity)]
+            case Put():
+                return [self._client.upsert_entity(entity, mode=UpdateMode.REPLACE)]
+            case Replace(etag=etag):
+                return [
+                    self._client.update_entity(
+                        entity, mode=UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
+                    )
+                ]
 
 
 def _index(refused: HttpResponseError, operations: Sequence[Operation]) -> int:
@@ -162,26 +171,3 @@ def _to_cell(value: object) -> Cell:
         case str() | bool() | int() | bytes():
             return value
     return Foreign(type(value).__name__)
-
-
-def _to_sdk(operation: Operation) -> tuple[Any, ...]:
-    row = storable(operation.row)
-    entity = {"PartitionKey": row.partition, "RowKey": row.key, **row.cells}
-    match operation:
-        case Insert():
-            return TransactionOperation.CREATE, entity
-        case Put():
-            return TransactionOperation.UPSERT, entity, {"mode": UpdateMode.REPLACE}
-        case Replace(etag=etag):
-            match = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-            return TransactionOperation.UPDATE, entity, {"mode": UpdateMode.REPLACE, **match}
-        case Delete(etag=None):
-            return TransactionOperation.DELETE, _keys_of(row)
-        case Delete(etag=etag):
-            expected = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-            return TransactionOperation.DELETE, _keys_of(row), expected
-
-
-def _keys_of(row: Row) -> dict[str, str]:
-    """What identifies a row to remove, whatever it holds."""
-    return {"PartitionKey": row.partition, "RowKey": row.key}

@@ -20,14 +20,19 @@ class Client:
 
     table_name = "links"
     account_name = "contoso"
+    url = "https://contoso.table.core.windows.net"
 
     def __init__(self, lost: int) -> None:
         self.lost = lost
         self.sent: list[Any] = []
 
-    def submit_transaction(self, operations: Any) -> list[dict[str, str]]:
-        self._take(operations)
-        return [{"etag": "1"} for _ in operations]
+    def submit_transaction(self, _placeholder: Any, *, raw_request_hook: Callable[[Any], None]) -> list[dict[str, str]]:
+        """Lets the body be replaced, as the SDK does."""
+        bodies: list[bytes] = []
+        request = SimpleNamespace(headers={"Content-Type": "multipart/mixed; boundary=b"}, set_bytes_body=bodies.append)
+        raw_request_hook(SimpleNamespace(http_request=request))
+        self._take(bodies)
+        return [{"etag": "1"}] * bodies[0].count(b"PUT ")
 
     def upsert_entity(self, entity: Any, **options: Any) -> dict[str, str]:
         self._take((entity, options))
