@@ -11,7 +11,7 @@ from local.dataverse.loading import LineRefused, has_rows, load_folder
 from local.dataverse.organisation import Organisation
 from local.dataverse.protection import limits_from
 from local.dataverse.schema import Schema, load_schema
-from local.dataverse.schemafiles import OverlayUnreadable, read_own
+from local.dataverse.schemafiles import read_own
 from local.dataverse.service import THROTTLED
 from local.dataverse.settings import Limits, Settings
 from local.dataverse.simulator import build_organisation, build_simulator
@@ -23,6 +23,7 @@ from local.simulator.arguments import (
     serve,
 )
 from local.simulator.loading import Skip, noting_in
+from local.simulator.owncolumns import OverlayUnreadable
 from shared.records import Json
 
 DATABASE = "dataverse.sqlite"
@@ -149,7 +150,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--load", type=Path, metavar="FOLDER", help="sample rows (*.jsonl) to start with")
     parser.add_argument("--products", action="store_true", help="load products_dataverse.jsonl too")
     parser.add_argument("--no-solution", action="store_true", help="an organisation without Prospect to cash")
-    parser.add_argument("--schema", type=Path, metavar="FILE", help="columns of the organisation's own (JSON)")
+    parser.add_argument(
+        "--schema",
+        type=Path,
+        metavar="FILE",
+        help="columns of the organisation's own (a map document with own_columns)",
+    )
     parser.add_argument("--product-number-key", action="store_true", help="an alternate key on the product number")
     parser.add_argument("--track", action="append", default=[], metavar="TABLE", help="enable change tracking")
     parser.add_argument("--pricing-precision", type=int, help="pricing precision of the organisation (default: 2)")

@@ -1,25 +1,26 @@
 """The files of local/schemas as they are, with the overlay of the Prospect-to-cash solution put in."""
 
-import json
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
+from local.simulator.owncolumns import PART, OverlayUnreadable, OwnColumns, own_columns_in, read_object
 from shared import exact_json
+from shared.mapping.dates import Behavior
+from shared.mapping.names import ColumnKind, Name
 from shared.records import Json
 
 FOLDER = Path(__file__).parent.parent / "schemas"
 
+# A column of the table itself.
+PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 # What every column says of itself.
 _NEEDED = ("name", "schema_name", "edm_type", "required_level", "read_only")
 
 RawTables = Mapping[str, Mapping[str, Json]]
 """What the files say of each table, by logical name."""
-
-
-class OverlayUnreadable(Exception):
-    """A file of further columns cannot be used; the message names it, and says what is wrong."""
 
 
 def read_tables(*, solution: bool, own: RawTables = MappingProxyType({})) -> RawTables:
@@ -30,17 +31,17 @@ def read_tables(*, solution: bool, own: RawTables = MappingProxyType({})) -> Raw
 
 
 def read_own(file: Path) -> RawTables:
-    """The columns of an organisation's own, from a file in the form of dataverse-p2c-solution.json. Raises
-    OverlayUnreadable."""
-    try:
-        entities = exact_json.loads(file.read_bytes())
-    except OSError as error:
-        raise OverlayUnreadable(f"{file}: {error.strerror}; name a file of columns.") from error
-    except (json.JSONDecodeError, ValueError) as error:
-        raise OverlayUnreadable(f"{file} is not JSON: {error}") from error
-    found = entities.get("entities") if isinstance(entities, dict) else None
+    """The columns of an organisation's own, from a map document that has `own_columns`, or from a file in the form of
+    dataverse-p2c-solution.json. Raises OverlayUnreadable."""
+    entities = read_object(file)
+    if PART in entities:
+        return _declared(own_columns_in(entities, file), file)
+    found = entities.get("entities")
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
-        raise OverlayUnreadable(f'{file} has no object "entities" of tables; compare dataverse-p2c-solution.json.')
+        raise OverlayUnreadable(
+            f'{file} has neither "{PART}", as a map document, nor an object "entities" of tables; compare '
+            "dataverse-p2c-solution.json."
+        )
     known = _tables("dataverse-schema.json")
     unknown = sorted(name for name, table in found.items() if name not in known and not mapping(table).get("new_table"))
     if unknown:
@@ -53,6 +54,57 @@ def read_own(file: Path) -> RawTables:
                 column = f"{name}.{attribute.get('name', '?')}"
                 raise OverlayUnreadable(f"{file}: {column} lacks {', '.join(missing)}; compare the columns of account.")
     return own
+
+
+def _declared(columns: OwnColumns, file: Path) -> RawTables:
+    """Columns as the map document declares them, in the form of the schema files. Those of F&O are left out, and so are
+    lookups and what lies behind them: the document does not say to which table they lead."""
+    tables = {str(raw["entity_set"]): name for name, raw in _tables("dataverse-schema.json").items()}
+    return {
+        tables[entity_set]: {
+            "attributes": [
+                _attribute(f"{entity_set}.{name}", name, each, file)
+                for name, each in own.items()
+                if PLAIN_NAME.fullmatch(name)
+            ]
+        }
+        for entity_set, own in columns.items()
+        if entity_set in tables
+    }
+
+
+_OWN_TYPES: Mapping[ColumnKind, Mapping[str, Json]] = {
+    ColumnKind.TEXT: {"edm_type": "Edm.String", "max_length": 100},
+    ColumnKind.WHOLE: {"edm_type": "Edm.Int32", "min": -(2**31), "max": 2**31 - 1},
+    ColumnKind.DECIMAL: {"edm_type": "Edm.Decimal", "kind": "decimal", "precision": 10, "precision_source": "column"},
+    ColumnKind.YES_NO: {"edm_type": "Edm.Boolean", "default": False},
+    ColumnKind.OPTION: {"edm_type": "Edm.Int32"},
+    ColumnKind.DATE: {"edm_type": "Edm.DateTimeOffset", "date_behavior": "UserLocal", "date_format": "DateAndTime"},
+    ColumnKind.ID: {"edm_type": "Edm.Guid"},
+}
+_LONGEST_TEXT = 4_000
+
+
+def _attribute(place: str, name: str, column: Name, file: Path) -> Json:
+    """A column as a customizer makes it if nobody says more. Raises OverlayUnreadable."""
+    facts = _OWN_TYPES.get(column.kind)
+    if facts is None or (column.kind is ColumnKind.OPTION and not column.options):
+        needed = (
+            f"type {column.kind}, which Sales does not have" if facts is None else "type option and has no `options`"
+        )
+        raise OverlayUnreadable(f"{file}: {PART}.{place} is of the {needed}; run `p2c map learn`, or correct it.")
+    further: dict[str, Json] = {}
+    if column.length is not None:
+        further = {"max_length": column.length, **({"kind": "memo"} if column.length > _LONGEST_TEXT else {})}
+    if column.options:
+        further = {"options": [{"value": each, "label": f"{name} {each}"} for each in column.options]}
+    if column.behavior is not None:
+        is_day = column.behavior is Behavior.DATE_ONLY
+        further = {
+            "date_behavior": column.behavior.value,
+            **({"edm_type": "Edm.Date", "date_format": "DateOnly"} if is_day else {}),
+        }
+    return {"name": name, "schema_name": name, "required_level": "None", "read_only": False, **facts, **further}
 
 
 def read_relationships() -> Mapping[str, Json]:

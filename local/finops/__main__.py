@@ -21,6 +21,7 @@ from local.simulator.arguments import (
     serve,
 )
 from local.simulator.loading import noting_in
+from local.simulator.owncolumns import OverlayUnreadable, read_own_columns
 
 _HUNDRED = 100
 
@@ -34,7 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
         common = common_from(parsed)
         faults, exchanges = faults_and_exchanges(SYSTEM, common, throttle_body=THROTTLE_BODY)
         tables = open_tables(
-            common.data, parsed.load, settings, products=parsed.products, skip=noting_in(common.skipped)
+            common.data,
+            parsed.load,
+            settings,
+            products=parsed.products,
+            skip=noting_in(common.skipped),
+            own={} if parsed.schema is None else read_own_columns(parsed.schema),
         )
         simulator = finops_simulator(
             tables,
@@ -49,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             serve(simulator, common)
         finally:
             tables.close()
-    except (ArgumentsRefused, FolderRefused) as error:
+    except (ArgumentsRefused, FolderRefused, OverlayUnreadable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except space.NoSpaceLeft as full:
@@ -65,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_common(parser)
     parser.add_argument("--load", type=Path, metavar="DIR", help="sample records (*.jsonl) for a fresh environment")
+    parser.add_argument(
+        "--schema", type=Path, metavar="FILE", help="fields of the organisation's own (a map document with own_columns)"
+    )
     parser.add_argument(
         "--products",
         type=_products,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from local.finops.generating import generated_products
 from local.finops.products import PRECISION_OF_UNIT, SET_NAME
 from local.finops.refusals import Declined, Refused
-from local.finops.schema import COMPANY, load_schema
+from local.finops.schema import COMPANY
 from local.finops.settings import Settings
 from local.finops.tables import Record, Row, Tables
 from local.finops.values import Stored
@@ -29,7 +29,7 @@ class Assortment:
         self._tables = tables
         self._settings = settings
         self._writer = Writer(tables, settings, read_only_too=True)
-        self._of = load_schema().entities[SET_NAME]
+        self._of = tables.schema.entities[SET_NAME]
 
     def restore(self, record: Mapping[str, Json]) -> None:
         """Add a product as it is known to be, from a record that may say more. Raises Refused and KeyTaken."""
@@ -105,11 +105,11 @@ class Assortment:
         return {**given, **precisions, COMPANY: company, "CurrencyCode": self._settings.accounting_currency}
 
     def _precision(self, symbol: str) -> int:
-        unit = self._tables.find(load_schema().entities["UnitsOfMeasure"], {"UnitSymbol": symbol})
+        unit = self._tables.find(self._tables.schema.entities["UnitsOfMeasure"], {"UnitSymbol": symbol})
         return 0 if unit is None else int(unit.row["DecimalPrecision"] or 0)
 
     def _units(self) -> dict[str, int]:
-        of = load_schema().entities["UnitsOfMeasure"]
+        of = self._tables.schema.entities["UnitsOfMeasure"]
         names = ("UnitSymbol", "DecimalPrecision")
         found: Iterator[Record] = self._tables.select(of, Condition("1"), names=names, order=(), limit=_ALL, offset=0)
         return {str(unit.row["UnitSymbol"]): int(unit.row["DecimalPrecision"] or 0) for unit in found}
@@ -119,7 +119,8 @@ class Assortment:
             COMPANY: self._settings.company,
             "CurrencyCode": self._settings.accounting_currency,
         }
-        return {**row, **fixed}
+        own: Row = {each.name: each.initial for each in self._of.properties.values() if each.own}
+        return {**row, **fixed, **own}
 
 
 def exact_number(value: Json | float) -> Json:

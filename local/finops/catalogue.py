@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from local.finops.refusals import RecordUnknown, RouteUnknown, bad_request
-from local.finops.schema import EntityType, Enumeration, Kind, Property, load_schema
+from local.finops.schema import EntityType, Enumeration, Kind, Property, Schema
 from local.finops.served import SERVED
 from shared.records import Json
 
@@ -24,12 +24,12 @@ _FILTER = re.compile(r"\s*(?P<name>\w+)\s+eq\s+'(?P<value>(?:[^']|'')*)'\s*")
 _KEY = re.compile(r"(?:Name\s*=\s*)?'(?P<value>(?:[^']|'')*)'")
 
 
-def answer(collection: str, key: str | None, options: Mapping[str, str]) -> dict[str, Json]:
+def answer(schema: Schema, collection: str, key: str | None, options: Mapping[str, str]) -> dict[str, Json]:
     """One record by its name or the list that meets a plain `Property eq 'value'` filter.
 
     Raises RouteUnknown, RecordUnknown and Refused.
     """
-    rows = _rows(collection)
+    rows = _rows(schema, collection)
     context = f"#{collection}"
     if key is None:
         return {"@odata.context": context, "value": [row for row in rows if _wanted(row, options)]}
@@ -42,13 +42,13 @@ def answer(collection: str, key: str | None, options: Mapping[str, str]) -> dict
     return {"@odata.context": f"{context}/$entity", **found}
 
 
-def _rows(collection: str) -> list[dict[str, Json]]:
-    entities = [load_schema().entities[name] for name in SERVED]
+def _rows(schema: Schema, collection: str) -> list[dict[str, Json]]:
+    entities = [schema.entities[name] for name in SERVED]
     match collection:
         case "PublicEntities":
             return [_public_entity(entity) for entity in entities]
         case "PublicEnumerations":
-            return [_public_enumeration(enumeration) for enumeration in load_schema().enumerations.values()]
+            return [_public_enumeration(enumeration) for enumeration in schema.enumerations.values()]
         case "DataEntities":
             return [_data_entity(entity) for entity in entities]
     raise RouteUnknown

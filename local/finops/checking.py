@@ -3,7 +3,7 @@
 from local.finops.parties import Parties
 from local.finops.refusals import field_failed, record_exists, row_failed
 from local.finops.rules import Reference, Rules, described
-from local.finops.schema import COMPANY, EntityType, Kind, Property, load_schema
+from local.finops.schema import COMPANY, EntityType, Kind, Property
 from local.finops.settings import Overlong, Settings
 from local.finops.tables import Record, Row, Tables
 from local.finops.values import Stored
@@ -82,7 +82,7 @@ class Checks:
         """The row that a value names, None if there is none."""
         if not value:
             return None
-        target = load_schema().entities[reference.target]
+        target = self._tables.schema.entities[reference.target]
         key: dict[str, Stored] = {COMPANY: company} if target.company_specific else {}
         return self._tables.find(target, {**key, reference.target_name: value})
 

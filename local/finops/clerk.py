@@ -9,7 +9,7 @@ from local.finops import fulfilment, invoices, orderlines, orders, ordertotals, 
 from local.finops.documents import Documents
 from local.finops.refusals import Declined, Refused
 from local.finops.salesdesk import exact
-from local.finops.schema import COMPANY, EntityType, load_schema
+from local.finops.schema import COMPANY, EntityType
 from local.finops.settings import Settings
 from local.finops.tables import Row, Tables
 from local.finops.values import shown
@@ -44,7 +44,7 @@ class Clerk:
         self._settings = settings
         self._documents = Documents(tables)
         self._writer = Writer(tables, settings, read_only_too=True, clock=clock)
-        entities = load_schema().entities
+        entities = tables.schema.entities
         self._orders, self._lines = entities[orders.SET_NAME], entities[orderlines.SET_NAME]
         self._invoices, self._invoice_lines = entities[invoices.HEADERS], entities[invoices.LINES]
 
@@ -142,7 +142,7 @@ class Clerk:
     def _post(self, header: Row, lines: list[Row], *, first: bool, date: Json) -> Row:
         """Store an invoice; returns its key."""
         account = {COMPANY: header[COMPANY], "CustomerAccount": header["InvoiceCustomerAccountNumber"]}
-        customer = self._tables.find(load_schema().entities["CustomersV3"], account)
+        customer = self._tables.find(self._tables.schema.entities["CustomersV3"], account)
         assert customer is not None
         row = invoices.header_of(header, customer.row, lines, self._settings, first=first)
         dated: dict[str, Json] = {} if date is None else {"InvoiceDate": date}

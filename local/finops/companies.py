@@ -1,7 +1,7 @@
 """Which companies a request sees and changes."""
 
 from local.finops.refusals import bad_request
-from local.finops.schema import COMPANY, EntityType, load_schema
+from local.finops.schema import COMPANY, EntityType
 from local.finops.tables import Row, Tables
 from local.simulator.filters import Condition
 from local.simulator.store import padded
@@ -21,7 +21,7 @@ def within_reach(of: EntityType, key: Row, company: str, *, cross: bool) -> bool
 
 def require_company(tables: Tables, company: str) -> str:
     """The company in lower case. Raises Refused (400) if no legal entity has this id."""
-    legal_entities = load_schema().entities["LegalEntities"]
+    legal_entities = tables.schema.entities["LegalEntities"]
     if tables.find(legal_entities, {"LegalEntityId": company}) is None:
         raise bad_request(f"The company '{company}' does not exist.")
     return company.rstrip(" ").lower()

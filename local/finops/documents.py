@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from local.finops.refusals import delete_failed, row_failed
 from local.finops.rules import Owner, Reference, Rules
-from local.finops.schema import COMPANY, EntityType, load_schema
+from local.finops.schema import COMPANY, EntityType
 from local.finops.served import SERVED
 from local.finops.tables import Record, Row, Tables, equal
 from local.finops.values import Stored, exact
@@ -21,7 +21,7 @@ class Documents:
     def require_open(self, of: EntityType, rules: Rules, row: Row) -> None:
         """Raises Refused (400) if the row, or the document that it belongs to, cannot be changed any more."""
         header = None if rules.owner is None else self._header(rules.owner, row)
-        reason = rules.locked(row) or (header and SERVED[_entity(rules).set_name].locked(header.row))
+        reason = rules.locked(row) or (header and SERVED[self._entity(rules).set_name].locked(header.row))
         if reason:
             raise row_failed(of.aot, reason)
 
@@ -38,7 +38,7 @@ class Documents:
         header = None if rules.owner is None else self._header(rules.owner, row)
         if rules.owner is None or not rules.owner.total or header is None or not difference:
             return
-        of = _entity(rules)
+        of = self._entity(rules)
         total = exact(of.properties[rules.owner.total], Decimal(header.row[rules.owner.total] or 0) + difference)
         self._tables.update(of, {name: header.row[name] for name in of.key}, {rules.owner.total: total}, {})
 
@@ -57,14 +57,14 @@ class Documents:
             limit=_NO_LIMIT,
             offset=0,
         )
-        self.change(_entity(rules), header.row, owner.follows([line.row[owner.watched] for line in lines]))
+        self.change(self._entity(rules), header.row, owner.follows([line.row[owner.watched] for line in lines]))
 
     def shown(self, rules: Rules, row: Row) -> Row:
         """What a row shows of the rows that it names."""
         found: dict[str, Stored] = {}
         for reference in rules.references:
             if reference.shows and row[reference.name]:
-                target = load_schema().entities[reference.target]
+                target = self._tables.schema.entities[reference.target]
                 named = self._tables.find(target, _key_of(target, reference, row))
                 found |= {name: named.row[source] for name, source in reference.shows.items()} if named else {}
         return found
@@ -85,7 +85,7 @@ class Documents:
                 shown = reference.shows.items()
                 changed = {own: after[source] for own, source in shown if before[source] != after[source]}
                 if changed:
-                    self._show(load_schema().entities[name], reference, after, changed)
+                    self._show(self._tables.schema.entities[name], reference, after, changed)
 
     def _show(self, of: EntityType, reference: Reference, named: Row, changed: Row) -> None:
         where = equal({COMPANY: named[COMPANY], reference.name: named[reference.target_name]})
@@ -100,7 +100,7 @@ class Documents:
             for dependent in rules.dependents
         ]
         for dependent, key in keys:
-            target = load_schema().entities[dependent.target]
+            target = self._tables.schema.entities[dependent.target]
             if not dependent.cascades and self._tables.count(target, equal(key)):
                 raise delete_failed(
                     of.aot,
@@ -109,17 +109,17 @@ class Documents:
                 )
         for dependent, key in keys:
             if dependent.cascades:
-                self._tables.delete(load_schema().entities[dependent.target], key)
+                self._tables.delete(self._tables.schema.entities[dependent.target], key)
 
     def _header(self, owner: Owner, row: Row) -> Record | None:
         return self._tables.find(
-            load_schema().entities[owner.target], {COMPANY: row[COMPANY], owner.link: row[owner.link]}
+            self._tables.schema.entities[owner.target], {COMPANY: row[COMPANY], owner.link: row[owner.link]}
         )
 
-
-def _entity(rules: Rules) -> EntityType:
-    assert rules.owner is not None
-    return load_schema().entities[rules.owner.target]
+    def _entity(self, rules: Rules) -> EntityType:
+        """The documents that lines belong to."""
+        assert rules.owner is not None
+        return self._tables.schema.entities[rules.owner.target]
 
 
 def _key_of(target: EntityType, reference: Reference, row: Row) -> Row:

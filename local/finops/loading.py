@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from local import jsonlines
 from local.finops import products as sellable
@@ -16,6 +17,7 @@ from local.finops.tables import KeyTaken, Tables
 from local.finops.values import stored
 from local.finops.writing import Writer
 from local.simulator.loading import Skip, column_in
+from local.simulator.owncolumns import OwnColumns
 from shared.records import Json
 
 DATABASE = "finops.sqlite3"
@@ -38,14 +40,20 @@ class RecordRefused(FolderRefused):
 
 
 def open_tables(
-    data: Path | None, load: Path | None, settings: Settings, *, products: int = 0, skip: Skip | None = None
+    data: Path | None,
+    load: Path | None,
+    settings: Settings,
+    *,
+    products: int = 0,
+    skip: Skip | None = None,
+    own: OwnColumns = MappingProxyType({}),
 ) -> Tables:
     """The rows of an environment, ready to serve.
 
     `data` is where they are stored; None keeps them in memory. A folder of sample records (*.jsonl without a
     database) is never written into: it is loaded and kept in memory. A fresh environment gets the seeds and the
-    records of `load` and so many made-up `products`. Raises FolderRefused; with `skip` a refused record is reported
-    there and left out.
+    records of `load` and so many made-up `products`. `own` are fields of the organisation's own, by collection. Raises
+    FolderRefused; with `skip` a refused record is reported there and left out.
     """
     if load is not None and not load.is_dir():
         raise FolderRefused(f"There is no folder {load}; name a folder of *.jsonl files.")
@@ -53,7 +61,7 @@ def open_tables(
         data, load = None, load or data
     if data is not None:
         data.mkdir(parents=True, exist_ok=True)
-    tables = Tables(None if data is None else data / DATABASE, seed=settings.seed)
+    tables = Tables(None if data is None else data / DATABASE, seed=settings.seed, schema=load_schema(_with_views(own)))
     try:
         if tables.is_empty():
             fill(tables, settings, load, products=products, skip=skip)
@@ -61,6 +69,15 @@ def open_tables(
         tables.close()
         raise
     return tables
+
+
+def _with_views(own: OwnColumns) -> OwnColumns:
+    """A collection that shows the rows of another one has the fields of both, and so has the other."""
+    found = {name: dict(columns) for name, columns in own.items()}
+    for name, rules in SERVED.items():
+        if rules.view_of and (both := {**found.get(name, {}), **found.get(rules.view_of, {})}):
+            found[name] = found[rules.view_of] = both
+    return found
 
 
 def fill(
@@ -111,7 +128,7 @@ def _load_record(tables: Tables, settings: Settings, set_name: str, record: dict
             _load(tables, settings, Writer(tables, settings), set_name, record)
     except (Refused, KeyTaken) as error:
         text = str(error) or "its key is taken already"
-        column = _refused_column(load_schema().entities[set_name], record, text)
+        column = _refused_column(tables.schema.entities[set_name], record, text)
         raise RecordRefused(f"{place}: column {column}: {text.rstrip('.')}. Correct or remove it.") from error
 
 
@@ -128,7 +145,7 @@ def _refused_column(of: EntityType, record: dict[str, Json], text: str) -> str:
 
 
 def _load(tables: Tables, settings: Settings, writer: Writer, set_name: str, record: dict[str, Json]) -> None:
-    of = load_schema().entities[set_name]
+    of = tables.schema.entities[set_name]
     if of.company_specific:
         record = _with_company(tables, settings, record)
     writer.restore(of, record)
@@ -138,7 +155,8 @@ def _load_product(
     tables: Tables, settings: Settings, assortment: Assortment, record: dict[str, Json], place: str
 ) -> None:
     """A released product. What it says beyond the sellable product is not on the wire, but has to be a known name."""
-    unknown = [name for name in record if name not in _released_properties()]
+    known = {*_released_properties(), *tables.schema.entities[sellable.SET_NAME].properties}
+    unknown = [name for name in record if name not in known]
     if unknown:
         raise RecordRefused(
             f"{place}: column {unknown[0]}: it is not a property of a released product. Correct or remove it."
@@ -176,11 +194,11 @@ def _generate(tables: Tables, settings: Settings, products: int) -> None:
 def _insert_all(tables: Tables, settings: Settings, rows: seeds.Rows) -> None:
     writer = Writer(tables, settings)
     for set_name, record in rows:
-        writer.restore(load_schema().entities[set_name], record)
+        writer.restore(tables.schema.entities[set_name], record)
 
 
 def _known(tables: Tables, company: str) -> bool:
-    return tables.find(load_schema().entities["LegalEntities"], {"LegalEntityId": company}) is not None
+    return tables.find(tables.schema.entities["LegalEntities"], {"LegalEntityId": company}) is not None
 
 
 def _has_samples(folder: Path) -> bool:

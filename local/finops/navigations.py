@@ -4,7 +4,7 @@ known for documents and their lines only, so no other navigation is followed."""
 from dataclasses import dataclass
 
 from local.finops.refusals import bad_request, not_simulated
-from local.finops.schema import COMPANY, EntityType, Navigation, load_schema
+from local.finops.schema import COMPANY, EntityType, Navigation
 from local.finops.served import SERVED
 
 
@@ -26,7 +26,7 @@ def way_of(of: EntityType, name: str) -> Way:
     columns = _columns(of, navigation)
     if not columns:
         raise not_simulated(f"the navigation '{name}' of '{of.set_name}'")
-    return Way(name, load_schema().entities[navigation.target], navigation.many, columns)
+    return Way(name, of.others[navigation.target], navigation.many, columns)
 
 
 def _columns(of: EntityType, navigation: Navigation) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from local.finops import contacts, customers
-from local.finops.schema import EntityType, load_schema
+from local.finops.schema import EntityType
 from local.finops.tables import Row, Tables
 from local.simulator.filters import Condition
 
@@ -24,7 +24,7 @@ class Parties:
 
     def exist(self, number: object) -> bool:
         """Whether a party has this number."""
-        entities = [load_schema().entities[name] for name in NUMBERS]
+        entities = [self._tables.schema.entities[name] for name in NUMBERS]
         return any(self._tables.count(entity, _linked_to(entity, number)) > 0 for entity in entities)
 
     def shared(self, of: EntityType, number: object, names: frozenset[str]) -> Row:
@@ -32,7 +32,7 @@ class Parties:
         known = self._first(of, number, names)
         if known is not None:
             return known
-        for other in _others(of):
+        for other in self._others(of):
             ours = _properties(other)
             if (theirs := self._first(other, number, frozenset(ours))) is not None:
                 return {ours[name]: value for name, value in theirs.items()}
@@ -42,10 +42,10 @@ class Parties:
         """Why the party of a finished row cannot be what the row is; the words are our decision."""
         number = row[NUMBERS[of.set_name]]
         if of.set_name == contacts.SET_NAME:
-            known = self._first(load_schema().entities[_CUSTOMERS], number, frozenset({"PartyType"}))
+            known = self._first(self._tables.schema.entities[_CUSTOMERS], number, frozenset({"PartyType"}))
             mismatch = known is not None and known["PartyType"] != customers.PERSON
         else:
-            person = load_schema().entities[contacts.SET_NAME]
+            person = self._tables.schema.entities[contacts.SET_NAME]
             mismatch = (
                 row["PartyType"] != customers.PERSON and self._tables.count(person, _linked_to(person, number)) > 0
             )
@@ -53,20 +53,19 @@ class Parties:
 
     def spread(self, of: EntityType, number: object, changed: Row) -> None:
         """Let the other collections show what was changed of a party in `of`."""
-        for other in _others(of):
+        for other in self._others(of):
             theirs = _properties(of)
             values = {theirs[name]: value for name, value in changed.items() if name in theirs}
             if values:
                 self._tables.update_linked(other, str(number), values)
 
+    def _others(self, of: EntityType) -> list[EntityType]:
+        return [self._tables.schema.entities[name] for name in NUMBERS if name != of.set_name]
+
     def _first(self, of: EntityType, number: object, names: frozenset[str]) -> Row | None:
         where = _linked_to(of, number)
         found = next(self._tables.select(of, where, names=tuple(sorted(names)), order=(), limit=1, offset=0), None)
         return found.row if found else None
-
-
-def _others(of: EntityType) -> list[EntityType]:
-    return [load_schema().entities[name] for name in NUMBERS if name != of.set_name]
 
 
 def _properties(of: EntityType) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from local.finops.assortment import exact_number
 from local.finops.refusals import Declined, Refused
-from local.finops.schema import COMPANY, EntityType, load_schema
+from local.finops.schema import COMPANY, EntityType
 from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.tables import Row, Tables
@@ -25,8 +25,8 @@ class SalesDesk:
         self._tables = tables
         self._settings = settings
         self._writer = Writer(tables, settings, read_only_too=True)
-        self._headers = load_schema().entities[owner.target]
-        self._lines = load_schema().entities[lines]
+        self._headers = tables.schema.entities[owner.target]
+        self._lines = tables.schema.entities[lines]
 
     def put(self, document: Mapping[str, Json]) -> bool:
         """Change the given properties of a document and of its `lines`, by their numbers; what is not there is added.

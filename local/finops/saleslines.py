@@ -41,7 +41,8 @@ def refusal(name: str, value: str) -> str | None:
 
 def normalised(set_name: str, name: str, value: Stored) -> Stored:
     """The form in which the service keeps a value: numbers to the last decimal of the database type."""
-    if load_schema().entities[set_name].properties[name].kind is Kind.DECIMAL and value is not None:
+    of = load_schema().entities[set_name].properties.get(name)
+    if of is not None and of.kind is Kind.DECIMAL and value is not None:
         return rounded(Decimal(value), STORED_DECIMALS)
     return value
 

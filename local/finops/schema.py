@@ -1,11 +1,15 @@
-"""The entity types and enumerations of the service, read from the schema file."""
+"""The entity types and enumerations of the service, read from the schema file, with an organisation's own fields."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+
+from local.simulator.owncolumns import OverlayUnreadable, OwnColumns
+from shared.mapping.names import ColumnKind, Name
 
 NAMESPACE = "Microsoft.Dynamics.DataEntities"
 COMPANY = "dataAreaId"
@@ -58,7 +62,8 @@ class Enumeration:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property. `initial` is what a new record holds if no value was given."""
+    """One property. `initial` is what a new record holds if no value was given; `own` is one of the organisation's
+    own."""
 
     name: str
     kind: Kind
@@ -70,6 +75,7 @@ class Property:
     read_only: bool
     label: str
     initial: Initial
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ class Navigation:
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """One collection and its record type. `later` are properties of newer product versions."""
+    """One collection and its record type. `later` are properties of newer product versions; `others` are all
+    collections of the schema."""
 
     set_name: str
     name: str
@@ -95,6 +102,7 @@ class EntityType:
     properties: Mapping[str, Property]
     navigations: Mapping[str, Navigation]
     later: tuple[str, ...]
+    others: "Mapping[str, EntityType]" = field(compare=False, repr=False)
 
     @property
     def full_name(self) -> str:
@@ -110,25 +118,107 @@ class Schema:
     enumerations: Mapping[str, Enumeration]
 
 
+def load_schema(own: OwnColumns = MappingProxyType({})) -> Schema:
+    """The collections as they are shipped, with the `own` fields of an organisation. Raises OverlayUnreadable."""
+    return _extended(_shipped(), own) if own else _shipped()
+
+
 @cache
-def load_schema() -> Schema:
-    """Read the schema file that ships with the simulator."""
+def _shipped() -> Schema:
     content = json.loads((SCHEMAS / "finops-schema.json").read_text(encoding="utf-8"))
     enumerations = {
         name: Enumeration(name, {member["name"]: member["value"] for member in value["members"]})
         for name, value in content["enums"].items()
     }
-    entities = {name: _entity(value, enumerations) for name, value in content["entities"].items()}
+    entities: dict[str, EntityType] = {}
+    entities |= {name: _entity(value, enumerations, entities) for name, value in content["entities"].items()}
     return Schema(entities, enumerations)
 
 
-@cache
-def metadata_document() -> bytes:
+def _extended(shipped: Schema, own: OwnColumns) -> Schema:
+    enumerations = dict(shipped.enumerations)
+    entities: dict[str, EntityType] = {}
+    for name, of in shipped.entities.items():
+        fields = {
+            each: _own_property(f"{name}.{each}", each, own[name][each], enumerations) for each in own.get(name, ())
+        }
+        entities[name] = replace(of, properties={**fields, **of.properties}, others=entities)
+    return Schema(entities, enumerations)
+
+
+_OWN_TYPES: Mapping[ColumnKind, Kind] = {
+    ColumnKind.TEXT: Kind.STRING,
+    ColumnKind.WHOLE: Kind.INT32,
+    ColumnKind.DECIMAL: Kind.DECIMAL,
+    ColumnKind.ID: Kind.GUID,
+    ColumnKind.DATE: Kind.DATE,
+    ColumnKind.MEMBER: Kind.ENUM,
+}
+_NO_YES = "NoYes"
+
+
+def _own_property(place: str, name: str, column: Name, enumerations: dict[str, Enumeration]) -> Property:
+    """A field of the organisation's own; an enumeration that is new joins the others. Raises OverlayUnreadable."""
+    kind = _OWN_TYPES.get(column.kind)
+    if kind is None:
+        raise OverlayUnreadable(
+            f"own_columns.{place} is of the type {column.kind}, which F&O does not have: write member with its members"
+        )
+    enumeration = _enumeration(place, column.members, enumerations) if kind is Kind.ENUM else None
+    edm_type = {Kind.ENUM: f"{NAMESPACE}.{enumeration and enumeration.name}", Kind.DATE: "Edm.DateTimeOffset"}
+    return Property(
+        name=name,
+        kind=kind,
+        edm_type=edm_type.get(kind, kind.value),
+        enumeration=enumeration,
+        mandatory=False,
+        max_length=column.length,
+        usual_length=None,
+        read_only=False,
+        label=name,
+        initial=enumeration.initial if enumeration else _EMPTY[kind],
+        own=True,
+    )
+
+
+def _enumeration(place: str, members: tuple[str, ...], enumerations: dict[str, Enumeration]) -> Enumeration:
+    """The enumeration with these members in this order; one of that name with other members is another one."""
+    if members == tuple(enumerations[_NO_YES].members):
+        return enumerations[_NO_YES]
+    collection, _, field_name = place.partition(".")
+    name = field_name
+    if name in enumerations and tuple(enumerations[name].members) != members:
+        name = f"{collection}{field_name}"
+    return enumerations.setdefault(name, Enumeration(name, {member: at for at, member in enumerate(members)}))
+
+
+def metadata_document(schema: Schema) -> bytes:
     """The CSDL document, as served at /data/$metadata."""
-    return (SCHEMAS / "finops-metadata.xml").read_bytes()
+    shipped = (SCHEMAS / "finops-metadata.xml").read_bytes()
+    own = {of.name: [each for each in of.properties.values() if each.own] for of in schema.entities.values()}
+    if not any(own.values()):
+        return shipped
+    text = shipped.decode()
+    for name, properties in own.items():
+        beginning = text.index(f'<EntityType Name="{name}">')
+        end = min(
+            at for at in (text.find(mark, beginning) for mark in ("<NavigationProperty", "</EntityType>")) if at >= 0
+        )
+        lines = "".join(f'<Property Name="{each.name}" Type="{each.edm_type}"/>' for each in properties)
+        text = text[:end] + lines + text[end:]
+    first = text.index("<EnumType")
+    further = (each for name, each in schema.enumerations.items() if name not in _shipped().enumerations)
+    return (text[:first] + "".join(map(_declared, further)) + text[first:]).encode()
 
 
-def _entity(of: dict[str, object], enumerations: Mapping[str, Enumeration]) -> EntityType:
+def _declared(of: Enumeration) -> str:
+    members = "".join(f'<Member Name="{name}" Value="{value}"/>' for name, value in of.members.items())
+    return f'<EnumType Name="{of.name}">{members}</EnumType>'
+
+
+def _entity(
+    of: dict[str, object], enumerations: Mapping[str, Enumeration], others: Mapping[str, EntityType]
+) -> EntityType:
     fields = of["fields"]
     key = of["key"]
     later = of["fields_seen_live_2026_07_but_not_listed"]
@@ -149,6 +239,7 @@ def _entity(of: dict[str, object], enumerations: Mapping[str, Enumeration]) -> E
         properties=properties,
         navigations={way["name"]: _navigation(way) for way in navigations},
         later=tuple(later),
+        others=others,
     )
 
 

@@ -3,7 +3,7 @@
 from local.finops.parties import NUMBERS, Parties
 from local.finops.refusals import field_failed
 from local.finops.rules import Rules, Sequence
-from local.finops.schema import COMPANY, EntityType, load_schema
+from local.finops.schema import COMPANY, EntityType
 from local.finops.tables import Row, Tables
 from local.simulator.filters import Condition
 
@@ -47,7 +47,7 @@ class Sequences:
     def _chosen(self, rules: Rules, sequence: Sequence, row: Row) -> str:
         for reference in rules.references:
             if reference.name == sequence.chosen_by and row[reference.name]:
-                target = load_schema().entities[reference.target]
+                target = self._tables.schema.entities[reference.target]
                 key = {COMPANY: row[COMPANY], reference.target_name: row[reference.name]}
                 found = self._tables.find(target, key)
                 return str(found.row[sequence.chosen_in]) if found else ""

@@ -19,7 +19,7 @@ from local.finops.refusals import (
     not_simulated,
     several_to_update,
 )
-from local.finops.schema import NAMESPACE, EntityType, load_schema, metadata_document
+from local.finops.schema import NAMESPACE, EntityType, metadata_document
 from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.showing import Form, detail_of
@@ -39,6 +39,7 @@ class Finops:
     """Answers the requests of one environment; safe from any thread."""
 
     def __init__(self, tables: Tables, settings: Settings, switches: Switches) -> None:
+        self._schema = tables.schema
         self._settings = settings
         self._switches = switches
         self._reader = Reader(tables, settings)
@@ -71,7 +72,7 @@ class Finops:
     def _metadata(self, request: Request, below: str, options: Mapping[str, str]) -> Reply:
         match segments(below), request.method:
             case (Segment(collection, key),), "GET":
-                body = catalogue.answer(collection, key, options)
+                body = catalogue.answer(self._schema, collection, key, options)
                 context = f"{request.base_url}/Metadata/$metadata{body['@odata.context']}"
                 return responses.body_reply(200, {**body, "@odata.context": context})
         raise RouteUnknown
@@ -81,18 +82,25 @@ class Finops:
             case (), "GET":
                 return self._service_document(request)
             case (Segment("$metadata", None),), "GET":
-                return responses.xml_reply(metadata_document())
+                return responses.xml_reply(metadata_document(self._schema))
             case (Segment("$batch", None),), "POST":
                 return self._batch.answer(request)
             case (Segment(name, None),), method:
-                return self._collection(request, _entity(name), method, options)
+                return self._collection(request, self._entity(name), method, options)
             case (Segment(name, None), Segment("$count", None)), "GET":
-                return self._count(_entity(name), options)
+                return self._count(self._entity(name), options)
             case (Segment(name, str() as key),), method:
-                of = _entity(name)
+                of = self._entity(name)
                 return self._record(request, of, record_key(of, key), method, options)
             case (Segment(name, _), Segment(below, _)), _:
-                raise _unserved(name, below)
+                raise _unserved(self._entity(name), below)
+        raise RouteUnknown
+
+    def _entity(self, name: str) -> EntityType:
+        if name in SERVED:
+            return self._schema.entities[name]
+        if name in self._schema.entities or name == _PACKAGES:
+            raise not_simulated(f"the collection '{name}'")
         raise RouteUnknown
 
     def _service_document(self, request: Request) -> Reply:
@@ -182,22 +190,13 @@ class Finops:
         return responses.detailed_reply(status, body, form.detail, headers)
 
 
-def _entity(name: str) -> EntityType:
-    if name in SERVED:
-        return load_schema().entities[name]
-    if name in load_schema().entities or name == _PACKAGES:
-        raise not_simulated(f"the collection '{name}'")
-    raise RouteUnknown
-
-
-def _unserved(name: str, below: str) -> Exception:
+def _unserved(of: EntityType, below: str) -> Exception:
     """The refusal of an address below a collection or a record: an action or a navigation, or nothing at all."""
-    of = _entity(name)
     if below.startswith(f"{NAMESPACE}."):
         # No available source lists the actions of the real service.
-        return not_simulated(f"the action '{below}' of '{name}'")
+        return not_simulated(f"the action '{below}' of '{of.set_name}'")
     if below in of.navigations:
-        return not_simulated(f"the address of the navigation '{below}' of '{name}'; use $expand")
+        return not_simulated(f"the address of the navigation '{below}' of '{of.set_name}'; use $expand")
     return RouteUnknown()
 
 

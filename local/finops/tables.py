@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from local.finops.etags import FRESH_VERSION, Pair
-from local.finops.schema import EntityType, Kind, load_schema
+from local.finops.schema import EntityType, Kind, Schema, load_schema
 from local.finops.served import SERVED
 from local.finops.sqlfunctions import install
 from local.finops.values import Stored
@@ -44,11 +44,16 @@ class KeyTaken(Exception):
 class Tables:
     """All collections. Every call is safe from any thread; `writing` makes several calls one transaction."""
 
-    def __init__(self, path: Path | None, *, seed: int) -> None:
-        """Open the database file, or one in memory if `path` is None; missing tables are created."""
+    def __init__(self, path: Path | None, *, seed: int, schema: Schema | None = None) -> None:
+        """Open the database file, or one in memory if `path` is None; missing tables and columns are created. Without a
+        `schema` the collections are as they are shipped."""
         self._seed = seed
-        self._store = Store([_table(load_schema().entities[name]) for name in SERVED if not SERVED[name].view_of], path)
+        self.schema = schema or load_schema()
+        stored = [self.schema.entities[name] for name in SERVED if not SERVED[name].view_of]
+        self._store = Store([_table(of) for of in stored], path)
         install(self._store)
+        for of in stored:
+            self._fill(of)
 
     def copied(self) -> "Tables":
         """A copy of the same rows in memory."""
@@ -67,7 +72,7 @@ class Tables:
 
     def is_empty(self) -> bool:
         """Whether no collection has a row."""
-        return not any(self.count(load_schema().entities[name], Condition("1")) for name in SERVED)
+        return not any(self.count(self.schema.entities[name], Condition("1")) for name in SERVED)
 
     def find(self, of: EntityType, key: Row) -> Record | None:
         """The row with this key."""
@@ -148,6 +153,11 @@ class Tables:
     def next_number(self, sequence: str) -> int:
         """Draw the next number of a sequence, from 1; numbers of a failed transaction are given again."""
         return self._store.next_value(sequence)
+
+    def _fill(self, of: EntityType) -> None:
+        """Rows that are older than a field of the organisation's own hold what a new row has."""
+        for own in (each for each in of.properties.values() if each.own and each.initial is not None):
+            self._store.update(of.set_name, {own.name: None}, {own.name: own.initial})
 
     def _fresh_values(self, of: EntityType, row: Row) -> Iterator[Stored]:
         yield from (row[name] for name in of.properties)

@@ -19,7 +19,7 @@ from local.finops.refusals import (
     record_exists,
 )
 from local.finops.rules import Rules, described
-from local.finops.schema import COMPANY, EntityType, Kind, load_schema
+from local.finops.schema import COMPANY, EntityType, Kind
 from local.finops.sequences import Sequences
 from local.finops.served import SERVED
 from local.finops.settings import Settings
@@ -231,7 +231,7 @@ def record_key(of: EntityType, row: Row) -> Row:
 def _stored_as(of: EntityType) -> EntityType:
     """The collection whose rows a collection shows; messages name the one that was written."""
     view_of = SERVED[of.set_name].view_of
-    return replace(load_schema().entities[view_of], aot=of.aot) if view_of else of
+    return replace(of.others[view_of], aot=of.aot) if view_of else of
 
 
 def _given(of: EntityType, body: Mapping[str, Json]) -> Row:

@@ -24,8 +24,8 @@ _SALES = {
 }  # fmt: skip
 # DataType of F&O.
 _FINOPS = {
-    "String": "text", "Int32": "whole", "Int64": "whole", "Real": "decimal", "Decimal": "decimal", "Guid": "id",
-    "Date": "date", "UtcDateTime": "date", "Enum": "member",
+    "String": "text", "Integer": "whole", "Int32": "whole", "Int64": "whole", "Real": "decimal", "Decimal": "decimal",
+    "Double": "decimal", "Guid": "id", "Date": "date", "UtcDateTime": "date", "Enum": "member",
 }  # fmt: skip
 # What Sales adds to a column that refers to something: its name, which cannot be selected.
 _NAMED = frozenset({"Lookup", "Customer", "Owner", "Picklist", "Boolean", "State", "Status"})
@@ -47,10 +47,15 @@ def own_columns(deployment: Deployment, dataverse: DataverseSystem, finops: Fino
 
 def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterator[tuple[str, Json]]:
     types = {name: str(row.get("AttributeType")) for name, row in _attributes(system, logical_name, "AttributeType")}
-    texts = "/Microsoft.Dynamics.CRM.StringAttributeMetadata"
-    lengths = {name: row.get("MaxLength") for name, row in _attributes(system, logical_name, "MaxLength", texts)}
+    texts = [f"/Microsoft.Dynamics.CRM.{each}AttributeMetadata" for each in ("String", "Memo")]
+    lengths = {
+        name: row.get("MaxLength")
+        for each in texts
+        for name, row in _attributes(system, logical_name, "MaxLength", each)
+    }
     dates = "/Microsoft.Dynamics.CRM.DateTimeAttributeMetadata"
     behaviors = told_behaviors(row for _, row in _attributes(system, logical_name, "DateTimeBehavior", dates))
+    options = _options(system, logical_name)
     known = {*shipped()[table].names, *NEVER_MAPPED}
     for name, kind in sorted(types.items()):
         refers = next((end for end in ("yominame", "name") if types.get(name.removesuffix(end)) in _NAMED), "")
@@ -64,12 +69,35 @@ def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterato
             entry["length"] = lengths[name]
         if name in behaviors:
             entry["behavior"] = behaviors[name]
+        if options.get(name):
+            entry["options"] = options[name]
         yield column, entry
 
 
-def _attributes(system: DataverseSystem, logical_name: str, fact: str, cast: str = "") -> Iterator[tuple[str, Values]]:
+def _options(system: DataverseSystem, logical_name: str) -> Mapping[str, list[Json]]:
+    """The options of each choice. Those of a global choice stand in another place, which is asked only if there is
+    one."""
+    found = dict(_options_in(system, logical_name, "OptionSet"))
+    if all(found.values()):
+        return found
+    return {**found, **{name: each for name, each in _options_in(system, logical_name, "GlobalOptionSet") if each}}
+
+
+def _options_in(system: DataverseSystem, logical_name: str, place: str) -> Iterator[tuple[str, list[Json]]]:
+    choices = "/Microsoft.Dynamics.CRM.PicklistAttributeMetadata"
+    for column, row in _attributes(system, logical_name, "AttributeType", choices, f"{place}($select=Options)"):
+        if not _OWN.fullmatch(column) or column.startswith(_OF_MICROSOFT):
+            continue
+        listed = row[place].get("Options") if isinstance(row.get(place), dict) else None  # type: ignore[union-attr]
+        values = [each.get("Value") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        yield column, [value for value in values if isinstance(value, int)]
+
+
+def _attributes(
+    system: DataverseSystem, logical_name: str, fact: str, cast: str = "", expand: str = ""
+) -> Iterator[tuple[str, Values]]:
     place = f"(LogicalName={quoting.literal(logical_name)})/Attributes{cast}"
-    query = quoting.query({"$select": f"LogicalName,{fact}"})
+    query = quoting.query({"$select": f"LogicalName,{fact}", **({"$expand": expand} if expand else {})})
     url = system.channel.origin.url(f"{API}/EntityDefinitions{place}?{query}")
     return ((str(row["LogicalName"]), row) for row in system.rows("Attributes", url) if row.get("LogicalName"))
 

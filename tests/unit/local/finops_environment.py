@@ -16,6 +16,7 @@ from local.finops.settings import Settings
 from local.finops.tables import Tables
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Faults
+from local.simulator.owncolumns import OwnColumns
 from local.simulator.server import running
 from tests.support.patience import PATIENCE_S
 
@@ -99,10 +100,12 @@ def fresh_tables(settings: Settings) -> Tables:
 
 
 @contextmanager
-def environment(settings: Settings | None = None, load: Path | None = None) -> Iterator[Caller]:
-    """Run a fresh environment in memory."""
+def environment(
+    settings: Settings | None = None, load: Path | None = None, own: OwnColumns | None = None
+) -> Iterator[Caller]:
+    """Run a fresh environment in memory; `own` are fields of the organisation's own."""
     settings = settings or Settings()
-    tables = open_tables(None, load, settings) if load else fresh_tables(settings)
+    tables = open_tables(None, load, settings, own=own or {}) if load or own else fresh_tables(settings)
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
