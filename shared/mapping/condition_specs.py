@@ -8,7 +8,8 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, model_validat
 
 from shared.mapping.value_maps import Part
 
-ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+# A column of the table itself, or one behind a lookup.
+ColumnPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
 FilterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Operator = Literal["eq", "ne", "gt", "ge", "lt", "le", "in", "contains", "begins", "blank", "filled"]
 Value = str | bool | int | Decimal
@@ -18,7 +19,7 @@ class Condition(Part):
     """One condition on a source column; `value` is a text, number or true/false, a list of them for `in`, and absent
     for blank and filled."""
 
-    column: ColumnName
+    column: ColumnPath
     operator: Operator
     value: Value | list[Value] | None = None
 

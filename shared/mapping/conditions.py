@@ -7,7 +7,7 @@ from decimal import Decimal
 from shared.discretion import shown
 from shared.mapping.condition_specs import AllOf, AnyOf, Condition, Not, leaves_of
 from shared.mapping.names import TYPES, ColumnKind, Names
-from shared.mapping.words import Column, blank
+from shared.mapping.words import Column, blank, value_of
 from shared.records import Json, Values
 
 AnyCondition = Condition | AllOf | AnyOf | Not
@@ -31,7 +31,7 @@ def holds(condition: AnyCondition, row: Values) -> bool:
         case Not(condition=inner):
             return not holds(inner, row)
         case Condition():
-            return _holds(condition, row.get(condition.column))
+            return _holds(condition, value_of(row, condition.column))
 
 
 def described(condition: AnyCondition) -> str:

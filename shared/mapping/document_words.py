@@ -50,16 +50,29 @@ _NO_YES = ("No", "Yes")
 _EMPTY: Mapping[ColumnKind, Json] = {ColumnKind.WHOLE: 0, ColumnKind.DECIMAL: 0, ColumnKind.DATE: EMPTY_DATE}
 
 
-def word_of(field: str, spec: specs.WordSpec, ends: Ends, maps: MapDocument, usual: Ownership) -> Line:
-    """The line that an entry of the document means. Raises WrongWord."""
+def word_of(
+    field: str, spec: specs.WordSpec, ends: Ends, maps: MapDocument, *, usual: Ownership, standard: Line | None
+) -> Line:
+    """The line that an entry of the document means; `standard` is the line that it takes the place of. Raises
+    WrongWord."""
     known = ends.names.find(ends.target, field)
     if known is None:
         refuse("", ends.names.unknown(ends.target, field, "field" if ends.towards is System.FINOPS else "column"))
     if known.refused:
         refuse("", f"{ends.target} does not let it be written: {known.refused}")
     into = _target_field(field, known, spec, ends, usual)
-    line = _line(spec, into, known, ends, maps)
+    if standard is not None:
+        into = replace(into, fold_case=standard.field.fold_case)
+    line = _line(spec, into, known, ends, maps, standard=standard)
     return replace(line, field=into)
+
+
+def name_of(field: str, spec: specs.WordSpec, what: str, ends: Ends, maps: MapDocument) -> Line:
+    """The line of an entry that gives a row of Sales by its name, such as `what`: the flow finds the row. Blank leaves
+    the choice to the flow. Raises WrongWord."""
+    if spec.length is not None:
+        refuse("length", f"{spec.length}: {field} holds the id of a {what}, which has no length: remove it")
+    return _line(spec, TargetField(field), Name(ColumnKind.TEXT), ends, maps, standard=None)
 
 
 def _target_field(field: str, known: Name, spec: specs.Override, ends: Ends, usual: Ownership) -> TargetField:
@@ -78,7 +91,9 @@ def _target_field(field: str, known: Name, spec: specs.Override, ends: Ends, usu
     return TargetField(field, ownership, TYPES[known.kind], empty, length, is_date=is_date)
 
 
-def _line(spec: specs.WordSpec, into: TargetField, known: Name, ends: Ends, maps: MapDocument) -> Line:
+def _line(
+    spec: specs.WordSpec, into: TargetField, known: Name, ends: Ends, maps: MapDocument, *, standard: Line | None
+) -> Line:
     match spec:
         case specs.Copy(source=path):
             column, kind = copied(path, "from", into.name, known, ends)
@@ -101,7 +116,7 @@ def _line(spec: specs.WordSpec, into: TargetField, known: Name, ends: Ends, maps
             ]
             return joined_by(tuple(columns), into, separator)
         case specs.Rules():
-            return _rules(spec, into, known, ends)
+            return _rules(spec, into, known, ends, standard)
         case _:
             return _converting_line(spec, into, known, ends, maps)
 
@@ -134,7 +149,7 @@ def _converting_line(spec: specs.ConvertingSpec, into: TargetField, known: Name,
             return _converted(column, into, lambda value: rounded_half_up(value, decimals), meaning)
 
 
-def _rules(spec: specs.Rules, into: TargetField, known: Name, ends: Ends) -> Line:
+def _rules(spec: specs.Rules, into: TargetField, known: Name, ends: Ends, standard: Line | None) -> Line:
     columns: dict[str, Column] = {}
     for at, rule in enumerate(spec.rules):
         for wrong in mistakes_in(rule.when, f"rules.{at}.when", ends.source, ends.names):
@@ -145,11 +160,19 @@ def _rules(spec: specs.Rules, into: TargetField, known: Name, ends: Ends) -> Lin
     if spec.otherwise is not None:
         require_constant(spec.otherwise, "otherwise", into.name, known)
 
-    def read(row: Values, _maps: ValueMaps) -> Json:
-        return next((rule.value for rule in spec.rules if holds(rule.when, row)), spec.otherwise)
+    # An `otherwise` that stands in the document counts, also null: that is blank.
+    falls_back = standard if standard is not None and "otherwise" not in spec.model_fields_set else None
+    columns |= {column.name: column for column in (falls_back.columns if falls_back is not None else ())}
+
+    def read(row: Values, maps: ValueMaps) -> Json:
+        for rule in spec.rules:
+            if holds(rule.when, row):
+                return rule.value
+        return spec.otherwise if falls_back is None else falls_back.read(row, maps)
 
     told = "; ".join(f"`{rule.value}` if {described(rule.when)}" for rule in spec.rules)
-    return Line(tuple(columns.values()), into, f"{told}; otherwise {_told(spec.otherwise)}", read)
+    otherwise = _told(spec.otherwise) if falls_back is None else falls_back.meaning
+    return Line(tuple(columns.values()), into, f"{told}; otherwise {otherwise}", read)
 
 
 def _told(value: Json) -> str:

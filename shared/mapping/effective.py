@@ -1,13 +1,13 @@
 """The map that counts: a standard map with what the map document changes of it. Both are lists of words, and take the
 same way from here on."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from shared.discretion import named
 from shared.mapping.dates import Behavior
-from shared.mapping.document_words import word_of
+from shared.mapping.document_words import name_of, word_of
 from shared.mapping.field_specs import Override, WordSpec
 from shared.mapping.map_document import MapDocument
 from shared.mapping.names import nearest
@@ -21,8 +21,9 @@ class StandardMap:
     """A mapping as it is without a document. `part` is its name in `fields`, `lengths` that in `text_lengths`. `every`
     are its words whatever the settings say. `source_set` is the table that it reads; empty if the document may not add
     fields. The target cannot do without the fields `needed`; those that are `fixed` also keep their words, since the
-    flow itself finds their values. With `once`, every field is sent at creation only. `may_fill` says
-    that fields may be filled if they are blank, for which the target is read."""
+    flow itself finds their values. Of the fields `named` the document may give the name of the row that the flow is to
+    find: each with what that is, such as a price list. With `once`, every field is sent at creation only. `may_fill`
+    says that fields may be filled if they are blank, for which the target is read."""
 
     part: str
     source_set: str
@@ -33,6 +34,7 @@ class StandardMap:
     lengths: str
     needed: frozenset[str]
     fixed: frozenset[str]
+    named: Mapping[str, str]
     zone: ZoneInfo
     once: bool
     may_fill: bool
@@ -40,10 +42,11 @@ class StandardMap:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveMap:
-    """The words that count, the ownership and the lengths that differ from theirs, how the date columns behave that the
-    document reads, and what is wrong in it: wrong entries are left out of the rest."""
+    """The words that count, those that give names of rows, the ownership and the lengths that differ from theirs, how
+    the date columns behave that the document reads, and what is wrong in it: wrong entries are left out of the rest."""
 
     words: tuple[Word, ...]
+    naming: Mapping[str, Line]
     ownership: Mapping[str, Ownership]
     lengths: Mapping[str, int]
     dates: Mapping[str, Behavior]
@@ -56,25 +59,32 @@ def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
     worded = {name: spec for name, spec in specs.items() if isinstance(spec, WordSpec)}
     mistakes = [*_wrong_names(standard, document, specs, worded), *_wrong_choices(standard, specs, worded)]
     lines: dict[str, Line] = {}
-    for name in sorted(worded):
+    naming: dict[str, Line] = {}
+    ends = _ends(standard, document)
+    for name in sorted(worded.keys() - (standard.fixed - standard.named.keys())):
         place = f"fields.{standard.part}.{named(name)}"
         try:
-            lines[name] = word_of(name, worded[name], _ends(standard, document), document, _usual(standard, name))
+            if name in standard.named:
+                naming[name] = name_of(name, worded[name], standard.named[name], ends, document)
+            else:
+                usual, instead = _usual(standard, name), _line_of(standard, name)
+                lines[name] = word_of(name, worded[name], ends, document, usual=usual, standard=instead)
         except WrongWord as wrong:
             mistakes.append(f"{place}{f'.{wrong.place}' if wrong.place else ''}: {wrong}")
-    replaced = tuple(_replaced(word, lines) for word in standard.words)
+    replaced = tuple(_replaced(word, lines, naming) for word in standard.words)
     standing = {field.name for word in standard.words for field in word.fields}
     further = tuple(line for name, line in lines.items() if name not in standing)
     words = (*replaced, *further)
     given = {name: Ownership(spec.ownership) for name, spec in specs.items() if spec.ownership is not None}
     ownership = {**_at_creation(words), **given} if standard.once else given
     lengths = {name: spec.length for name, spec in specs.items() if spec.length is not None}
-    return EffectiveMap(words, ownership, lengths, _dates(standard, document, lines), tuple(mistakes))
+    dates = _dates(standard, document, (*lines.values(), *naming.values()))
+    return EffectiveMap(words, naming, ownership, lengths, dates, tuple(mistakes))
 
 
-def _dates(standard: StandardMap, document: MapDocument, lines: Mapping[str, Line]) -> dict[str, Behavior]:
+def _dates(standard: StandardMap, document: MapDocument, lines: Iterable[Line]) -> dict[str, Behavior]:
     """How the date columns of the table itself behave that are read for the document."""
-    read = {column.name for line in lines.values() for column in line.columns if column.is_date}
+    read = {column.name for line in lines for column in line.columns if column.is_date}
     known = {name: document.names.find(standard.source_set, name) for name in read if "." not in name}
     return {name: found.behavior for name, found in known.items() if found is not None and found.behavior is not None}
 
@@ -102,8 +112,20 @@ def _has_no_source(standard: StandardMap, name: str) -> bool:
     return any(word.meaning.startswith(NO_SOURCE) for word in own)
 
 
-def _replaced(word: Word, lines: Mapping[str, Line]) -> Word:
-    return lines.get(word.fields[0].name, word) if len(word.fields) == 1 else word
+def _line_of(standard: StandardMap, name: str) -> Line | None:
+    """The standard word of a field, if it is that of no other field."""
+    return next((word for word in standard.every if isinstance(word, Line) and word.field.name == name), None)
+
+
+def _replaced(word: Word, lines: Mapping[str, Line], naming: Mapping[str, Line]) -> Word:
+    """The word that counts instead of a standard one."""
+    if not isinstance(word, Line):
+        return word
+    name = naming.get(word.field.name)
+    if name is None:
+        return lines.get(word.field.name, word)
+    columns = {column.name: column for column in (*word.columns, *name.columns)}
+    return replace(word, columns=tuple(columns.values()), meaning=f"by name: {name.meaning}; blank: {word.meaning}")
 
 
 def _at_creation(words: tuple[Word, ...]) -> dict[str, Ownership]:
@@ -147,7 +169,7 @@ def _wrong_choices(
             yield f"{place} is fill_if_blank, which this mapping does not take: write owned, on_create or off"
         if name in worded and not standard.source_set:
             yield f"{place} has a word, and this mapping takes no further fields: remove it"
-        elif name in worded and name in standard.fixed:
+        elif name in worded and name in standard.fixed and name not in standard.named:
             yield f"{place} has a word, and the sync itself finds the value of {name}: remove it"
         elif name in worded and name in parts:
             yield f"{place} has a word, and {name} is one field of a block ({parts[name].meaning}): remove it"

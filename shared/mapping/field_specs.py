@@ -3,15 +3,13 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from shared.mapping.condition_specs import AnyCondition
+from shared.mapping.condition_specs import AnyCondition, ColumnPath
 from shared.mapping.dates import Behavior
 from shared.mapping.names import ColumnKind, Name
 from shared.mapping.value_maps import Code, Decimals, Owned, Part
 
-# A column of the table itself, or one behind a lookup.
-ColumnPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")]
 DefaultName = Literal[
     "customer_group", "site", "warehouse", "language", "country", "currency", "payment_terms", "sales_tax_group"
 ]
@@ -119,7 +117,8 @@ class RuleOf(Part):
 
 
 class Rules(Override):
-    """The value of the first rule whose condition holds; `otherwise` if none does, blank without it."""
+    """The value of the first rule whose condition holds; `otherwise` if none does. Without it a standard field gets
+    what its standard word gives, and a further one is blank."""
 
     word: Literal["rules"]
     rules: Annotated[list[RuleOf], Field(min_length=1)]

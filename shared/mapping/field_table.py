@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.errors import SchemaDrift
-from shared.mapping.condition_specs import NamedFilter
+from shared.mapping.condition_specs import NamedFilter, leaves_of
 from shared.mapping.conditions import columns_in, holds, mistakes_in
 from shared.mapping.effective import StandardMap, effective_map
 from shared.mapping.field_row import FieldRow
@@ -28,6 +29,7 @@ from shared.mapping.words import (
     Unmappable,
     WireType,
     Word,
+    blank,
     columns_of,
     counted,
     expand_of,
@@ -69,7 +71,8 @@ class FieldTable:
     is wrong there, and a mapper raises them with require_sound. `also_read` are columns that the flow needs besides
     those of its words, even if a deployment switches fields off. `used` are the words that write anything. `lengths` is
     the part of `text_lengths` in the document, the target's name unless another flow has that. `ranges` are the numbers
-    that the columns of a target in Dataverse take. `flow` is the one whose filters count for its rows.
+    that the columns of a target in Dataverse take. `named` are the fields whose row the document may name (see
+    StandardMap). `flow` is the one whose filters count for its rows.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class FieldTable:
         every: Iterable[Word] | None = None,
         needed: frozenset[str] = frozenset(),
         fixed: frozenset[str] = frozenset(),
+        named: Mapping[str, str] = MappingProxyType({}),
         zone: ZoneInfo = _UTC,
         flow: str = "",
     ) -> None:
@@ -103,13 +107,14 @@ class FieldTable:
             lengths=self._lengths_part,
             needed=needed,
             fixed=fixed,
+            named=named,
             zone=zone,
             once=once,
             may_fill=may_fill,
         )
         document = as_known_to(MapDocument, maps)
         effective = effective_map(standard, document)
-        words, self.dates = effective.words, effective.dates
+        words, self.dates, self._naming = effective.words, effective.dates, effective.naming
         self._filters = document.filters.get(flow, [])
         self.mistakes = (*effective.mistakes, *_wrong_filters(flow, reads, self._filters, document.names))
         self.part, self.source_set, self.target_set = part, reads, target_set
@@ -121,7 +126,8 @@ class FieldTable:
         self._by_name = {field.name: field for field in self.fields}
         used = tuple(word for word in words if any(field.name in self._by_name for field in word.fields))
         judged = (column for each in self._filters for column in columns_in(each.keep, reads, document.names))
-        self.columns = tuple({column.name: column for column in (*judged, *also_read, *columns_of(used))}.values())
+        read = (*judged, *also_read, *columns_of(self._naming.values()), *columns_of(used))
+        self.columns = tuple({column.name: column for column in read}.values())
         self.used = used
         self._sources = {field.name: word.sources(field.name) for word in used for field in word.fields}
         self._source_model = _source_model(part, self.columns)
@@ -156,6 +162,23 @@ class FieldTable:
         """The first filter of the map document that a row does not pass."""
         failed = next((each.name for each in self._filters if not holds(each.keep, row)), None)
         return None if failed is None else Filtered(f"filter.{failed}")
+
+    @property
+    def names_rows(self) -> bool:
+        """Whether the map document gives a row of the target by its name."""
+        return bool(self._naming)
+
+    def name_for(self, field: str, row: Values) -> str | None:
+        """The name that the map document gives for a field that the flow looks up; None leaves the choice to the flow.
+        Raises Unmappable."""
+        line = self._naming.get(field)
+        name = None if line is None else line.read(row, self._maps)
+        return None if blank(name) else str(name)
+
+    def value(self, name: str, row: Values) -> Json:
+        """The value of one field of a row, also of a field that is off. Raises Unmappable."""
+        word = next(word for word in self._words if any(field.name == name for field in word.fields))
+        return word.values(row, self._maps)[name]
 
     def content(self, row: Values) -> Content:
         """The values of every field of a row that check_source has accepted, validated.
@@ -239,6 +262,7 @@ class FieldTable:
         """Digest of the mapping as it is used here: words, value maps, ownership, and the flow's own choices."""
         described = [str(_RULES_VERSION), *(repr(word.columns) + word.meaning for word in self.used)]
         described += [repr(each) for each in self._filters]
+        described += [f"{name} {line.meaning}" for name, line in self._naming.items()]
         described += [repr(self.fields), self._maps.in_order, repr(choices)]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:32]
 
@@ -262,7 +286,13 @@ class FieldTable:
 
 def _wrong_filters(flow: str, table: str, filters: Sequence[NamedFilter], names: Names) -> Iterator[str]:
     for at, each in enumerate(filters):
-        yield from mistakes_in(each.keep, f"filters.{flow}.{at}.keep", table, names)
+        place = f"filters.{flow}.{at}.keep"
+        yield from mistakes_in(each.keep, place, table, names)
+        for leaf_at, leaf in leaves_of(each.keep, place):
+            if "." in leaf.column:
+                # A change behind a lookup changes no record, so a filter on it would not be judged again (protocol A5).
+                told = f"{leaf.column} is a column behind a lookup: a filter reads columns of the record itself"
+                yield f"{leaf_at}.column: {told}"
         if each.name in {other.name for other in filters[:at]}:
             yield f"filters.{flow}.{at}.name: {each.name} is the name of two filters: give one another name"
 

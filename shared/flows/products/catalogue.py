@@ -32,6 +32,8 @@ TABLES = {
 # The columns of these tables that hold a number.
 NUMBERS = frozenset({"statecode", "pricingdecimalprecision"})
 _ACTIVE = 0
+# What a map document may give by name, as the columns that hold them: the column of a unit, whose group is meant.
+PRICE_LIST, UNIT_GROUP = "pricelevelid", "defaultuomscheduleid"
 
 
 class ProductMaps(ValueMaps):
@@ -138,9 +140,11 @@ class Catalogue:
             )
         return Currency(code.strip().upper(), id)
 
-    def unit(self, symbol: str | None) -> tuple[str, str]:
-        """Unit group and unit for the symbol of a unit in F&O. Raises Unmappable and NotThere."""
-        group = self._maps.defaults.unit_group
+    def unit(self, symbol: str | None, group: str | None = None) -> tuple[str, str]:
+        """Unit group and unit for the symbol of a unit in F&O, in the group of this name, or in the default one. Raises
+        Unmappable and NotThere."""
+        named = "defaults.unit_group" if group is None else f"the rule for {UNIT_GROUP}"
+        group = group or self._maps.defaults.unit_group
         if symbol is None:
             raise Unmappable("unit_missing", "SalesUnitSymbol is blank", remedy="give the product a sales unit in F&O")
         name = sales_unit(self._maps.units, symbol)
@@ -156,7 +160,7 @@ class Catalogue:
             raise NotThere(
                 "unit_group_unknown",
                 f"Sales has no unit group {group!r}",
-                remedy="create the unit group, or correct defaults.unit_group of the map document",
+                remedy=f"create the unit group, or correct {named} of the map document",
                 value=group,
             )
         id = self._units.get((group_id, folded_name(name)))
@@ -169,38 +173,44 @@ class Catalogue:
             )
         return group_id, id
 
-    def price_list(self, currency: Currency, *, today: date, kept: str | None) -> str:
-        """The price list of a product: the forced one of its currency, otherwise the one that it has as long as that
-        is valid, otherwise the first valid one by name. Raises NotThere."""
-        ids, forced = self._valid_lists(currency, today), self._forced.get(currency.code)
+    def price_list(self, currency: Currency, *, today: date, kept: str | None, name: str | None = None) -> str:
+        """The price list of a product: the one of this name, otherwise the forced one of its currency, otherwise the
+        one that it has as long as that is valid, otherwise the first valid one by name. Raises NotThere."""
+        forced = name or self._forced.get(currency.code)
+        ids = self._valid_lists(currency, today, forced)
         if not ids:
+            named = "`price_lists`" if name is None else f"the rule for {PRICE_LIST}"
             raise NotThere(
                 "no_price_list",
                 f"Sales has no price list {f'{forced!r} ' if forced else ''}in {currency.code} that is active and "
                 "valid today",
                 remedy=f"create or activate a price list in {currency.code}"
-                + (", or correct `price_lists` of the map document" if forced else ""),
+                + (f", or correct {named} of the map document" if forced else ""),
                 value=currency.code,
             )
         return kept if kept in ids else ids[0]
 
-    def basis(self, today: date) -> Json:
+    def basis(self, today: date, *, named: bool = False) -> Json:
         """The looked-up data that affects every product: the pricing precision, the price lists that are valid today,
-        and the units of the value map. Raises OperatorNeeded."""
+        and the units of the value map. If products are on lists and in unit groups that are `named` for them, any list
+        and any group counts. Raises OperatorNeeded."""
         valid: dict[str, Json] = {
-            code: [currency.id, *self._valid_lists(currency, today)]
+            code: [currency.id, *self._valid_lists(currency, today, None if named else self._forced.get(code))]
             for code, currency in sorted(self.currencies.items())
         }
-        units: dict[str, Json] = {
-            symbol: self._unit_id(symbol) for symbol in sorted({unit.finops for unit in self._maps.units})
-        }
-        return {"decimals": self.price_decimals, "price lists": valid, "units": units}
+        symbols = sorted({unit.finops for unit in self._maps.units})
+        units: dict[str, Json] = {symbol: self._unit_id(symbol) for symbol in symbols}
+        basis: dict[str, Json] = {"decimals": self.price_decimals, "price lists": valid, "units": units}
+        if named:
+            basis["unit groups"] = {
+                group: {symbol: self._unit_id(symbol, group) for symbol in symbols} for group in sorted(self._groups)
+            }
+        return basis
 
-    def _valid_lists(self, currency: Currency, today: date) -> list[str]:
-        """The price lists that a product may be on, by name."""
+    def _valid_lists(self, currency: Currency, today: date, forced: str | None) -> list[str]:
+        """The price lists that a product may be on, by name; only the forced one, if there is one."""
         if self._price_lists is None:
             self._price_lists = price_lists(self._price_list_rows, self._references, self._zone)
-        forced = self._forced.get(currency.code)
         return [
             each.id
             for each in self._price_lists
@@ -209,9 +219,9 @@ class Catalogue:
             and (forced is None or folded_name(each.name) == folded_name(forced))
         ]
 
-    def _unit_id(self, symbol: str) -> str | None:
+    def _unit_id(self, symbol: str, group: str | None = None) -> str | None:
         try:
-            return self.unit(symbol)[1]
+            return self.unit(symbol, group)[1]
         except Unmappable:
             return None
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.flows.products import PRODUCTS
-from shared.flows.products.catalogue import Catalogue, LookedUp, NotThere
+from shared.flows.products.catalogue import PRICE_LIST, UNIT_GROUP, Catalogue, LookedUp, NotThere
 from shared.mapping.amounts import rounded
 from shared.mapping.dates import today
 from shared.mapping.field_table import FieldTable, require_sound
@@ -51,7 +51,9 @@ NUMBERING = Numbering(
 )
 
 # What a product cannot do without; the unit and its group are found by the catalogue.
-NEEDED, FIXED = frozenset({"name", "quantitydecimal"}), frozenset({"defaultuomid", "defaultuomscheduleid"})
+NEEDED, FIXED = frozenset({"name", "quantitydecimal"}), frozenset({"defaultuomid", UNIT_GROUP})
+# What the document may give by name.
+NAMED = {PRICE_LIST: "price list", UNIT_GROUP: "unit group"}
 RANGES: Ranges = {"price": Range(0, 10**12), "currentcost": Range(0, 10**12), "quantitydecimal": Range(0, 5)}
 
 ITEM = "productpricelevel"
@@ -156,6 +158,7 @@ class ProductMapper:
             needed=NEEDED,
             may_fill=True,
             fixed=FIXED,
+            named=NAMED,
             flow=PRODUCTS,
         )
         require_sound(self.table)
@@ -198,15 +201,20 @@ class ProductMapper:
 
     def basis(self, references: References, now: datetime) -> Json:
         """What is looked up for every product (see Catalogue). Raises OperatorNeeded."""
-        return self._catalogue(references).basis(today(now, self.choices.zone))
+        return self._catalogue(references).basis(today(now, self.choices.zone), named=self.table.names_rows)
 
     def _look_up(self, values: Values, catalogue: Catalogue, known: Known) -> LookedUp:
         symbol, code = value_of(values, "SalesUnitSymbol"), value_of(values, "CurrencyCode")
         item = known.applied.get(ITEM)
         kept = str(item["pricelevelid"]) if isinstance(item, dict) and item.get("pricelevelid") else None
         currency = catalogue.currency(None if code is None else str(code))
-        group, unit = catalogue.unit(None if symbol is None else str(symbol))
-        price_list = catalogue.price_list(currency, today=today(known.now, self.choices.zone), kept=kept)
+        group, unit = catalogue.unit(None if symbol is None else str(symbol), self.table.name_for(UNIT_GROUP, values))
+        price_list = catalogue.price_list(
+            currency,
+            today=today(known.now, self.choices.zone),
+            kept=kept,
+            name=self.table.name_for(PRICE_LIST, values),
+        )
         return LookedUp(currency.id, unit, group, price_list, catalogue.price_decimals)
 
     def _item(self, values: Values, found: LookedUp, catalogue: Catalogue) -> Json:

@@ -120,7 +120,7 @@ class SalesDocumentMapper(ABC):
     def mapped_lines(self, header: Values, known: Known) -> MappedLines:
         """The lines of a header with their numbers. Raises Unmappable, and SchemaDrift for a date column."""
         lines = lines_of(header)
-        decimals = self._maps.decimals(str(CURRENCY.read(header, self._maps)))
+        decimals = self._maps.decimals(str(self.header.value(CURRENCY.field.name, header)))
         numbered = number_lines([place_of(line, self.names.line_id) for line in lines], known.numbers)
         also = {**self._behaviors(known, self.names.line_table), DECIMALS: decimals}
         mapped = {number: self._map_line(line, also) for number, line in zip(numbered.numbers, lines, strict=True)}

@@ -125,8 +125,8 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
         ({"filters": {"accounts": {}}}, "filters.accounts is an object: write a list in brackets"),
         ({"filters": keeping({"operator": "filled"})}, "filters.accounts.0.keep.and.0.column is missing"),
         (
-            {"filters": keeping({"column": "owner.name", "operator": "filled"})},
-            "keep.and.0.column is 'owner.name': write the logical name of a column",
+            {"filters": keeping({"column": "the owner", "operator": "filled"})},
+            "keep.and.0.column is 'the owner': write the logical name of a column",
         ),
         (
             {"filters": keeping({"column": "x", "operator": "like", "value": "a"})},
