@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-from shared.mapping.value_maps import SHIPPED, folded
+from shared.mapping.map_source import SHIPPED
+from shared.mapping.value_maps import folded
 
 # The largest economies of those for which F&O is localised, with their languages besides English.
 LANGUAGES: Mapping[str, tuple[str, ...]] = {

@@ -20,7 +20,7 @@ from shared.flows.invoices.settings import InvoiceSettings
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.records import Json
 
 MAP_DOCUMENT = "MAP_DOCUMENT"

@@ -1,8 +1,6 @@
 """The map document: whether it is right, what it makes of the maps of the flows, and what differs between two."""
 
-import json as json_module
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +9,17 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Flow, Json, app, connected
 from p2c.arguments import file_named
 from p2c.commands.preflight import show_checks
-from p2c.connection import Connection
+from p2c.connection import MAPS, Connection
 from p2c.helping import Application
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table
-from shared import exact_json
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import FinopsSystem
 from shared.counting import counted
+from shared.errors import SettingsInvalid
 from shared.flows.checks import Check, CheckResult
 from shared.mapping.field_row import FieldRow
+from shared.mapping.map_source import MapSource, map_source
 from shared.operations.map_tables import map_differences, map_tables
 from shared.operations.own_columns import own_columns
 from shared.operations.preflight.run import Preflight
@@ -107,12 +106,12 @@ def learn(
         if into is None:
             as_json({"own_columns": found})
             return
-        content = _document(into)
-        merged = dict(_object(content.get("own_columns")))
+        document = _document(into)
+        merged = dict(_object(_object(document.content()).get("own_columns")))
         for name, columns in found.items():
             # What somebody has written counts.
             merged[name] = {**columns, **_object(merged.get(name))}
-        _write(into, {**content, "own_columns": merged})
+        _write(into, document.with_part("own_columns", merged))
         say(f"{counted(count, 'column')} of your own; {into} has them now.")
 
 
@@ -147,36 +146,29 @@ def _systems(to: Connection) -> tuple[DataverseSystem, FinopsSystem]:
     return dataverse, finops
 
 
-def _document(file: Path) -> dict[str, Value]:
-    """The content of a map document, which need not be right. Raises Mistake."""
+def _document(file: Path) -> MapSource:
+    """A map document, which need not be right. Raises Mistake if it is no object at all."""
     try:
-        content = exact_json.loads(file.read_bytes())
-    except OSError as wrong:
-        raise Mistake(f"{file} cannot be read ({wrong.strerror}); name a map document") from wrong
-    except ValueError as wrong:
-        raise Mistake(f"{file} is not JSON; name a map document") from wrong
-    if not isinstance(content, dict):
-        raise Mistake(f"{file} is no object in braces; name a map document")
-    return content
+        found = map_source(str(file))
+        content = found.content()
+    except SettingsInvalid as invalid:
+        mistake = Mistake(str(invalid).replace(MAPS, str(file), 1))
+    else:
+        if isinstance(content, dict):
+            return found
+        mistake = Mistake(f"{file} holds no object; name a map document")
+    raise mistake
 
 
 def _object(value: Value) -> Mapping[str, Value]:
     return value if isinstance(value, dict) else {}
 
 
-def _write(file: Path, content: Mapping[str, object]) -> None:
-    """Each entry on a line of its own, so that a change shows where it is."""
-    text = json_module.dumps(content, default=_number, ensure_ascii=False, indent=2)
+def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(f"{text}\n", encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
     except OSError as wrong:
         raise Mistake(f"{file} cannot be written ({wrong.strerror}); name another file") from wrong
-
-
-def _number(value: object) -> object:
-    """A fraction of a document, such as a constant."""
-    assert isinstance(value, Decimal)
-    return float(value)
 
 
 def _live(to: Connection) -> Iterator[Check]:

@@ -20,7 +20,7 @@ from p2c.mistakes import Mistake
 from p2c.troubles import MISTAKE
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.operations.sample import sample_of
 
 _CLONE = Path(__file__).resolve().parents[2]

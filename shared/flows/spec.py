@@ -18,8 +18,9 @@ from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import MapDocument, filters_in_words, model_of
+from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
-from shared.mapping.value_maps import ValueMaps, as_known_to, mistaken, read_map_document
+from shared.mapping.value_maps import ValueMaps, as_known_to, read_map_document
 from shared.mapping.verdicts import Filter
 from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
@@ -236,8 +237,12 @@ class Flows:
     def deployment(self, settings: Settings) -> "Deployment":
         """What these settings of the flows mean, with the map document that they name. Raises SettingsInvalid."""
         deployment = Deployment(self, settings, self.read_map_document(settings.MAP_DOCUMENT))
-        deployment.require_sound()
-        deployment.check_results()
+        try:
+            deployment.require_sound()
+            deployment.check_results()
+        except MapInvalid as invalid:
+            found = map_source(settings.MAP_DOCUMENT)
+            raise mistaken(found.name, found.located(invalid.mistakes)) from None
         return deployment
 
 

@@ -18,9 +18,10 @@ from shared.mapping.conditions import columns_in, holds, mistakes_in
 from shared.mapping.effective import StandardMap, effective_map
 from shared.mapping.field_row import FieldRow
 from shared.mapping.map_document import MapDocument
+from shared.mapping.map_source import mistaken
 from shared.mapping.names import Names
 from shared.mapping.ranges import Ranges, check_range, range_of
-from shared.mapping.value_maps import ValueMaps, as_known_to, mistaken
+from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (
     Column,

@@ -1,12 +1,10 @@
-"""Value maps and defaults: the codes that belong to an organisation, as one validated JSON document."""
+"""Value maps and defaults: the codes that belong to an organisation, as one validated document."""
 
-import json
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -19,14 +17,10 @@ from pydantic import (
 )
 
 from shared import exact_json
-from shared.counting import counted
 from shared.discretion import named, shown
-from shared.errors import FileUnreadable, MapInvalid, SettingsInvalid
+from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.units import Units
 from shared.records import Json
-from shared.text_files import read_text
-
-SHIPPED = Path(__file__).with_name("value_maps.json")
 
 
 def _one_code_per_name(codes: dict[str, str]) -> dict[str, str]:
@@ -163,18 +157,12 @@ def _unaccented(name: str) -> str:
 
 
 def read_map_document(source: str | None, model: type[ValueMaps]) -> ValueMaps:
-    """The document from its text (when it begins with a brace) or from a file; None: the one that is shipped.
+    """The document from its text or from a file (shared/mapping/map_source.py); None: the one that is shipped.
 
-    Raises SettingsInvalid that lists every mistake by its place in the document. A file named by mistake may hold
-    secrets: only what looks harmless is shown, and no error that holds its content is chained.
+    Raises SettingsInvalid that lists every mistake by its place in the document, with its line.
     """
-    text = (source or "").removeprefix("\ufeff")
-    name = "the map document"
-    if not text.lstrip().startswith("{"):
-        file = Path(text) if text else SHIPPED
-        name = _name(file)
-        text = _read(file, name)
-    content = _content(text, name)
+    found = map_source(source)
+    content = found.content()
     if isinstance(content, dict):
         # For editors alone.
         content.pop("$schema", None)
@@ -182,14 +170,7 @@ def read_map_document(source: str | None, model: type[ValueMaps]) -> ValueMaps:
         return model.model_validate(content)
     except ValidationError as invalid:
         mistakes = _mistakes(invalid)
-    raise mistaken(name, mistakes)
-
-
-def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:
-    """The error that lists mistakes of a map document."""
-    listed = tuple(dict.fromkeys(mistakes))
-    lines = [f"MAP_DOCUMENT: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
-    return MapInvalid("\n".join(lines), listed)
+    raise mistaken(found.name, found.located(mistakes))
 
 
 def ordered(value: Json) -> Json:
@@ -277,45 +258,3 @@ def _remedy(error: Mapping[str, Any]) -> str:
         case kind if kind in _KINDS:
             return f"write {_KINDS[kind]}"
     return str(error["msg"])
-
-
-def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
-    """If a name occurs twice in an object, its last value would silently count."""
-    times = Counter(name for name, _ in pairs)
-    doubled = [name for name, count in times.items() if count > 1]
-    if doubled:
-        told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
-        raise mistaken("the map document", told)
-
-
-def _content(text: str, name: str) -> Json:
-    try:
-        content = exact_json.loads(text)
-        json.loads(text, object_pairs_hook=_refuse_doubles)
-    except json.JSONDecodeError as wrong:
-        refusal = f"look at line {wrong.lineno}, column {wrong.colno}"
-    except (ValueError, RecursionError):
-        refusal = "NaN and Infinity are not numbers, numbers have a few thousand digits at most, and nesting is limited"
-    else:
-        return content
-    raise SettingsInvalid(f"MAP_DOCUMENT: {name} is not JSON: {refusal}")
-
-
-def _name(file: Path) -> str:
-    """The name of a file in messages: a value that is not a path may be something else, put there by mistake."""
-    return str(file) if file.suffix == ".json" or _is_there(file) else "the file that it names"
-
-
-def _is_there(file: Path) -> bool:
-    try:
-        return file.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _read(file: Path, name: str) -> str:
-    try:
-        return read_text(file, name)
-    except FileUnreadable as unreadable:
-        refusal = str(unreadable)
-    raise SettingsInvalid(f"MAP_DOCUMENT (the path of a JSON file, or the JSON text itself): {refusal}")

@@ -16,7 +16,7 @@ from shared.errors import SettingsInvalid
 from shared.flows.checks import CheckResult
 from shared.flows.registry import FLOWS
 from shared.flows.spec import Flows
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.operations.preflight.run import Preflight
 from shared.settings import schedules, settings_table
 from shared.sync.apply.outcome import Kind

@@ -11,7 +11,7 @@ import pytest
 
 from shared.flows.checks import Check, CheckResult, by_cause, one_of_several
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.operations.acts import CAUSES, acts_of
 from shared.operations.trace import children_of
 from shared.state.failures import Failure

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from local.simulator.faults import Rule
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping import map_yaml
+from shared.mapping.map_source import SHIPPED, map_source
 from shared.state.links import LinkState
 from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import answer, operated, p2c, p2c_in
@@ -179,16 +180,22 @@ def test_a_declared_column_that_sales_lacks_is_found_by_the_live_check_alone(
 
 
 @pytest.mark.odata_refused("'new_short'")
-def test_columns_that_only_the_organisation_has_are_learned_and_mapped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_columns_that_only_the_organisation_has_are_learned_and_mapped(tmp_path: Path, form: str) -> None:
+    file = tmp_path / f"contoso.{form}"
+    before = Path(file_of(tmp_path)).read_text(encoding="utf-8")
+    file.write_text(before if form == "json" else f"# Ours.\n{map_yaml.dumps(json.loads(before))}", encoding="utf-8")
     with dataverse_world.dataverse(own=OWN_COLUMNS) as sales, finops_environment.environment() as finops:
-        sync, file = Product(sales, finops), Path(file_of(tmp_path))
+        sync = Product(sales, finops)
         with operated(sync):
             learned = json.loads(p2c("map", "learn"))["own_columns"]
             shown = learned["accounts"]
             p2c("map", "learn", "--into", str(file))
-        content = json.loads(file.read_text(encoding="utf-8"))
-        content["fields"] = {"accounts": {"FederalComments": word("copy", source="new_short")}}
-        file.write_text(json.dumps(content), encoding="utf-8")
+        document = map_source(str(file))
+        content: Any = document.content()
+        fields: Any = {"accounts": {"FederalComments": word("copy", source="new_short")}}
+        file.write_text(document.with_part("fields", fields), encoding="utf-8")
+        assert file.read_text(encoding="utf-8").startswith("# Ours.") is document.is_yaml
         assert p2c_in({}, "map", "check", str(file)).exit_code == 0
         sync.start(MAP_DOCUMENT=str(file))
         sync.account("A-1", new_short="Own")

@@ -9,7 +9,7 @@ from local.simulator.faults import Rule
 from shared.flows.checks import CheckResult
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.operations.preflight.run import Preflight
 from shared.state.links import LinkState
 from shared.state.storage.queues import hold_queue

@@ -8,7 +8,7 @@ import pytest
 
 from local.simulator.faults import Rule
 from shared.clients.finops.environment import FinopsSystem
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.faults import SPOT_FAULTS, name_of

@@ -18,7 +18,7 @@ from local.simulator.faults import Kind, Rule
 from shared.flows.checks import ACCESS, Check, CheckResult
 from shared.flows.products import catalogue
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.operations.drift_blocks import DriftBlocks
 from shared.operations.preflight.required_columns import collections_of_finops, tables_of_sales
 from shared.operations.preflight.run import Preflight

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from p2c.__main__ import app
 from shared import exact_json
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.operations.sample import sample_of
 from shared.systems import System
 from tests.simulation.material import Material

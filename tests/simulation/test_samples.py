@@ -17,7 +17,7 @@ from local.demo.sampling import choose
 from shared import exact_json
 from shared.flows.accounts.settings import AccountSettings
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.records import SourceRow, Values, Write
 from tests.simulation import deployment
 from tests.simulation.__main__ import main

@@ -7,7 +7,7 @@ from typing import Any
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
 from shared.flows.products import PRODUCTS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from tests.support.product import Product
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales

@@ -16,7 +16,8 @@ from shared.flows.ordersback import mapping as ordersback
 from shared.flows.quotations import quote_rows
 from shared.flows.registry import FLOWS
 from shared.mapping.condition_specs import Condition
-from shared.mapping.value_maps import SHIPPED, Defaults
+from shared.mapping.map_source import SHIPPED
+from shared.mapping.value_maps import Defaults
 from shared.settings import settings_table
 from shared.state.links import LinkState
 from tests.documents import DOCS, GENERATED, MAP_SCHEMA, generated_in, map_schema, renewed, write

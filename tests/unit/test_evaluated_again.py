@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from p2c.connection import Connection
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.sync.flow import Flow, Walked
 from tests.support.project import ROOT
 

@@ -25,8 +25,8 @@ from local.demo.story import tell, told_by_turns
 from shared.flows.invoices import INVOICES
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.registry import FLOWS
+from shared.mapping.map_source import SHIPPED
 from shared.mapping.units import sales_unit
-from shared.mapping.value_maps import SHIPPED
 
 SYSTEMS = ("dataverse", "finops")
 FILES = frozenset({"accounts.jsonl", "contacts.jsonl"})

@@ -9,7 +9,8 @@ from shared import exact_json
 from shared.flows.accounts.mapping import AccountChoices, AccountMapper
 from shared.flows.registry import FLOWS
 from shared.mapping.date_columns import DateColumns, metadata_of
-from shared.mapping.value_maps import SHIPPED, ValueMaps
+from shared.mapping.map_source import SHIPPED
+from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Rejected
 from shared.records import Json, References, SourceRow
 from tests.support.clock import START

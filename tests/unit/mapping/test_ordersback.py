@@ -12,7 +12,8 @@ from shared.flows.ordersback.mapping import CLOSED, FILTERS, OrdersBackMapper
 from shared.flows.ordersback.states import left_out
 from shared.flows.ordersback.value_maps import USUAL, OrderStatusMaps, ProcessingStatus
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED, as_known_to
+from shared.mapping.map_source import SHIPPED
+from shared.mapping.value_maps import as_known_to
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, SourceRow, TargetRow
 from tests.support.project import ROOT

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.errors import SettingsInvalid
 from shared.flows.registry import FLOWS
+from shared.mapping.map_source import SHIPPED
 from shared.mapping.results import ResultColumns, cut, digest_of
-from shared.mapping.value_maps import SHIPPED
 from shared.mapping.words import length_of
 
 MOMENT = datetime(2026, 7, 14, 0, 30, tzinfo=timezone(timedelta(hours=2)))

@@ -5,7 +5,7 @@ import pytest
 from local.states import LANGUAGES
 from shared.errors import SettingsInvalid
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from tests.unit.mapping.samples import maps
 
 MAPS = FLOWS.read_map_document(None)

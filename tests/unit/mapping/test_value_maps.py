@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.flows.registry import FLOWS
-from shared.mapping.value_maps import SHIPPED
+from shared.mapping.map_source import SHIPPED
 from shared.records import Json
 from tests.unit.mapping.samples import document, keeping, maps
 
@@ -54,7 +54,7 @@ def test_a_document_is_taken_from_a_file_or_from_its_text(tmp_path: Path) -> Non
 def test_a_file_that_does_not_exist_is_named_with_the_remedy(tmp_path: Path) -> None:
     message = refused(str(tmp_path / "none.json"))
     assert message == (
-        f"MAP_DOCUMENT (the path of a JSON file, or the JSON text itself): {tmp_path / 'none.json'} does not exist: "
+        f"MAP_DOCUMENT (the path of a JSON or YAML file, or its text): {tmp_path / 'none.json'} does not exist: "
         "create it, or name another file"
     )
 

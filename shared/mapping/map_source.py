@@ -1,0 +1,150 @@
+"""Where the map document comes from: a file or a text, JSON or YAML.
+
+A file named by mistake may hold secrets: only what looks harmless is shown, and no error that holds its content is
+chained.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from shared import exact_json
+from shared.counting import counted
+from shared.discretion import named
+from shared.errors import FileUnreadable, MapInvalid, SettingsInvalid
+from shared.mapping import map_yaml
+from shared.records import Json
+from shared.text_files import read_text
+
+SHIPPED = Path(__file__).with_name("value_maps.json")
+YAML_SUFFIXES = (".yaml", ".yml")
+# A relative path is also looked up here: where the app is deployed, and where a clone has it.
+_APP = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class MapSource:
+    """The text of a map document; `name` is what messages call it."""
+
+    name: str
+    text: str
+    is_yaml: bool
+
+    def content(self) -> Json:
+        """What the text means. Raises SettingsInvalid; MapInvalid if only names occur twice."""
+        if self.is_yaml:
+            return self._of_yaml()
+        try:
+            content = exact_json.loads(self.text)
+            json.loads(self.text, object_pairs_hook=_refuse_doubles)
+        except json.JSONDecodeError as wrong:
+            refusal = f"look at line {wrong.lineno}, column {wrong.colno}"
+        except (ValueError, RecursionError):
+            refusal = (
+                "NaN and Infinity are not numbers, numbers have a few thousand digits at most, and nesting is limited"
+            )
+        else:
+            return content
+        raise SettingsInvalid(f"MAP_DOCUMENT: {self.name} is not JSON: {refusal}")
+
+    def located(self, mistakes: Iterable[str]) -> tuple[str, ...]:
+        """The mistakes with their lines, if the text has several."""
+        given = tuple(mistakes)
+        if len(self.text.splitlines()) < 2:
+            return given
+        try:
+            # JSON is YAML, but for rare cases, which then have no lines.
+            lines = map_yaml.read(self.text).lines
+        except map_yaml.NotYaml:
+            return given
+        return tuple(map_yaml.located(given, lines))
+
+    def with_part(self, name: str, value: Json) -> str:
+        """The text with one part of the document replaced or added. Of YAML the other lines stay as they are. Raises
+        SettingsInvalid."""
+        content = self.content()
+        if self.is_yaml:
+            return map_yaml.with_part(self.text, name, value)
+        return written({**(content if isinstance(content, dict) else {}), name: value}, as_yaml=False)
+
+    def _of_yaml(self) -> Json:
+        try:
+            found = map_yaml.read(self.text)
+        except map_yaml.NotYaml as wrong:
+            refusal = str(wrong)
+        else:
+            if found.doubled:
+                raise mistaken(self.name, found.doubled)
+            return found.value
+        raise SettingsInvalid(f"MAP_DOCUMENT: {self.name} is not YAML that can be read: {refusal}")
+
+
+def map_source(source: str | None) -> MapSource:
+    """The document that a setting names or holds; None: the one that is shipped. A text begins with a brace (JSON) or
+    has several lines (YAML); a file is YAML if its name ends so. Raises SettingsInvalid."""
+    text = (source or "").removeprefix("\ufeff")
+    if text.lstrip().startswith("{"):
+        return MapSource("the map document", text, is_yaml=False)
+    if "\n" in text.strip():
+        return MapSource("the map document", text, is_yaml=True)
+    file = _found(Path(text)) if text else SHIPPED
+    name = _name(file)
+    return MapSource(name, _read(file, name), is_yaml=file.suffix.lower() in YAML_SUFFIXES)
+
+
+def written(content: Mapping[str, Json], *, as_yaml: bool) -> str:
+    """A document as a text in which each entry has a line of its own, so that a change shows where it is."""
+    if as_yaml:
+        return map_yaml.dumps(dict(content))
+    return f"{json.dumps(content, default=_number, ensure_ascii=False, indent=2)}\n"
+
+
+def _number(value: object) -> object:
+    """A fraction of a document, such as a constant."""
+    assert isinstance(value, Decimal)
+    return float(value)
+
+
+def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:
+    """The error that lists mistakes of a map document."""
+    listed = tuple(dict.fromkeys(mistakes))
+    lines = [f"MAP_DOCUMENT: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
+    return MapInvalid("\n".join(lines), listed)
+
+
+def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
+    """If a name occurs twice in an object, its last value would silently count."""
+    times = Counter(name for name, _ in pairs)
+    doubled = [name for name, count in times.items() if count > 1]
+    if doubled:
+        told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
+        raise mistaken("the map document", told)
+
+
+def _found(file: Path) -> Path:
+    """A relative path is one from the working folder or, if nothing is there, from the folder of the app."""
+    in_app = _APP / file
+    return in_app if not file.is_absolute() and not _is_there(file) and _is_there(in_app) else file
+
+
+def _name(file: Path) -> str:
+    """The name of a file in messages: a value that is not a path may be something else, put there by mistake."""
+    return str(file) if file.suffix in (".json", *YAML_SUFFIXES) or _is_there(file) else "the file that it names"
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(file: Path, name: str) -> str:
+    try:
+        return read_text(file, name)
+    except FileUnreadable as unreadable:
+        refusal = str(unreadable)
+    raise SettingsInvalid(f"MAP_DOCUMENT (the path of a JSON or YAML file, or its text): {refusal}")
