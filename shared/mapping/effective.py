@@ -19,11 +19,11 @@ from shared.systems import System
 @dataclass(frozen=True, slots=True)
 class StandardMap:
     """A mapping as it is without a document. `part` is its name in `fields`, `lengths` that in `text_lengths`. `every`
-    are its words whatever the settings say. `source_set` is the table that it reads; empty if the document may not add
-    fields. The target cannot do without the fields `needed`; those that are `fixed` also keep their words, since the
-    flow itself finds their values. Of the fields `named` the document may give the name of the row that the flow is to
-    find: each with what that is, such as a price list. With `once`, every field is sent at creation only. `may_fill`
-    says that fields may be filled if they are blank, for which the target is read."""
+    are its words whatever the settings say. `source_set` is the table that it reads. The target cannot do without the
+    fields `needed`; those that are `fixed` also keep their words, since the flow itself finds their values. Of the
+    fields `named` the document may give the name of the row that the flow is to find: each with what that is, such as a
+    price list. With `once`, every field is sent at creation only. `may_fill` says that fields may be filled if they are
+    blank, for which the target is read."""
 
     part: str
     source_set: str
@@ -167,9 +167,7 @@ def _wrong_choices(
             yield f"{place} is {spec.ownership}, and these records are written once: write on_create or off"
         elif spec.ownership == "fill_if_blank" and not standard.may_fill:
             yield f"{place} is fill_if_blank, which this mapping does not take: write owned, on_create or off"
-        if name in worded and not standard.source_set:
-            yield f"{place} has a word, and this mapping takes no further fields: remove it"
-        elif name in worded and name in standard.fixed and name not in standard.named:
+        if name in worded and name in standard.fixed and name not in standard.named:
             yield f"{place} has a word, and the sync itself finds the value of {name}: remove it"
         elif name in worded and name in parts:
             yield f"{place} has a word, and {name} is one field of a block ({parts[name].meaning}): remove it"

@@ -19,6 +19,7 @@ from shared.records import Json, References, Values
 # The collections in which documents name what they refer to.
 CUSTOMERS, PRODUCTS = "CustomersV3", "products"
 PRODUCT_ID, PRODUCT_NUMBER = "productid", "productnumber"
+UNIT_COLUMN = "uomid"
 CURRENCY_FIELD, PRODUCT_FIELD, UNIT_FIELD = "CurrencyCode", "ProductNumber", "SalesUnitSymbol"
 LINE_NUMBER_FIELD = "LineCreationSequenceNumber"
 # The line that carries the tax of no line; F&O numbers its lines from 1.
@@ -32,7 +33,14 @@ HEADER_LOOKUPS = {
     "pricelevelid": catalogue.PRICE_LISTS,
 }
 READ_AS = {ACCOUNT_COLUMN: CUSTOMER_COLUMN, CONTACT_COLUMN: CUSTOMER_COLUMN}
-LINE_LOOKUPS = {PRODUCT_ID: PRODUCTS, "uomid": catalogue.UNITS}
+LINE_LOOKUPS = {PRODUCT_ID: PRODUCTS, UNIT_COLUMN: catalogue.UNITS}
+# What the map document cannot give another word, and what it may give by name.
+FIXED_IN_HEADER = frozenset({ACCOUNT_COLUMN, CONTACT_COLUMN, "transactioncurrencyid"})
+FIXED_IN_LINES = frozenset({PRODUCT_ID, UNIT_COLUMN})
+NAMED_IN_HEADER = {catalogue.PRICE_LIST: "price list"}
+NAMED_IN_LINES = {UNIT_COLUMN: "unit group"}
+# What a line cannot do without.
+NEEDED_IN_LINES = frozenset({"quantity", "priceperunit", "isproductoverridden", "productdescription"})
 
 # The small tables of Sales that these mappings look up.
 TABLES = {
@@ -59,8 +67,9 @@ class DocumentReferences:
         ]
         return tuple(dict.fromkeys(parent for parent in named if parent is not None))
 
-    def of_header(self, header: Values, known: Known) -> dict[str, Json]:
-        """The customer, the currency and its price list, as the words read them. Raises Unmappable."""
+    def of_header(self, header: Values, known: Known, price_list: str | None) -> dict[str, Json]:
+        """The customer, the currency and its price list, which may be given by its name, as the words read them. Raises
+        Unmappable."""
         customer = parent_of(CUSTOMERS, value_of(header, self._customer))
         if customer is None:
             raise Unmappable(
@@ -74,18 +83,21 @@ class DocumentReferences:
             looked_up_name(ACCOUNT_COLUMN): known.rows.get(customer) if of == ACCOUNTS else None,
             looked_up_name(CONTACT_COLUMN): known.rows.get(customer) if of == CONTACTS else None,
             looked_up_name("transactioncurrencyid"): currency.id,
-            looked_up_name("pricelevelid"): tables.price_list(currency, today=today(known.now, self._zone), kept=None),
+            looked_up_name(catalogue.PRICE_LIST): tables.price_list(
+                currency, today=today(known.now, self._zone), kept=None, name=price_list
+            ),
             CURRENCY_DECIMALS: _decimals_of(known.references, currency),
         }
 
-    def of_line(self, line: Values, header: Values, known: Known) -> dict[str, Json]:
-        """The product and its unit; both are None for a line without a product. Raises Unmappable."""
+    def of_line(self, line: Values, header: Values, known: Known, unit_group: str | None) -> dict[str, Json]:
+        """The product and its unit, whose group may be given by its name; both are None for a line without a product.
+        Raises Unmappable."""
         tables = self._catalogue(known.references)
         product, symbol = parent_of(PRODUCTS, value_of(line, PRODUCT_FIELD)), value_of(line, UNIT_FIELD)
-        unit = None if product is None else tables.unit(None if symbol is None else str(symbol))[1]
+        unit = None if product is None else tables.unit(None if symbol is None else str(symbol), unit_group)[1]
         return {
             looked_up_name(PRODUCT_ID): row_of(known, product),
-            looked_up_name("uomid"): unit,
+            looked_up_name(UNIT_COLUMN): unit,
             CURRENCY_DECIMALS: _decimals_of(known.references, self._currency(header, known)),
             DECIMALS: tables.price_decimals,
         }

@@ -65,7 +65,7 @@ def written_columns(table: FieldTable, lookups: Mapping[str, str], dates: Mappin
     return {
         references.READ_AS.get(field.name, field.name): LOOKUP
         if field.name in lookups
-        else in_sales(field.type, is_date=field.name in dates)
+        else in_sales(field.type, is_date=field.is_date or field.name in dates)
         for field in table.fields
     }
 

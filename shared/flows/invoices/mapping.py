@@ -14,10 +14,16 @@ from shared.flows.finops_documents.references import (
     ACCOUNT_COLUMN,
     CONTACT_COLUMN,
     CURRENCY_FIELD,
+    FIXED_IN_HEADER,
+    FIXED_IN_LINES,
     HEADER_LOOKUPS,
     LINE_NUMBER_FIELD,
+    NAMED_IN_HEADER,
+    NAMED_IN_LINES,
+    NEEDED_IN_LINES,
     PRODUCT_FIELD,
     PRODUCT_ID,
+    UNIT_COLUMN,
     UNIT_FIELD,
     DocumentReferences,
     lines_of,
@@ -39,6 +45,7 @@ from shared.flows.finops_documents.words import (
     text_without,
     whether,
 )
+from shared.flows.invoices import INVOICES
 from shared.flows.invoices.amounts import (
     CHARGES_FIELD,
     DISCOUNT_FIELD,
@@ -50,7 +57,7 @@ from shared.flows.invoices.amounts import (
     cost_of,
 )
 from shared.flows.invoices.rules import ORDER_STATE, InvoiceRules
-from shared.flows.products.catalogue import NotThere
+from shared.flows.products.catalogue import PRICE_LIST, NotThere
 from shared.flows.sales_documents.discounts import number_of
 from shared.mapping.field_table import FieldTable, require_sound
 from shared.mapping.numbers import Numbering
@@ -189,7 +196,19 @@ class InvoiceMapper:
         read = (NUMBER_FIELD, VOUCHER_FIELD, ORDER_FIELD, CUSTOMER_FIELD, CURRENCY_FIELD)
         also_read = (*map(Column, read), Column(_TOTAL_FIELD, Decimal))
         self.header = FieldTable(
-            HEADER_PART, TARGET_SET, words, maps, also_read=also_read, source=System.FINOPS, ranges=HEADER_RANGES
+            HEADER_PART,
+            TARGET_SET,
+            words,
+            maps,
+            also_read=also_read,
+            source=System.FINOPS,
+            ranges=HEADER_RANGES,
+            reads=ENTITY_SET,
+            needed=frozenset({"statuscode"}),
+            fixed=FIXED_IN_HEADER | {ORDER_ID},
+            named=NAMED_IN_HEADER,
+            zone=choices.zone,
+            flow=INVOICES,
         )
         self.lines = FieldTable(
             LINE_PART,
@@ -199,6 +218,11 @@ class InvoiceMapper:
             also_read=(Column(PRODUCT_FIELD), Column(UNIT_FIELD), Column(LINE_NUMBER_FIELD, int)),
             source=System.FINOPS,
             ranges=LINE_RANGES,
+            reads=LINE_ENTITY_SET,
+            needed=NEEDED_IN_LINES,
+            fixed=FIXED_IN_LINES,
+            named=NAMED_IN_LINES,
+            zone=choices.zone,
         )
         require_sound(self.header, self.lines)
         self.rules = InvoiceRules(table=self.header, lines=self.lines)
@@ -228,6 +252,9 @@ class InvoiceMapper:
             self.lines.check_source(line)
         if value_of(header, ORDER_FIELD) is None:
             return Filtered("no_sales_order")
+        kept_out = self.header.kept_out(header)
+        if kept_out is not None:
+            return kept_out
         try:
             NUMBERING.of(header)
             looked_up = self._looked_up(header, known)
@@ -256,7 +283,8 @@ class InvoiceMapper:
 
     def _looked_up(self, header: Values, known: Known) -> Values:
         order = row_of(known, parent_of(ORDERS, value_of(header, ORDER_FIELD)))
-        return {looked_up_name(ORDER_ID): order, **self._references.of_header(header, known)}
+        price_list = self.header.name_for(PRICE_LIST, header)
+        return {looked_up_name(ORDER_ID): order, **self._references.of_header(header, known, price_list)}
 
     def _priced(self, header: Values, known: Known) -> Iterator[tuple[int, Values]]:
         """The lines by number with what they refer to, and those that are added to them."""
@@ -270,7 +298,8 @@ class InvoiceMapper:
     def _with_references(self, number: int, line: Values, header: Values, known: Known) -> Values:
         key = {name: header.get(name) for name in (NUMBER_FIELD, DATE_FIELD)}
         try:
-            return {**key, **line, **self._references.of_line(line, header, known)}
+            group = self.lines.name_for(UNIT_COLUMN, line)
+            return {**key, **line, **self._references.of_line(line, header, known, group)}
         except Unmappable as wrong:
             raise named_in_line(wrong, number) from wrong
 

@@ -15,11 +15,17 @@ from shared.flows.finops_documents.references import (
     ACCOUNT_COLUMN,
     CONTACT_COLUMN,
     CURRENCY_FIELD,
+    FIXED_IN_HEADER,
+    FIXED_IN_LINES,
     HEADER_LOOKUPS,
     LINE_LOOKUPS,
     LINE_NUMBER_FIELD,
+    NAMED_IN_HEADER,
+    NAMED_IN_LINES,
+    NEEDED_IN_LINES,
     PRODUCT_FIELD,
     PRODUCT_ID,
+    UNIT_COLUMN,
     UNIT_FIELD,
     DocumentReferences,
     lines_of,
@@ -41,7 +47,7 @@ from shared.flows.finops_documents.words import (
 )
 from shared.flows.orders import mapping as orders
 from shared.flows.ordersback.states import STATUS_FIELD, ClosingChoices
-from shared.flows.products.catalogue import NotThere
+from shared.flows.products.catalogue import PRICE_LIST, NotThere
 from shared.flows.quotations import mapping as quotations
 from shared.flows.sales_documents.words import RequestedDate
 from shared.mapping.amounts import DECIMALS, rounded_half_up
@@ -197,6 +203,9 @@ def line_discount(target: str) -> Line:
     return Line(columns, TargetField(target, type=Decimal, empty=None), meaning, read)
 
 
+_EVERY_FIELD = (CreatedChoices(), CreatedChoices(closing=ClosingChoices(cancels=True, fulfills=True)))
+
+
 class CreatedOrders:
     """The mapping with the value maps and choices of a deployment."""
 
@@ -215,6 +224,11 @@ class CreatedOrders:
             ),
             source=System.FINOPS,
             ranges=HEADER_RANGES,
+            reads=ENTITY_SET,
+            every=[word for every in _EVERY_FIELD for word in header_words(every)],
+            fixed=FIXED_IN_HEADER,
+            named=NAMED_IN_HEADER,
+            zone=choices.zone,
         )
         self.lines = FieldTable(
             LINE_PART,
@@ -229,6 +243,11 @@ class CreatedOrders:
             ),
             source=System.FINOPS,
             ranges=LINE_RANGES,
+            reads=orders.TARGET_LINE_SET,
+            needed=NEEDED_IN_LINES,
+            fixed=FIXED_IN_LINES,
+            named=NAMED_IN_LINES,
+            zone=choices.zone,
         )
         require_sound(self.header, self.lines)
         self.fingerprint = f"{self.header.fingerprint(choices)}{self.lines.fingerprint()}"
@@ -287,7 +306,7 @@ class CreatedOrders:
     def _looked_up(self, header: Values, known: Known) -> Values:
         quote = row_of(known, _quotation_of(header))
         return {
-            **self._references.of_header(header, known),
+            **self._references.of_header(header, known, self.header.name_for(PRICE_LIST, header)),
             **beside(behaviors_of(known.references, orders.HEADER_TABLE, DATE_COLUMNS[orders.HEADER_TABLE])),
             looked_up_name(QUOTE_ID): quote if quote is not None and is_guid(quote) else None,
         }
@@ -295,7 +314,8 @@ class CreatedOrders:
     def _line(self, line: Values, header: Values, known: Known) -> MappedLine:
         behaviors = behaviors_of(known.references, orders.LINE_TABLE, DATE_COLUMNS[orders.LINE_TABLE])
         try:
-            looked_up = self._references.of_line(line, header, known)
+            group = self.lines.name_for(UNIT_COLUMN, line)
+            looked_up = self._references.of_line(line, header, known, group)
             content = self.lines.content({**line, **beside(behaviors), **looked_up})
         except Unmappable as wrong:
             raise named_in_line(wrong, line[LINE_NUMBER_FIELD]) from wrong

@@ -6,11 +6,13 @@ sales order was made in F&O: it becomes an order of Sales (created.py), if a dep
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shared.clients.quoting import is_guid
 from shared.flows.finops_documents.references import lines_of
 from shared.flows.orders import mapping as orders
 from shared.flows.orders import order_rows
+from shared.flows.ordersback import ORDERSBACK
 from shared.flows.ordersback.created import CreatedOrders
 from shared.flows.ordersback.states import STATUS_FIELD, ClosingChoices
 from shared.flows.ordersback.value_maps import OrderStatusMaps
@@ -90,10 +92,19 @@ class OrdersBackMapper:
     ) -> None:
         known = as_known_to(OrderStatusMaps, maps)
         self.table = FieldTable(
-            PART, TARGET_SET, order_words(closing), known, also_read=_ALSO_READ, source=System.FINOPS
+            PART,
+            TARGET_SET,
+            order_words(closing),
+            known,
+            also_read=_ALSO_READ,
+            source=System.FINOPS,
+            reads=ENTITY_SET,
+            every=order_words(ClosingChoices(cancels=True, fulfills=True)),
+            flow=ORDERSBACK,
         )
         require_sound(self.table)
-        self._lines = FieldTable(PART, TARGET_SET, (), known, also_read=LINE_COLUMNS, source=System.FINOPS)
+        # Lines have no fields of their own here: of each, only is read whether its totals are calculated.
+        self._lines = FieldTable("", TARGET_SET, (), known, also_read=LINE_COLUMNS, source=System.FINOPS)
         self._created = created
         self.fingerprint = self.table.fingerprint() + (created.fingerprint if created is not None else "")
 
@@ -125,6 +136,9 @@ class OrdersBackMapper:
             return Filtered("not_confirmed")
         if values.get(STATUS) not in CLOSED and not _has_totals(values, lines):
             return Filtered("totals_not_calculated")
+        kept_out = self.table.kept_out(values)
+        if kept_out is not None:
+            return kept_out
         try:
             content = self.table.content(values)
         except Unmappable as unmappable:
@@ -153,6 +167,9 @@ class OrdersBackMapper:
         rule = self._rule(row.values, is_in_sales=is_in_sales, has_totals=has_totals)
         if rule is not None or self._created is None or made_from in known.keys:
             return Filtered(rule or "not_from_sales", until=(made_from,))
+        kept_out = self.table.kept_out(row.values)
+        if kept_out is not None:
+            return replace(kept_out, until=(made_from,))
         if made_from in known.begun:
             # An order of Sales is just becoming this sales order, so this one waits until that is decided.
             return Mapped(row.id, {}, {}, parents=(made_from,), route=CREATED_ROUTE)

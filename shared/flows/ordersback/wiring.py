@@ -186,9 +186,9 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         return RequiredColumns((), ())
     whole = created_orders(deployment) if setting == "all" else None
     mapper = _mapper(deployment, whole)
-    written = {field.name: in_sales(field.type) for field in mapper.table.fields}
+    written = {field.name: in_sales(field.type, is_date=field.is_date) for field in mapper.table.fields}
     order = UsedTable(back.TARGET_SET, back.ID_COLUMN, {STATE: in_sales(int), **written})
-    headers = {column.name: in_finops(column.type) for column in mapper.table.columns}
+    headers = dict(read_fields(mapper.table.columns, ()))
     lines = {column.name: in_finops(column.type) for column in back.LINE_COLUMNS}
     line_keys = {back.KEY_FIELD: in_finops(str), back.LINE_KEY_FIELD: in_finops(int)}
     if whole is not None:
