@@ -64,10 +64,12 @@ def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]
 
 
 def written_of(entry: Entry) -> str:
-    """The fields of an entry of a history, with their old and new values where these are kept."""
-    if entry.values:
-        return "; ".join(f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in entry.values.items())
-    return ", ".join(entry.fields)
+    """The fields of an entry of a history, with their old and new values where these are kept; then those in which the
+    target's value has stayed, with that and the source's."""
+    written = [f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in entry.values.items()] or entry.fields
+    stayed = [f"{name} stays {short(there)}, not {short(ours)}" for name, (there, ours) in entry.kept.items()]
+    separator = "; " if entry.values or stayed else ", "
+    return separator.join([*written, *stayed])
 
 
 def field_of(change: FieldChange | FieldValues) -> str:

@@ -26,6 +26,7 @@ from shared.operations.link import Linking
 from shared.operations.lookup import locate
 from shared.operations.reconcile import Comparison, Reconciling
 from shared.operations.repair import Repairing
+from shared.operations.resolve import Resolving
 from shared.operations.resync import Syncing
 from shared.operations.sender import Sender
 from shared.operations.side_by_side import SideBySide, side_by_side
@@ -221,6 +222,10 @@ class Service:
     def linking(self, flow: str, audit_log: AuditLog) -> Linking:
         """Corrects links of a flow by hand."""
         return Linking(self.flows[flow], audit_log, self.examining, self.sender)
+
+    def resolving(self, flow: str) -> Resolving:
+        """Decides conflicts of a flow."""
+        return Resolving(self.flows[flow], self.examining, self.sender)
 
     def undoing(self, flow: str) -> Undoing:
         """Puts values back that a flow has written."""

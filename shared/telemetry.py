@@ -19,7 +19,7 @@ _LOGGER = logging.getLogger("p2c")
 
 _RUN = {"flow": "the flow", "run": "id of the invocation, the host's own; its requests carry ids that begin with it"}
 _OUTCOMES = "created updated unchanged filtered ended waiting rejected deleted retried unsettled"
-_COUNTS = dict.fromkeys(f"read {_OUTCOMES} skipped busy alone overtaken".split(), "records, where there are any")
+_COUNTS = dict.fromkeys(f"read {_OUTCOMES} kept skipped busy alone overtaken".split(), "records, where there are any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "record_rejected": Event(
             "a record cannot be written; it is listed as a failure",
             {**_RUN, "id": "of the record in the source", "cause": "code of docs/rules.md"},
+        ),
+        "fields_kept": Event(
+            "fields of a record were not written, because others have changed them in the target and its value stays",
+            {**_RUN, "id": "of the record in the source", "fields": "their names in the target"},
         ),
         "invariant_broken": Event(
             "a worker was about to store what contradicts the protocol: a defect. Nothing of it is stored, and the "

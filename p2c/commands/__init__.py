@@ -15,6 +15,7 @@ from p2c.commands import audit
 from p2c.commands import flow_control
 from p2c.commands import sync
 from p2c.commands import undo
+from p2c.commands import resolve
 from p2c.commands import links
 from p2c.commands import damaged
 from p2c.commands import console
@@ -33,6 +34,7 @@ __all__ = [
     "preflight",
     "reconcile",
     "records",
+    "resolve",
     "results",
     "simulate",
     "status",

@@ -40,8 +40,8 @@ def links(
             return
         if action is LinkAction.UNLINK:
             linking.require_linked(link)
-            confirm(f"Unlink {id} from {link.target_key}? The sync will then treat it as a new record.", yes)
-            say(f"{name}: {id} is unlinked from {linking.unlink(id).target_key}.")
+            confirm(f"Unlink {id} from {link.last_target_key}? The sync will then treat it as a new record.", yes)
+            say(f"{name}: {id} is unlinked from {linking.unlink(id).last_target_key}.")
             return
         confirm(f"Link {id} to the row with its number, and write its fields there?", yes)
         say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")

@@ -33,6 +33,9 @@ def records(  # noqa: PLR0917 - the options of a command
         datetime | None,
         typer.Option(parser=moment, metavar="TIME", help="those whose state was written since then, UTC"),
     ] = None,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="those with fields in which the target's own value stays, by a policy")
+    ] = False,
     file: Annotated[
         Path | None, typer.Option("--csv", parser=file_named, metavar="FILE", help="write all of them to this file")
     ] = None,
@@ -45,7 +48,7 @@ def records(  # noqa: PLR0917 - the options of a command
         if state is not None and state not in STATES:
             raise Mistake(f"--state {state}: there is no such state; the states are {', '.join(STATES)}")
         service = to.service
-        found = listed_records(service.state.links, name, service.clock, state=state, rule=rule, since=since)
+        found = listed_records(service.state.links, name, service.clock, state=state, rule=rule, since=since, kept=kept)
         if file is not None:
             with _opened(file) as stream:
                 count = _write(stream, islice(found, limit))
@@ -56,10 +59,18 @@ def records(  # noqa: PLR0917 - the options of a command
             as_json(shown)
             return
         if not shown:
-            say(f"No record of {name} is like that." if state or rule or since else f"{name} has no records yet.")
+            say(
+                f"No record of {name} is like that."
+                if state or rule or since or kept
+                else f"{name} has no records yet."
+            )
             return
-        rows = ((each.key, each.id, each.state, each.rule, each.since) for each in shown)
-        table(["key in the target", "id", "state", "rule or cause", "since (UTC)"], rows, whole={"id"})
+        columns = ["key in the target", "id", "state", "rule or cause", "since (UTC)"]
+        keeps = any(each.kept for each in shown)
+        rows = [
+            (each.key, each.id, each.state, each.rule, each.since, *([each.kept] if keeps else ())) for each in shown
+        ]
+        table([*columns, "kept"] if keeps else columns, rows, whole={"id"})
         if next(found, None) is not None:
             say("There are more; --limit N shows N, --csv FILE writes all of them.")
 

@@ -84,6 +84,7 @@ def _show_table(told: Status) -> None:
         queues = f"{state.queued} / {state.held} / {state.poison}"
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
         records = f"{words(flow.links)}; by rule: {words(flow.rules)}" if flow.rules else flow.links
+        records = f"{words(records)}; kept: {flow.kept}" if flow.kept else records
         rows.append(
             (flow.flow, flow.standing, flow.last_pull, age(state.checkpoint_age_s), queues, records, waiting,
              state.failures_open or "", flow.applied)
@@ -114,6 +115,8 @@ def _lines(flow: FlowStatus, to: Connection) -> Iterator[str]:
         yield f"records: {words(flow.links)}"
     if flow.rules:
         yield f"by rule: {words(flow.rules)}"
+    if flow.kept:
+        yield f"with fields that stay as others have changed them: {flow.kept} (p2c records {flow.flow} --kept)"
     if state.waiting:
         yield f"waiting: {state.waiting}, the oldest for {age(state.waiting_s)}"
     if state.failures_open:

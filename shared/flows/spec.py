@@ -26,7 +26,7 @@ from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
-from shared.sync.flow import Finder, Flow, Mapper, OnConflict, ResultRows, Route, Tracked, Walked
+from shared.sync.flow import Finder, Flow, Mapper, OnConflict, OnTargetDeleted, ResultRows, Route, Tracked, Walked
 from shared.sync.ports import Lookup, WatchedRows
 from shared.systems import System
 
@@ -159,8 +159,11 @@ class FlowSpec:
         policy = as_known_to(MapDocument, deployment.maps).policies.get(self.name)
         if policy is None:
             return route
-        lists_gone = policy.on_target_deleted == "list"
-        return replace(route, on_conflict=OnConflict(policy.on_conflict), lists_gone=lists_gone)
+        return replace(
+            route,
+            on_conflict=OnConflict(policy.on_conflict),
+            on_target_deleted=OnTargetDeleted(policy.on_target_deleted),
+        )
 
     def _results(self, deployment: "Deployment", systems: Systems) -> ResultRows | None:
         """Where the results of its records are written; None if the document names no columns for them."""

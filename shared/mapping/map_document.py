@@ -41,7 +41,7 @@ class Policy(Part):
     """What happens if others have changed, or deleted, what was written."""
 
     on_conflict: Literal["source_wins", "target_wins", "stop"] = "source_wins"
-    on_target_deleted: Literal["recreate", "list"] = "recreate"
+    on_target_deleted: Literal["recreate", "unlink", "list"] = "recreate"
 
 
 class MapDocument(ValueMaps):

@@ -31,6 +31,7 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = {
 _COMMANDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "target_exists": (("links", "FLOW", "link", "RECORD"),),
     "target_gone": (("links", "FLOW", "unlink", "RECORD"), ("sync", "FLOW", "RECORD")),
+    "conflict": (("resolve", "FLOW", "RECORD"),),
     "key_changed": (("links", "FLOW", "unlink", "RECORD"),),
     "state_unreadable": (("repair", "FLOW", "RECORD"),),
     "invoice_differs": (("reconcile", "FLOW", "RECORD", "--repair"),),

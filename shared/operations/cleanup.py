@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 from shared.operations.owned_keys import pages, release_ownerless
 from shared.state.audit import PARTITION as AUDIT
-from shared.state.history import VALUES, inverted, without_values
+from shared.state.history import has_values, inverted, without_values
 from shared.state.storage.tables import Replace, Row, Stored, Table, apply_where_possible, escape, remove
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, in_turn
@@ -41,7 +41,7 @@ class Cleanup:
         self._clock = clock
         self._limits = limits
         self._until = clock.now() - timedelta(days=keep_days)
-        self._values_until = clock.now() - timedelta(days=keep_values_days)
+        self._keep_values_days = keep_values_days
         self._not_after = clock.monotonic() + limits.run_budget_s
 
     def run(self) -> None:
@@ -69,7 +69,7 @@ class Cleanup:
         while self._has_time():
             page = table.scan(escape(flow), start=after, end=_END_OF_HISTORY, limit=_PAGE)
             removed += remove(table, [stored.row for stored in page if self._is_too_old(stored.row)])
-            self._remove_values(table, page)
+            self._remove_values(table, page, self._values_until(flow))
             after = page[-1].row.key + " " if len(page) == _PAGE else ""
             if not after:
                 break
@@ -94,9 +94,16 @@ class Cleanup:
             control.save_flow(replace(control.flow(flow.name), keys_cursor=after))
         return released
 
-    def _remove_values(self, table: Table, page: Sequence[Stored]) -> None:
-        """Values have a retention of their own; what was done stays."""
-        old = [stored for stored in page if VALUES in stored.row.cells and _is_before(stored.row, self._values_until)]
+    def _values_until(self, flow: str) -> datetime:
+        """Values have a retention of their own. Without one, those that a policy has looked at are kept as long as the
+        entries themselves."""
+        if not self._keep_values_days and any(route.looks_for_conflicts for route in self._flows[flow].routes.values()):
+            return self._until
+        return self._clock.now() - timedelta(days=self._keep_values_days)
+
+    def _remove_values(self, table: Table, page: Sequence[Stored], until: datetime) -> None:
+        """What was done stays."""
+        old = [stored for stored in page if has_values(stored.row) and _is_before(stored.row, until)]
         kept = [stored for stored in old if not self._is_too_old(stored.row)]
         apply_where_possible(table, [Replace(without_values(stored.row), stored.etag) for stored in kept])
 

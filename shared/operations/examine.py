@@ -17,7 +17,7 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.apply.parents import LinksOfParents, parent_links
 from shared.sync.apply.plan import plan_taken_over
 from shared.sync.apply.planning import Planning
-from shared.sync.apply.record import Concluded, Planned, Record
+from shared.sync.apply.record import Concluded, Judged, Planned, Record
 from shared.sync.flow import Flow, Route
 from shared.sync.hints import Hint
 from shared.sync.limits import Limits
@@ -44,7 +44,8 @@ class Examined:
     `failure` why it would be rejected. `parents` are the records that it would wait for; of a record that would be
     written, those that the same run would write before it. `leaves` is the key of the row that it would end before it
     gets another one. `remarks` are the values that the target does not get. `lines` are those of a
-    document as the mapping makes them, by number.
+    document as the mapping makes them, by number. `kept` are the fields in which the target's own value stays, with
+    it.
     """
 
     link: Link
@@ -61,6 +62,7 @@ class Examined:
     parents: tuple[Parent, ...] = ()
     remarks: tuple[Remark, ...] = ()
     lines: Mapping[int, MappedLine] = field(default_factory=dict)
+    kept: Values = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -106,22 +108,8 @@ class Examining:
         taken. Without `trust`, the applied content does not count, and the target's own rows are compared. Raises
         SystemTrouble and StorageTrouble."""
         foresight = foresight or Foresight(parent_links(self.state, flow))
-        wanted, state = list(dict.fromkeys(ids)), self.state
-        links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
-        loaded = [
-            Record.of(Hint(id), links[id], trusted=trust and is_clean(links[id]), failure=failures.get(id))
-            for id in wanted
-        ]
-        batch = Batch(loaded)
-        planning = Planning(
-            flow=flow,
-            flows=self.flows,
-            state=state,
-            clock=self.clock,
-            limits=self.limits,
-            links_of=foresight.links_of,
-            looks_only=True,
-        )
+        loaded = self._loaded(flow, ids, trust=trust)
+        batch, planning = Batch(loaded), self._planning(flow, foresight.links_of)
         judged = planning.judged(batch, loaded)
         for ownership, planned in planning.planned(batch, judged):
             owning = batch.take(look_at_keys(ownership, foresight.promised, planned))
@@ -134,6 +122,31 @@ class Examining:
             else _decided(flow, _concluded(each), contents.get(each.id), now)
             for each in batch.latest()
         ]
+
+    def judged(self, flow: Flow, id: str) -> Judged | None:
+        """A record with the content that its source would have in the target; None if it would have an outcome without
+        that. Raises SystemTrouble and StorageTrouble."""
+        loaded = self._loaded(flow, [id], trust=True)
+        return next(iter(self._planning(flow, parent_links(self.state, flow)).judged(Batch(loaded), loaded)), None)
+
+    def _loaded(self, flow: Flow, ids: Sequence[str], *, trust: bool) -> list[Record]:
+        wanted, state = list(dict.fromkeys(ids)), self.state
+        links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
+        return [
+            Record.of(Hint(id), links[id], trusted=trust and is_clean(links[id]), failure=failures.get(id))
+            for id in wanted
+        ]
+
+    def _planning(self, flow: Flow, links_of: LinksOfParents) -> Planning:
+        return Planning(
+            flow=flow,
+            flows=self.flows,
+            state=self.state,
+            clock=self.clock,
+            limits=self.limits,
+            links_of=links_of,
+            looks_only=True,
+        )
 
 
 def _concluded(latest: OnItsWay) -> Concluded:
@@ -156,6 +169,7 @@ def _decided(flow: Flow, of: Concluded, content: Mapped | None, now: datetime) -
         parents=tuple(Parent(wait.parent_flow, wait.parent_route, wait.parent) for wait in outcome.waits),
         remarks=content.remarks if content else (),
         lines=content.lines if content else {},
+        kept=outcome.link.content.kept,
     )
 
 
@@ -176,6 +190,7 @@ def _planned(flow: Flow, of: Planned, foresight: Foresight) -> Examined:
         parents=tuple(parent for parent in record.parents if parent in foresight.foreseen),
         remarks=judged.content.remarks,
         lines=judged.content.lines,
+        kept=record.link.content.kept if judged.stays is None else judged.stays,
     )
 
 

@@ -17,7 +17,7 @@ from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.filters import in_words
 from shared.sync.apply.outcome import Kind
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, OnTargetDeleted
 
 _ENTRIES = 10
 # How far back to look for the last write: a record may have been rejected many times since.
@@ -70,6 +70,7 @@ class Explaining:
         traced = self._traced(examined)
         sentences = [self._standing(examined), *self._last(history), self._now(examined, traced)]
         sentences += self._there(examined, beside)
+        sentences += self._kept(examined)
         sentences += self._result(id)
         sentences += [*self._obstacles(control), *self._rival(examined.failure or failure)]
         if failure is not None:
@@ -172,6 +173,8 @@ class Explaining:
             return []
         name, id = self._flow.name, beside.id
         mends = f"`p2c reconcile {name} {id} --repair`"
+        if beside.is_gone_there and self._flow.route(examined.route).on_target_deleted is OnTargetDeleted.UNLINK:
+            return [f"Its row is not in {self._target} any more; by the policy of the flow it stays deleted."]
         if beside.is_gone_there:
             return [f"Its row is not in {self._target} any more; {mends} creates it again."]
         if count := beside.changed_there:
@@ -180,9 +183,15 @@ class Explaining:
             return [f"{fields}: {kept}; {mends} writes all of them."]
         if beside.failure is not None:
             return [f"{self._target} does not hold what it should: {beside.failure.message}"]
-        if examined.kind is Kind.UNCHANGED:
+        if examined.kind is Kind.UNCHANGED and not examined.kept:
             return [f"{self._target} still holds what was last written."]
         return []
+
+    def _kept(self, examined: Examined) -> list[str]:
+        """The fields in which the target's own value stays."""
+        names = ", ".join(examined.kept)
+        decides = f"`p2c resolve {self._flow.name} {examined.id}` decides otherwise"
+        return [f"What {self._target} has stays in {names}, though {self._source} differs; {decides}."] if names else []
 
     def _result(self, id: str) -> list[str]:
         """What keeps the result of a record from its columns in the source."""

@@ -13,7 +13,7 @@ from shared.state.storage.tables import Cell, escape
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.release import release
 from shared.sync.damage import damage_of
-from shared.sync.flow import Flow
+from shared.sync.flow import TARGET_DELETED, Flow
 from shared.sync.link_writer import Group, LinkWriter, link_operation
 
 
@@ -41,18 +41,19 @@ class Linking:
         as new. Returns the link as it was. Raises Refused."""
         link = self._free(id)
         self.require_linked(link)
-        self.audit_log.note("unlink", self.flow.name, f"{id} {link.target_key}")
+        self.audit_log.note("unlink", self.flow.name, f"{id} {link.last_target_key}")
+        # The row under its former key is noted as its own while it stays out of the target.
         unseen = replace(link.seen, fingerprint=None)
         unlinked = replace(
             link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, seen=unseen, dirty=False
         )
-        self._save(link, unlinked)
+        save_link(self.examining, link, unlinked)
         self._release(id, link.owned)
         return link
 
     def require_linked(self, link: Link) -> None:
-        """Raises Refused for a record that is not linked."""
-        if not link.linked:
+        """Raises Refused for a record that has no link to a target row, and had none before the row was deleted."""
+        if not link.linked and link.rule != TARGET_DELETED:
             raise Refused(f"{link.id} of {link.flow} is not linked: its state is {link.state}")
 
     def link(self, id: str) -> Link:
@@ -78,11 +79,11 @@ class Linking:
         # What was written is unknown: the next sync compares with the row itself.
         linked = replace(
             link, route=route.name, target_key=key, held_key=key, target_id=row.id, dirty=True,
-            seen=replace(link.seen, fingerprint=None), content=replace(link.content, applied={}),
+            seen=replace(link.seen, fingerprint=None), content=link.content.unknown(),
             intent=None, former=(), state=LinkState.RETRYING,
         )  # fmt: skip
         try:
-            self._save(link, linked)
+            save_link(self.examining, link, linked)
         finally:
             self._release(id, link.owned | linked.owned)
         run = self.sender.new_id()
@@ -97,14 +98,21 @@ class Linking:
 
     def _free(self, id: str) -> Link:
         link = self.show(id)
-        if (damage := damage_of(link, self.flow)) is not None:
-            raise Refused(f"{damage}; {damage.remedy}")
-        held = claim_ends_in(link, self.examining.limits)
-        if held > 0:
-            raise Refused(f"a worker is processing {id}; try again in {held:.0f} s")
+        require_free(self.examining, self.flow, link)
         return link
 
-    def _save(self, was: Link, now: Link) -> None:
-        written = LinkWriter(self.examining.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
-        if written.foreign:
-            raise Refused(f"{was.id} has changed meanwhile; try again")
+
+def require_free(examining: Examining, flow: Flow, link: Link) -> None:
+    """Raises Refused if a link cannot be read, or if a worker has claimed the record."""
+    if (damage := damage_of(link, flow)) is not None:
+        raise Refused(f"{damage}; {damage.remedy}")
+    held = claim_ends_in(link, examining.limits)
+    if held > 0:
+        raise Refused(f"a worker is processing {link.id}; try again in {held:.0f} s")
+
+
+def save_link(examining: Examining, was: Link, now: Link) -> None:
+    """Overwrite a link as it was read. Raises Refused if it has changed since."""
+    written = LinkWriter(examining.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
+    if written.foreign:
+        raise Refused(f"{was.id} has changed meanwhile; try again")

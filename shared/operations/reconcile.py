@@ -24,7 +24,7 @@ from shared.state.links import Link, LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.plan import TARGET_GONE
-from shared.sync.flow import Flow, in_turn
+from shared.sync.flow import TARGET_DELETED, Flow, in_turn
 from shared.sync.gates import Gates
 from shared.sync.link_writer import Group, LinkWriter, link_operation, mark_dirty
 from shared.telemetry import log_event
@@ -213,6 +213,8 @@ def _drift_of(examined: Examined) -> Drift | None:
             return Drift.DIFFERENT
         case Kind.REJECTED:
             return Drift.MISSING if examined.reason == TARGET_GONE else Drift.DIFFERENT
+        case Kind.FILTERED if examined.reason == TARGET_DELETED:
+            return Drift.MISSING if examined.link.linked else None
         case Kind.FILTERED | Kind.ENDED if examined.link.state is LinkState.WRITTEN:
             return Drift.EXTRA
     return None

@@ -16,14 +16,15 @@ _PAGE, _MOST_PAGES, _READS_S = 1000, 50, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A record: its id, its key in the target (empty if it has none), its state, the rule or cause, and when its link
-    was last written (UTC)."""
+    """A record: its id, its key in the target (empty if it has none), its state, the rule or cause, when its link was
+    last written (UTC), and the fields in which the target's own value stays."""
 
     id: str
     key: str
     state: str
     rule: str
     since: datetime
+    kept: str = ""
 
 
 def state_of(link: Link) -> str:
@@ -39,11 +40,13 @@ def listed_records(
     state: str | None = None,
     rule: str | None = None,
     since: datetime | None = None,
+    kept: bool = False,
 ) -> Iterator[Listed]:
-    """The records of a flow in the order of their ids, read page by page: those in a state, with a rule or cause, and
-    whose link was written since then. Raises StorageTrouble."""
+    """The records of a flow in the order of their ids, read page by page: those in a state, with a rule or cause, whose
+    link was written since then, and with `kept` those with fields in which the target's own value stays. Raises
+    StorageTrouble."""
     for found in (_listed(link, clock) for link in links.walk(flow)):
-        if _is_like(found, state, rule) and (since is None or found.since >= since):
+        if _is_like(found, state, rule) and (since is None or found.since >= since) and (found.kept or not kept):
             yield found
 
 
@@ -72,7 +75,8 @@ def page_of_records(
 def _listed(link: Link, clock: Clock) -> Listed:
     # The storage service tells the age, by its own clock.
     written = clock.now() - timedelta(seconds=round(link.age_s))
-    return Listed(link.id, link.target_key or link.held_key or "", state_of(link), link.rule or "", written)
+    kept = ", ".join(link.content.kept)
+    return Listed(link.id, link.target_key or link.held_key or "", state_of(link), link.rule or "", written, kept)
 
 
 def _is_like(found: Listed, state: str | None, rule: str | None) -> bool:

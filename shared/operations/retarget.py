@@ -240,7 +240,7 @@ def _doubted(link: Link) -> Link | None:
         return replace(link, dirty=True)
     # Should the record come back, the fields that it had filled are known still.
     touched = tuple(sorted({*link.content.touched, *link.content.applied}))
-    return replace(link, dirty=True, content=replace(link.content, applied={}, touched=touched))
+    return replace(link, dirty=True, content=replace(link.content.unknown(), touched=touched))
 
 
 def _anew(link: Link) -> Link | None:

@@ -12,7 +12,7 @@ from shared.records import Json
 from shared.state.failures import Failure
 from shared.sync.apply.claim import is_clean
 from shared.sync.apply.outcome import Kind
-from shared.sync.flow import Flow, Route
+from shared.sync.flow import TARGET_DELETED, Flow, Route
 
 _AT_A_TIME = 100
 _COMPARED = (Kind.UNCHANGED, Kind.UPDATED)
@@ -22,7 +22,8 @@ _COMPARED = (Kind.UNCHANGED, Kind.UPDATED)
 class FieldValues:
     """A field of the target: as it is `there` now, as it was last `written`, and as it would be written (`new`), if
     anything would be: `writes`. `changed_there` says that somebody else has changed it since. `line` is the number of a
-    document's line, None for its header; what was last written of a line is not remembered."""
+    document's line, None for its header; what was last written of a line is not remembered. `stays` says that the
+    target's value is not written over, by a policy or an operator's decision."""
 
     field: str
     there: Json
@@ -31,6 +32,7 @@ class FieldValues:
     writes: bool
     changed_there: bool
     line: int | None = None
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class SideBySide:
 
     @property
     def changed_there(self) -> int:
-        """How many fields others have changed since they were last written."""
-        return sum(each.changed_there for each in self.values)
+        """How many fields others have changed since they were last written, but for those in which that stays."""
+        return sum(each.changed_there and not each.stays for each in self.values)
 
 
 def side_by_side(
@@ -68,7 +70,7 @@ def _beside(flow: Flow, examined: Examined, compared: Examined | None) -> SideBy
     if compared is None:
         # A record that is new, or that the target was read for already.
         return SideBySide(examined.id, tuple(_remembered(examined)), is_looked_at=not is_clean(examined.link))
-    if compared.kind is Kind.CREATED:
+    if compared.kind is Kind.CREATED or (compared.kind is Kind.FILTERED and compared.reason == TARGET_DELETED):
         return SideBySide(examined.id, tuple(_remembered(examined)), is_looked_at=True, is_gone_there=True)
     values = tuple(_compared(flow.route(examined.route), examined, compared))
     return SideBySide(examined.id, values, is_looked_at=True, failure=compared.failure)
@@ -95,6 +97,8 @@ def _compared(route: Route, examined: Examined, compared: Examined) -> Iterator[
         is_same = field not in applied or route.rules.agree(field, written, there)
         if at in would or not is_same:
             yield FieldValues(field, there, written, change.new, at in would, not is_same)
+    for field, there in compared.kept.items():
+        yield FieldValues(field, there, applied.get(field), None, writes=False, changed_there=True, stays=True)
 
 
 def _by_field(of: Examined) -> dict[tuple[str, int | None], FieldChange]:

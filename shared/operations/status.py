@@ -32,7 +32,7 @@ class FlowStatus:
     are in a fixed order. `is_late` says that a running flow is too far behind: it was not read for too long, or its
     oldest message has waited too long. `said` are the system's own words if the flow is blocked by a drift that it met.
     `off` is the setting that turns it off; empty if it is on. `lags` are the seconds between the starts of the pulls of
-    the last hour, in the order of time."""
+    the last hour, in the order of time. `kept` counts the records with fields in which the target's own value stays."""
 
     flow: str
     state: FlowState
@@ -44,6 +44,7 @@ class FlowStatus:
     said: str = ""
     off: str = ""
     lags: tuple[int, ...] = ()
+    kept: int = 0
 
     @property
     def standing(self) -> str:
@@ -106,9 +107,10 @@ class _Looking:
                 applied.update(run.counts)
             if run.started < since and last_pull is not None:
                 break
-        links, rules = Counter[str](), Counter[str]()
+        links, rules, kept = Counter[str](), Counter[str](), 0
         for link in self.state.links.walk(flow.name):
             links[state_of(link)] += 1
+            kept += bool(link.content.kept)
             if link.state in _KEPT and link.rule:
                 rules[link.rule] += 1
         state = Observing("", state=self.state, queues=self.queues, clock=self.clock).flow(flow)
@@ -130,6 +132,7 @@ class _Looking:
             said,
             flow.off,
             _lags(pulls),
+            kept,
         )
 
 

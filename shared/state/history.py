@@ -18,6 +18,8 @@ from shared.state.storage.tables import Cell, Row, Stored, Table, escape, unesca
 Change = tuple[Json, Json]
 VALUES = "values"
 """The property that holds the values of an entry."""
+KEPT = "kept"
+"""The property that holds what stays in the target, and what the source has there."""
 _PAGE = 1000
 # A property holds 32,768 characters.
 _VALUES_KEPT = 30_000
@@ -51,6 +53,7 @@ def history_row(
     sent_by: str = "",
     fingerprint: str = "",
     values: Mapping[str, Change] = MappingProxyType({}),
+    kept: Mapping[str, Change] = MappingProxyType({}),
 ) -> Row:
     """One entry: names of fields, and values only if any are given."""
     cells: dict[str, Cell] = {"record_id": id, "time": time, "run": run, "outcome": outcome, "fields": fields[:16000]}
@@ -58,12 +61,19 @@ def history_row(
         cells |= {"sent_by": sent_by, "map": fingerprint[:_MAP_TOLD]}
     if values:
         cells[VALUES] = _as_text(values)
+    if kept:
+        cells[KEPT] = _as_text(kept)
     return Row(escape(flow), escape(f"H|{id}|{inverted(time)}|{claim}"), cells)
 
 
 def without_values(row: Row) -> Row:
     """The same entry without the values."""
-    return Row(row.partition, row.key, {name: cell for name, cell in row.cells.items() if name != VALUES})
+    return Row(row.partition, row.key, {name: cell for name, cell in row.cells.items() if name not in (VALUES, KEPT)})
+
+
+def has_values(row: Row) -> bool:
+    """Whether an entry has values."""
+    return VALUES in row.cells or KEPT in row.cells
 
 
 def _as_text(values: Mapping[str, Change]) -> str:
@@ -80,7 +90,9 @@ def _as_text(values: Mapping[str, Change]) -> str:
 class Entry:
     """One thing that was done with a record: `outcome` as committed, and the names of the fields that were written.
     `run` did it; `sent_by` is the run, or the act of an operator, that had the record looked at; `map` begins the
-    fingerprint of the mapping. `values` are the fields with their old and new values, where a deployment keeps them."""
+    fingerprint of the mapping. `values` are the fields with their old and new values, where a deployment keeps them or
+    a policy has looked at the target. `kept` are the fields in which the target's own value stays, with that value and
+    the source's."""
 
     time: datetime
     run: str
@@ -89,6 +101,7 @@ class Entry:
     sent_by: str = ""
     map: str = ""
     values: Mapping[str, Change] = field(default_factory=dict)
+    kept: Mapping[str, Change] = field(default_factory=dict)
 
 
 class Histories:
@@ -151,12 +164,13 @@ def read_entry(stored: Stored) -> Entry:
         tuple(name for name in fields if name),
         cells.text("sent_by", ""),
         cells.text("map", ""),
-        _values(cells),
+        _values(cells, VALUES),
+        _values(cells, KEPT),
     )
 
 
-def _values(cells: Cells) -> dict[str, Change]:
-    found = cells.json_object(VALUES)
+def _values(cells: Cells, property: str) -> dict[str, Change]:
+    found = cells.json_object(property)
     if not all(isinstance(pair, list) and len(pair) == 2 for pair in found.values()):
-        raise cells.unreadable(VALUES, "holds something other than pairs of values")
+        raise cells.unreadable(property, "holds something other than pairs of values")
     return {name: (pair[0], pair[1]) for name, pair in found.items() if isinstance(pair, list)}

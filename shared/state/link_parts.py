@@ -107,6 +107,11 @@ class LinkContent:
 
     `places` are where dependent rows of our own may be: the present place, and those from which no write has certainly
     removed them.
+
+    Where changes of others count (see Route.on_conflict), `kept` are the owned fields in which the target's own value
+    stays, with that value; `overruled` those in which an operator has decided for the source, with the target's value
+    that the decision is about; and `sent` what writes without a clear answer have sent, so that it is not taken for a
+    change of others.
     """
 
     applied: dict[str, Json] = field(default_factory=dict)
@@ -117,6 +122,17 @@ class LinkContent:
     noted: tuple[int, ...] = ()
     revisions: dict[str, int] = field(default_factory=dict)
     places: tuple[dict[str, Json], ...] = ()
+    kept: dict[str, Json] = field(default_factory=dict)
+    overruled: dict[str, Json] = field(default_factory=dict)
+    sent: tuple[dict[str, Json], ...] = ()
+
+    def as_written(self, applied: dict[str, Json], kept: dict[str, Json]) -> "LinkContent":
+        """The content after a write that is known to be applied, or was not needed."""
+        return replace(self, applied=applied, touched=(), kept=kept, overruled={}, sent=())
+
+    def unknown(self) -> "LinkContent":
+        """The content of a row of which it is not known what was written."""
+        return replace(self, applied={}, touched=(), kept={}, overruled={}, sent=())
 
     def cells(self) -> dict[str, Cell | None]:
         """Its columns."""
@@ -129,6 +145,9 @@ class LinkContent:
             "noted": _listed(self.noted),
             "revisions": exact_json.dumps(dict(self.revisions)) if self.revisions else None,
             "places": _listed(self.places),
+            "kept": exact_json.dumps(self.kept) if self.kept else None,
+            "overruled": exact_json.dumps(self.overruled) if self.overruled else None,
+            "sent": _listed(self.sent),
         }
 
 
@@ -143,6 +162,9 @@ def read_content(cells: Cells) -> LinkContent:
         noted=cells.counts("noted"),
         revisions=cells.counted("revisions"),
         places=cells.objects("places"),
+        kept=cells.json_object("kept"),
+        overruled=cells.json_object("overruled"),
+        sent=cells.objects("sent"),
     )
 
 

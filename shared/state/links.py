@@ -97,6 +97,11 @@ class Link:
         return self.target_key is not None
 
     @property
+    def last_target_key(self) -> str | None:
+        """The key of its target row, or of the one that it has left last."""
+        return self.target_key or (self.former[-1].key if self.former else None)
+
+    @property
     def is_unconfirmed(self) -> bool:
         """Whether an operator has tied the record to a target row, and no worker has decided it since: of what it was
         made is not known."""
@@ -149,7 +154,7 @@ class Link:
             target_key=last.key,
             held_key=last.key,
             intent=None,
-            content=replace(self.content, applied={}, touched=()),
+            content=self.content.unknown(),
             former=tuple(others),
         )
 

@@ -21,6 +21,8 @@ WEEK_S = 7 * 24 * 3600.0
 FieldOf = tuple[str, Json]
 # The rule by which a record is filtered if it may only update a row and there is none.
 NO_TARGET_ROW = "no_target_row"
+# The rule by which a record stays out of the target because its row was deleted there.
+TARGET_DELETED = "target_deleted"
 # How old the small tables may be.
 LOOKUP_KEPT_S = 300.0
 _BASIS_BYTES = 8
@@ -133,6 +135,15 @@ class OnConflict(StrEnum):
     STOP = "stop"
 
 
+class OnTargetDeleted(StrEnum):
+    """What happens if the row of a linked record is not in the target any more: it is created again, the record stays
+    out of the target until an operator unlinks it, or the record becomes a failure."""
+
+    RECREATE = "recreate"
+    UNLINK = "unlink"
+    LIST = "list"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One of the targets that the records of a flow may take. `entity` is its collection, such as `CustomersV3`, and
@@ -143,9 +154,9 @@ class Route:
     made it, and a record without a row is filtered as NO_TARGET_ROW. `left_out` says why a row, as it was read, must
     not be changed now (None if it may be), and `disagreement` why the target has calculated something else of a row
     that needs no write than it should (None if it has not). With `once`, a row is written until its creation is
-    finished, and from then on belongs to the users of the target: it is neither changed nor created again. What others
-    change in a document is always written over (see `on_conflict`); with `lists_gone` a row that is gone in the target
-    is not created again, and the record is listed. `when_taken` says what a user does if another row has the key of a
+    finished, and from then on belongs to the users of the target: it is neither changed nor created again.
+    `on_conflict` and `on_target_deleted` are the policies of the map document (docs/mapping.md, Policies). What others
+    change in a document is always written over. `when_taken` says what a user does if another row has the key of a
     record."""
 
     name: str
@@ -156,7 +167,7 @@ class Route:
     moves: bool = False
     once: bool = False
     on_conflict: OnConflict = OnConflict.SOURCE_WINS
-    lists_gone: bool = False
+    on_target_deleted: OnTargetDeleted = OnTargetDeleted.RECREATE
     document: DocumentRules | None = None
     detail: DetailRules | None = None
     adoption: AdoptionRules | None = None
@@ -164,6 +175,11 @@ class Route:
     left_out: Callable[[TargetRow], Filtered | None] | None = None
     disagreement: Callable[[TargetRow, Mapped], Rejected | None] | None = None
     when_taken: str = "give it another number"
+
+    @property
+    def looks_for_conflicts(self) -> bool:
+        """Whether changes of others in the target count."""
+        return self.on_conflict is not OnConflict.SOURCE_WINS
 
     @property
     def remedy_if_exists(self) -> str:

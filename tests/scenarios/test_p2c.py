@@ -209,7 +209,7 @@ def test_every_record_is_found_by_its_state_and_its_rule(sync: Product, tmp_path
     file = tmp_path / "records.csv"
     assert "records: 3" in p2c("records", FLOW, "--csv", str(file))
     header, *lines = file.read_text(encoding="utf-8-sig").splitlines()
-    assert (header, len(lines)) == ("id,key,state,rule,since", 3)
+    assert (header, len(lines)) == ("id,key,state,rule,since,kept", 3)
     assert "There are more; --limit N shows N" in p2c("records", FLOW, "--limit", "2")
     assert "there is no such state; the states are new, written" in p2c("records", FLOW, "--state", "gone", code=2)
 

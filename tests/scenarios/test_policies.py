@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from local.simulator.faults import Rule
+from local.simulator.faults import Kind, Rule
 from shared.clients.finops.environment import FinopsSystem
 from shared.mapping.map_source import SHIPPED
 from shared.state.links import LinkState
 from shared.systems import System
-from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.events import listening
+from tests.support.faults import SPOT_FAULTS, WRITES, name_of
+from tests.support.operator import answer, operated, p2c
 from tests.support.product import Product
 
 SHORT: dict[str, Any] = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
@@ -46,6 +48,7 @@ def in_conflict(sync: Product) -> str:
     id = sync.account("A-1", name="Litware", description="Ours")
     sync.tick()
     people_change(sync, "A-1", SalesMemo="Theirs")
+    sync.clock.sleep(1)
     sync.edit(id, name="Litware II", description="Ours again")
     return id
 
@@ -82,6 +85,74 @@ def test_where_the_target_wins_its_value_stays_and_everything_else_is_written(
     sync.edit(id, name="Litware III")
     sync.settle()
     assert memo_and_name(sync, "A-1") == ("Theirs", "Litware III")
+
+
+def test_what_stays_in_the_target_is_told_counted_and_listed(
+    decided: Callable[..., Product],
+) -> None:
+    sync = decided(on_conflict="target_wins")
+    id = in_conflict(sync)
+    with operated(sync), listening() as heard:
+        sync.tick()
+        assert len(heard.of("fields_kept", flow="accounts", id=id, fields="SalesMemo")) == 1
+        assert len(heard.of("batch_applied", kept=1)) == 1
+        assert "kept" in answer("runs", "accounts")[0]["counts"]
+        assert [each["kept"] for each in answer("records", "accounts", "--kept")] == ["SalesMemo"]
+        assert answer("status", "accounts")["flows"][0]["kept"] == 1
+        assert "What F&O has stays in SalesMemo, though Sales differs" in p2c("explain", "accounts", "A-1")
+        last = answer("history", "accounts", "A-1")[0]
+        assert last["values"] == {"OrganizationName": ["Litware", "Litware II"]}
+        assert last["kept"] == {"SalesMemo": ["Theirs", "Ours again"]}
+        assert "SalesMemo stays" in p2c("history", "accounts", "A-1")
+        sync.edit(id, description="Theirs")
+        sync.tick()
+        assert answer("records", "accounts", "--kept") == []
+
+
+def test_an_operator_may_have_the_source_win_once_where_the_target_wins(decided: Callable[..., Product]) -> None:
+    sync = decided(on_conflict="target_wins")
+    id = in_conflict(sync)
+    sync.tick()
+    with operated(sync):
+        p2c("resolve", "accounts", "A-1", "--take", "sales", "--reason", "theirs is old", "--yes")
+    sync.drain()
+    assert memo_and_name(sync, "A-1") == ("Ours again", "Litware II")
+    people_change(sync, "A-1", SalesMemo="Theirs once more")
+    sync.edit(id, description="Ours the third time")
+    sync.tick()
+    assert memo_and_name(sync, "A-1") == ("Theirs once more", "Litware II")
+
+
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_a_value_of_ours_whose_answer_was_lost_is_no_change_of_others(
+    decided: Callable[..., Product], policy: str
+) -> None:
+    sync = decided(on_conflict=policy)
+    id = sync.account("A-1", name="Litware", description="First")
+    sync.tick()
+    sync.finops.faults.add(Rule(Kind.DROP_AFTER, WRITES, times=1))
+    sync.edit(id, description="Second")
+    sync.tick()
+    assert memo_and_name(sync, "A-1") == ("Second", "Litware")
+    sync.edit(id, description="Third")
+    sync.settle()
+    assert memo_and_name(sync, "A-1") == ("Third", "Litware")
+    assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
+    assert sync.link(id).content.sent == ()
+
+
+def test_values_stay_in_the_history_as_long_as_it_where_a_policy_has_looked(decided: Callable[..., Product]) -> None:
+    sync = decided(on_conflict="target_wins")
+    in_conflict(sync)
+    sync.tick()
+    sync.clock.sleep(30 * 86_400)
+    with operated(sync):
+        sync.service.cleanup()
+        assert answer("history", "accounts", "A-1")[0]["kept"]
+        sync.start(MAP_DOCUMENT=json.dumps(SHORT))
+        sync.service.cleanup()
+        last = answer("history", "accounts", "A-1")[0]
+        assert (last["kept"], last["values"]) == ({}, {})
 
 
 def test_a_conflict_stops_the_record_with_both_values_until_they_are_equal(decided: Callable[..., Product]) -> None:
@@ -137,6 +208,65 @@ def test_a_row_that_people_have_deleted_is_created_again_or_listed(
     assert (sync.customer("A-1") is not None) is there
     assert (failure is None) is there
     assert failure is None or failure.cause == "target_gone"
+
+
+def deleted(sync: Product) -> str:
+    """An account whose customer people have deleted, and that has changed since; its id."""
+    id = sync.account("A-1", name="Litware")
+    sync.tick()
+    gone = sync.finops.delete("CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')", {"cross-company": "true"})
+    assert gone.status_code == 204
+    sync.edit(id, name="Litware II")
+    return id
+
+
+@pytest.mark.parametrize("conflicts", ["source_wins", "stop"])
+@pytest.mark.parametrize("rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule))
+def test_a_row_that_stays_deleted_comes_back_only_by_an_operator(
+    decided: Callable[..., Product], rule: Rule | None, conflicts: str
+) -> None:
+    sync = decided(on_conflict=conflicts, on_target_deleted="unlink")
+    id = deleted(sync)
+    if rule is not None:
+        sync.finops.faults.add(rule)
+        sync.settle(60)
+        sync.finops.faults.clear()
+    sync.settle(90)
+    link = sync.link(id)
+    assert (link.state, link.rule, link.linked, link.dirty) == (LinkState.FILTERED, "target_deleted", False, False)
+    sync.edit(id, name="Litware III")
+    sync.settle()
+    assert (sync.customer("A-1"), sync.failure(id)) == (None, None)
+    with operated(sync):
+        assert "by the policy of the flow it stays deleted" in p2c("explain", "accounts", id)
+        p2c("sync", "accounts", id)
+        sync.settle()
+        assert sync.customer("A-1") is None
+        assert "unlinked from A-1" in p2c("links", "accounts", "unlink", id, "--yes")
+        p2c("sync", "accounts", id)
+    sync.settle()
+    assert memo_and_name(sync, "A-1")[1] == "Litware III"
+
+
+def test_the_number_of_a_row_that_stays_deleted_goes_to_no_other_record(decided: Callable[..., Product]) -> None:
+    sync = decided(on_target_deleted="unlink")
+    id = deleted(sync)
+    sync.settle()
+    other = sync.account("A-1", name="Another")
+    sync.settle()
+    failure = sync.failure(other)
+    assert failure is not None
+    assert (failure.cause, failure.rival) == ("key_taken", ("accounts", id))
+
+
+def test_a_comparison_tells_a_row_that_was_deleted_as_missing(decided: Callable[..., Product]) -> None:
+    sync = decided(on_target_deleted="unlink")
+    id = sync.account("A-1", name="Litware")
+    sync.tick()
+    sync.finops.delete("CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')", {"cross-company": "true"})
+    with operated(sync):
+        assert "missing" in p2c("reconcile", "accounts", code=1)
+        assert "by the policy of the flow it stays deleted" in p2c("explain", "accounts", id)
 
 
 @pytest.fixture

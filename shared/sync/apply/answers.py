@@ -21,7 +21,7 @@ from shared.sync.apply.outcome import Rejection
 from shared.sync.apply.plan import gone, without_row
 from shared.sync.apply.record import Concluded, Planned, Sent
 from shared.sync.apply.written import written
-from shared.sync.flow import Flow, Route
+from shared.sync.flow import Flow, OnTargetDeleted, Route
 from shared.sync.gates import Gates
 from shared.sync.limits import Limits
 
@@ -102,7 +102,7 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     doubtful = judged.with_link(record.link, trusted=False)
-    if route.lists_gone:
+    if route.on_target_deleted is not OnTargetDeleted.RECREATE:
         return gone(route, doubtful)
     return Planned(doubtful, Changes(route).create(doubtful))
 

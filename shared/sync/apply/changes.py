@@ -9,7 +9,7 @@ from shared.mapping.verdicts import Mapped, MappedLine, Rejected
 from shared.records import Json, LineAction, LineWrite, TargetRow, Values, Write
 from shared.state.links import Link
 from shared.sync.apply.record import Judged
-from shared.sync.flow import DocumentRules, Route
+from shared.sync.flow import DocumentRules, OnConflict, Route
 
 _DIGEST_CHARACTERS = 12
 
@@ -33,11 +33,14 @@ class Changes:
         return self._route.once and link.linked and link.intent is None
 
     def difference(self, judged: Judged) -> dict[str, Json]:
-        """The owned fields whose mapped value is not the applied one."""
+        """The owned fields whose mapped value is not the applied one, and those in which an operator has decided for
+        the source."""
         if self.is_finished(judged):
             return {}
-        owned, applied = judged.content.owned, judged.record.link.content.applied
-        changed = {name: value for name, value in owned.items() if value != applied.get(name)}
+        owned, known = judged.content.owned, judged.record.link.content
+        changed = {
+            name: value for name, value in owned.items() if value != known.applied.get(name) or name in known.overruled
+        }
         return {name: self._route.rules.empty(name) if value is None else value for name, value in changed.items()}
 
     def changed_lines(self, judged: Judged) -> set[int]:
@@ -85,20 +88,51 @@ class Changes:
         return Write(judged.id, key, values, create=False, target_id=row.id, before=row, alone=alone, former=former)
 
     def conflicts(self, judged: Judged, row: TargetRow) -> list[str]:
-        """The owned fields that would be written, and whose value in the target is neither what was written last nor
-        what would be written: others have changed them. So does an earlier value of ours look whose write got no clear
-        answer, if the source has changed again before that was settled."""
-        owned, applied, agree = judged.content.owned, judged.record.link.content.applied, self._route.rules.agree
-        wanted = self.difference(judged) if judged.record.trusted else owned
+        """The owned fields that would be written, and whose value in the target is neither ours nor what would be
+        written: others have changed them. Ours is what was written last, and what a write without a clear answer has
+        sent. Where an operator has decided, it is a conflict again once the target's value is another one; if the
+        decision was for the target's, also once the source's is."""
+        wanted = self.difference(judged) if judged.record.trusted else judged.content.owned
         return [
             name
             for name in wanted
-            if name in applied
-            and name not in judged.content.fills
-            and name in row.values
-            and not agree(name, applied[name], row.values[name])
-            and not agree(name, owned[name], row.values[name])
+            if name not in judged.content.fills and name in row.values and self._is_of_others(judged, row, name)
         ]
+
+    def _is_of_others(self, judged: Judged, row: TargetRow, name: str) -> bool:
+        known, there, agree = judged.record.link.content, row.values[name], self._route.rules.agree
+        if agree(name, judged.content.owned[name], there):
+            return False
+        if name in known.overruled:
+            return there != known.overruled[name]
+        if name not in known.applied or self._is_kept(judged, row, name):
+            return False
+        ours = (known.applied[name], *(sent[name] for sent in known.sent if name in sent))
+        return not any(agree(name, value, there) for value in ours)
+
+    def _is_kept(self, judged: Judged, row: TargetRow, name: str) -> bool:
+        """Whether both values are those for which it was decided that the target's stays."""
+        known = judged.record.link.content
+        if name not in known.kept or name in known.overruled:
+            return False
+        return judged.content.owned[name] == known.applied.get(name) and row.values.get(name) == known.kept[name]
+
+    def stays(self, judged: Judged, row: TargetRow, conflicts: Collection[str]) -> dict[str, Json]:
+        """The owned fields in which the target's own values stay, with these: those of others, and those for which it
+        was decided before, unless the source has changed since or the values are equal by now."""
+        known, owned, agree = judged.record.link.content, judged.content.owned, self._route.rules.agree
+        wanted = self.difference(judged)
+        before = {
+            name: row.values[name] if self._route.on_conflict is OnConflict.TARGET_WINS else value
+            for name, value in known.kept.items()
+            if name in owned
+            and name in row.values
+            and name not in wanted
+            and not agree(name, owned[name], row.values[name])
+        }
+        if not judged.record.trusted:
+            before = {name: value for name, value in before.items() if self._is_kept(judged, row, name)}
+        return before | {name: row.values[name] for name in conflicts}
 
     def noted_places(self, judged: Judged) -> tuple[dict[str, Json], ...]:
         """The places where dependent rows may be that we have written, whatever becomes of this write."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shared.clock import Clock
 from shared.errors import InvariantBroken, RowTooLarge
-from shared.records import fold
+from shared.records import Write, fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
 from shared.state.history import Change, history_row
@@ -199,12 +199,16 @@ class Committing:
         return []
 
     def _values(self, record: Record, outcome: Outcome) -> Mapping[str, Change]:
-        if not self._keeps_values or outcome.write is None:
+        if outcome.write is None or not (self._keeps_values or self._has_looked(outcome.write, outcome.link)):
             return {}
         return changed_values(outcome.write, record.link.content.applied)
 
+    def _has_looked(self, write: Write, link: Link) -> bool:
+        """Whether the row was read because changes of others count."""
+        return write.before is not None and link.linked and self._flow.route(link.route).looks_for_conflicts
+
     def _history(self, record: Record, outcome: Outcome) -> list[Operation]:
-        if outcome.kind not in _IN_HISTORY:
+        if outcome.kind not in _IN_HISTORY and not outcome.kept:
             return []
         row = history_row(
             self._flow.name,
@@ -217,5 +221,6 @@ class Committing:
             sent_by=self._message.run,
             fingerprint=self._flow.fingerprint,
             values=self._values(record, outcome),
+            kept=outcome.kept,
         )
         return [Insert(row)]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from shared.mapping.verdicts import Filter
 from shared.sync.apply.judge import OUT_OF_SCOPE, PARENT_FILTERED
-from shared.sync.flow import NO_TARGET_ROW
+from shared.sync.flow import NO_TARGET_ROW, TARGET_DELETED
 
 # The engine's own.
 _OF_EVERY_FLOW = {
@@ -16,6 +16,10 @@ _OF_EVERY_FLOW = {
     NO_TARGET_ROW: Filter(
         "the flow only updates rows, and there is none under the record's number",
         "create the row in the target, then sync the record",
+    ),
+    TARGET_DELETED: Filter(
+        "its row was deleted in the target, and by the policy of the flow it stays deleted",
+        "nothing if that is intended; to create it again, unlink the record (`p2c links FLOW unlink`), then sync it",
     ),
 }
 

@@ -13,7 +13,7 @@ from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.parents import LinksOfParents
 from shared.sync.apply.record import Concluded, Ending, Judged, Record
-from shared.sync.flow import LOOKUP_KEPT_S, Flow, Route
+from shared.sync.flow import LOOKUP_KEPT_S, TARGET_DELETED, Flow, Route
 
 OUT_OF_SCOPE = "out_of_scope"
 PARENT_FILTERED = "parent filtered by"
@@ -30,6 +30,13 @@ def judge(
 ) -> Iterator[Judged | Concluded]:
     """Give every record its mapped content or an outcome. `links_of` loads the links of parents. Raises SystemTrouble
     when the target's small tables cannot be read."""
+    rest: list[Record] = []
+    for record in records:
+        if _stays_away(record):
+            yield record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=TARGET_DELETED)
+        else:
+            rest.append(record)
+    records = rest
     evaluated = {each.record.id: each for each in _evaluate(flow, now, links_of, records, LOOKUP_KEPT_S)}
     missing = [each.record for each in evaluated.values() if _lacks_a_name(each.verdict)]
     if missing:
@@ -101,6 +108,12 @@ def _row_of(parent: Parent, link: Link) -> str | None:
         rows = link.content.revisions
         return max(rows, key=lambda id: rows[id]) if rows else link.id
     return link.target_id
+
+
+def _stays_away(record: Record) -> bool:
+    """Whether the row of a record was deleted in the target and stays deleted, whatever changes in the source."""
+    link = record.link
+    return record.row is not None and not link.linked and link.rule == TARGET_DELETED and bool(link.former)
 
 
 def _judge_row(flow: Flow, record: Record) -> Judged | Concluded:

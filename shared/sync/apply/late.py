@@ -150,6 +150,7 @@ def _as_filled(now: Link, of: Concluded, route: str | None) -> Link:
         numbers={**ours.numbers, **theirs.numbers},
         revisions=theirs.revisions or ours.revisions,
         places=(*theirs.places, *(place for place in ours.places if place not in theirs.places)),
+        sent=(*theirs.sent, *(values for values in ours.sent if values not in theirs.sent)),
     )
     return replace(now, content=content)
 

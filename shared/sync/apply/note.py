@@ -72,7 +72,7 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
         return replace(link, held_key=judged.content.key)
     if not link.linked:
         link = replace(link, route=route.name, held_key=write.key)
-    link = _with_values(planned, link, write)
+    link = _with_values(planned, link, write, counts=route.looks_for_conflicts and write.before is not None)
     if route.document is not None and judged.ending is None:
         ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
         if write.before is not None and takes_over(record.link):
@@ -91,18 +91,22 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
     return link if link is not record.link or not record.found.linked else None
 
 
-def _with_values(planned: Planned, link: Link, write: Write) -> Link:
+def _with_values(planned: Planned, link: Link, write: Write, *, counts: bool) -> Link:
     """The intent of a first write, and the fields that this write fills for the first time. A take-over needs both: its
-    intent does not count if the id of the row is not ours."""
+    intent does not count if the id of the row is not ours. Where changes of others count, what is sent as well: if the
+    answer is lost, it must not look like one."""
     if not link.linked:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
         link = replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
         if write.create:
             return link
-    first = sorted(set(write.values) - set(link.content.applied) - set(link.content.touched))
-    if not first:
-        return link
-    return replace(link, content=replace(link.content, touched=(*link.content.touched, *first)))
+    content = link.content
+    first = sorted(set(write.values) - set(content.applied) - set(content.touched))
+    if first:
+        content = replace(content, touched=(*content.touched, *first))
+    if counts and link.linked:
+        content = replace(content, sent=(*content.sent, dict(write.values))[-_SENT_KEPT:])
+    return link if content is link.content else replace(link, content=content)
 
 
 def _same_note(now: Link, noted: Link) -> bool:
@@ -118,4 +122,5 @@ def _note_of(link: Link) -> tuple[object, ...]:
         link.content.noted,
         link.content.revisions,
         link.content.places,
+        link.content.sent,
     )

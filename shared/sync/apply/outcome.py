@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from shared.records import Values, Write
 from shared.state.failures import Failure
+from shared.state.history import Change
 from shared.state.links import Link
 from shared.state.waiting import Wait
 
@@ -61,7 +62,8 @@ class Rejection:
 class Outcome:
     """How a record ended. `link` is the row to commit; `reason` is the filter rule or the cause of a rejection. A
     record that is not decided comes back after `delay_s`; if that is None, when the gate opens. `fields` names what was
-    written, and `write` is what was sent."""
+    written, and `write` is what was sent. `kept` are the fields in which the target's own value stays from now on, with
+    that value and the source's."""
 
     kind: Kind
     link: Link
@@ -71,6 +73,7 @@ class Outcome:
     fields: tuple[str, ...] = ()
     delay_s: float | None = None
     write: Write | None = None
+    kept: Mapping[str, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from shared.sync.apply.changes import Changes, NumbersTaken
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Concluded, Judged, Occupied, Planned
 from shared.sync.apply.written import unchanged
-from shared.sync.flow import NO_TARGET_ROW, Flow, OnConflict, Route
+from shared.sync.flow import NO_TARGET_ROW, TARGET_DELETED, Flow, OnConflict, OnTargetDeleted, Route
 
 # The cause of a record whose row is gone, and that is written once.
 TARGET_GONE = "target_gone"
@@ -98,9 +98,7 @@ def _plan_difference(route: Route, judged: Judged) -> Planned | Concluded | None
     changes = Changes(route)
     if not changes.difference(judged) and not changes.changed_lines(judged):
         return unchanged(route, judged)
-    counts = route.on_conflict is not OnConflict.SOURCE_WINS or bool(
-        judged.content.fills & changes.difference(judged).keys()
-    )
+    counts = route.looks_for_conflicts or bool(judged.content.fills & changes.difference(judged).keys())
     looks_first = counts or route.document is not None or route.updates
     return None if looks_first else Planned(judged, changes.update(judged))
 
@@ -114,8 +112,10 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if row is None:
         if route.updates:
             return without_row(judged)
-        is_listed = route.lists_gone and link.linked
-        return gone(route, judged) if is_listed or Changes(route).is_finished(judged) else _plan_creation(route, judged)
+        stays_away = link.linked and route.on_target_deleted is not OnTargetDeleted.RECREATE
+        if stays_away or Changes(route).is_finished(judged):
+            return gone(route, judged)
+        return _plan_creation(route, judged)
     if route.updates:
         return _plan_update(route, judged, row)
     if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
@@ -169,7 +169,12 @@ def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
 
 
 def gone(route: Route, judged: Judged) -> Concluded:
-    """Nothing tells a row that was removed on purpose from one that was lost with a backup: an operator decides."""
+    """The outcome of a record whose row is gone and is not created again. Nothing tells a row that was removed on
+    purpose from one that was lost with a backup: the policy of the flow says which it is, or an operator decides. If it
+    was on purpose, the row is one that the record has left, so no other record gets its key."""
+    if route.on_target_deleted is OnTargetDeleted.UNLINK:
+        left = replace(judged.record, link=judged.record.link.without_target(ended=True), trusted=True)
+        return left.concluded(Kind.FILTERED, LinkState.FILTERED, reason=TARGET_DELETED)
     key, record = judged.record.link.target_key, judged.record
     return record.rejected(
         TARGET_GONE,
@@ -184,7 +189,7 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
     changes, alone = Changes(route), _goes_alone(judged)
     if changes.is_finished(judged):
         return unchanged(route, judged)
-    has_policy = route.on_conflict is not OnConflict.SOURCE_WINS and judged.record.link.linked
+    has_policy = route.looks_for_conflicts and judged.record.link.linked
     if route.document is None and (has_policy or judged.content.fills):
         return _plan_by_policy(route, judged, row)
     match (
@@ -213,8 +218,10 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
 def _plan_by_policy(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """The write to a row in which others may have changed what was written."""
     changes, agree = Changes(route), route.rules.agree
-    has_policy = route.on_conflict is not OnConflict.SOURCE_WINS
-    conflicts = changes.conflicts(judged, row) if has_policy else []
+    conflicts: list[str] = []
+    if route.looks_for_conflicts and judged.record.link.linked:
+        conflicts = changes.conflicts(judged, row)
+        judged = replace(judged, stays=changes.stays(judged, row, conflicts))
     if conflicts and route.on_conflict is OnConflict.STOP:
         return _conflict(route, judged, row, conflicts)
     match changes.overwrite(judged, row, alone=_goes_alone(judged)):
@@ -223,7 +230,8 @@ def _plan_by_policy(route: Route, judged: Judged, row: TargetRow) -> Planned | C
         case Write() as write:
             owned, linked = judged.content.owned, judged.record.link.linked
             # Where the link is trusted, what has not changed in the source is nobody's conflict, and stays as it is.
-            kept = {*conflicts, *(owned.keys() - changes.difference(judged).keys() if judged.record.trusted else ())}
+            unchanging = owned.keys() - changes.difference(judged).keys() if judged.record.trusted else ()
+            kept = {*(judged.stays or ()), *unchanging}
             kept |= {name for name in judged.content.fills if _stays(route, owned[name], row.values.get(name), name)}
             values = {
                 name: value
@@ -246,12 +254,14 @@ def _conflict(route: Route, judged: Judged, row: TargetRow, fields: Sequence[str
         f"{name} is {row.values.get(name)!r} there, {owned[name]!r} was to be written over {applied.get(name)!r}"
         for name in fields
     )
-    return judged.record.rejected(
+    stopped = judged.record.rejected(
         CONFLICT,
         f"{judged.record.link.target_key} of {route.entity} was changed by others since it was written: {told}",
-        "give the field the same value in both systems; then retry",
+        "decide by `p2c resolve` whose value counts; or give the field the same value in both systems, then retry",
         value=fields[0],
     )
+    both = {name: (row.values.get(name), owned[name]) for name in fields}
+    return replace(stopped, outcome=replace(stopped.outcome, kept=both))
 
 
 def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Concluded:

@@ -1,11 +1,13 @@
 """One record on its way through apply. Each stage makes the next of these values; none is changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.errors import SyncError
 from shared.mapping.verdicts import Mapped, Parent
 from shared.records import Json, SourceRow, Write
 from shared.state.failures import Failure
+from shared.state.history import Change
 from shared.state.link_parts import ClaimKind, KnownKey
 from shared.state.link_targets import Intent
 from shared.state.links import Link, LinkState
@@ -84,14 +86,15 @@ class Record:
         *,
         reason: str = "",
         applied: dict[str, Json] | None = None,
+        kept: dict[str, Json] | None = None,
         target: WrittenTarget | None = None,
         fields: tuple[str, ...] = (),
         waits: tuple[Wait, ...] = (),
         rejection: Rejection | None = None,
         write: Write | None = None,
     ) -> "Concluded":
-        """The record gets its outcome, and its claim is removed. Content that was written in full makes the link
-        clean."""
+        """The record gets its outcome, and its claim is removed. Content that was written in full, but for fields in
+        which the target's own values are `kept`, makes the link clean."""
         link = self.link if target is None else target.on(self.link)
         link = replace(
             link,
@@ -99,7 +102,7 @@ class Record:
             rule=reason or None,
             dirty=not self.trusted if applied is None else False,
             intent=self.link.intent if applied is None else None,
-            content=link.content if applied is None else replace(link.content, applied=applied, touched=()),
+            content=link.content if applied is None else link.content.as_written(applied, kept or {}),
             # A key that was taken for a move is given up with it.
             held_key=link.target_key or link.held_key,
             attempts=0,
@@ -194,17 +197,28 @@ class Ending:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A record that has content to be written. `leaves` says that its present target row is ended first, because the
-    record leaves it for another one."""
+    record leaves it for another one. `stays` are the owned fields in which the target's own values stay, with these;
+    None if that was not looked at."""
 
     record: Record
     content: Mapped
     ending: Ending | None = None
     leaves: bool = False
+    stays: Mapping[str, Json] | None = None
 
     @property
     def id(self) -> str:
         """The source record's id."""
         return self.record.id
+
+    def newly_kept(self) -> dict[str, Change]:
+        """The fields in which another value of the target stays than before: with it, and with the source's."""
+        before = self.record.found.content.kept
+        return {
+            name: (there, self.content.owned[name])
+            for name, there in (self.stays or {}).items()
+            if name not in before or before[name] != there
+        }
 
     def with_link(self, link: Link, *, trusted: bool | None = None) -> "Judged":
         """The same with another link."""

@@ -211,11 +211,15 @@ class Apply:
         counts["alone"] += len(claimed.alone)
         counts["busy"] += sum(map(len, claimed.busy.values()))
         counts["overtaken"] += len(committed.overtaken)
+        keeping = [each for each in committed.decided if each.outcome.kept and each.outcome.rejection is None]
+        counts["kept"] += len(keeping)
         counts["read"] += sum(each.record.row is not None for each in committed.decided)
         counts = +counts
         self._state.runs.add(replace(run, counts=counts))
         ms = round(run.seconds * 1000)
         log_event("batch_applied", flow=run.flow, run=run.id, sent_by=message.run, ms=ms, **counts)
+        for item in keeping:
+            log_event("fields_kept", flow=run.flow, run=run.id, id=item.id, fields=",".join(item.outcome.kept))
         for item in committed.decided:
             if item.outcome.rejection is not None:
                 log_event("record_rejected", flow=run.flow, run=run.id, id=item.id, cause=item.outcome.reason)

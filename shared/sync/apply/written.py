@@ -41,17 +41,40 @@ def _finished(  # noqa: PLR0917 - what is known after a write
 ) -> Concluded:
     record, ending = judged.record, judged.ending
     applied: dict[str, Json] = filled(judged.content.owned)
+    kept = _kept(judged, write)
     if ending is None:
         target = _target(route, judged, target_id)
-        return record.concluded(kind, LinkState.WRITTEN, applied=applied, target=target, fields=fields, write=write)
+        done = record.concluded(
+            kind, LinkState.WRITTEN, applied=applied, kept=kept, target=target, fields=fields, write=write
+        )
+        return replace(done, outcome=replace(done.outcome, kept=judged.newly_kept()))
     if record.trusted:
         target = _target(route, judged, target_id)
         return record.concluded(
-            ending.kind, ending.state, reason=ending.rule, applied=applied, target=target, fields=fields, write=write
+            ending.kind,
+            ending.state,
+            reason=ending.rule,
+            applied=applied,
+            kept=kept,
+            target=target,
+            fields=fields,
+            write=write,
         )
     # Only the fields that the end changes were written, so the others stay in doubt.
     doubtful = replace(record, link=replace(record.link, content=replace(record.link.content, applied=applied)))
     return doubtful.concluded(ending.kind, ending.state, reason=ending.rule, fields=fields, write=write)
+
+
+def _kept(judged: Judged, write: Write | None) -> dict[str, Json]:
+    """The fields in which the target's own values stay: if that was not looked at, those of before that were not
+    written."""
+    if write is not None and write.create:
+        return {}
+    if judged.stays is not None:
+        return dict(judged.stays)
+    sent = {} if write is None else write.values
+    before = judged.record.link.content.kept
+    return {name: value for name, value in before.items() if name in judged.content.owned and name not in sent}
 
 
 def _target(route: Route, judged: Judged, target_id: str | None) -> WrittenTarget:
