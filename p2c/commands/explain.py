@@ -50,13 +50,13 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         entries = Histories(to.service.state.links.table).latest(name, id, 200)
         if not entries:
             raise NotFound(f"there is no history of a record {record!r} of {name}")
-        causers = causers_of(to.service.state, name, entries)
+        causers = causers_of(to.service.state.audit, entries)
         if json:
-            as_json([{**asdict(entry), "by": causers.get(entry.sent_by, "")} for entry in entries])
+            as_json([{**asdict(entry), "by": by} for entry, by in zip(entries, causers, strict=True)])
         else:
             rows = (
-                (entry.time, entry.outcome, causers.get(entry.sent_by, ""), written_of(entry), entry.run)
-                for entry in entries
+                (entry.time, entry.outcome, by, written_of(entry), entry.run)
+                for entry, by in zip(entries, causers, strict=True)
             )
             columns = ["when (UTC)", "what", "because of", "fields", "run"]
             table(columns, rows, widest={"because of": _CAUSER_WIDTH, "fields": _FIELDS_WIDTH}, whole={"run"})

@@ -1,21 +1,30 @@
-"""Who had a record looked at: the pull that met its change, or an operator."""
+"""Who had a record looked at: a change in its source, the sweep, or an operator."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
+from shared.state.audit import Audit, AuditEntry
 from shared.state.history import Entry
-from shared.sync.state import State
+from shared.sync.hints import Why
 
-# How far back to look for the acts of operators, and for runs.
-_ACTS, _RUNS = 1000, 1000
+# How far back to look for the acts of operators.
+_ACTS = 1000
+_IN_WORDS: Mapping[str, str] = {
+    Why.CHANGE: "a change in the source",
+    Why.RETRY: "the sweep's retry",
+    Why.RELEASED: "a record that it waited for",
+    Why.AGAIN: "a look again by the sync",
+    Why.ACT: "an operator",
+}
 
 
-def causers_of(state: State, flow: str, entries: Iterable[Entry]) -> Mapping[str, str]:
-    """What caused each of these entries, in words, by the id under which it was sent: an operator with what they did,
-    or the pull. The sweep, which sends records again, leaves no note of its own: its ids are left out, and so are those
-    older than what is looked at. Raises StorageTrouble."""
-    wanted = {entry.sent_by for entry in entries if entry.sent_by}
-    if not wanted:
-        return {}
-    acts = {act.run: f"{act.what} by {act.who}" for act in state.audit.latest(_ACTS) if act.run in wanted}
-    pulls = {run.id: "a change in the source" for run in state.runs.latest(flow, _RUNS) if run.kind == "pull"}
-    return {id: acts.get(id) or pulls[id] for id in wanted if id in acts or id in pulls}
+def causers_of(audit: Audit, entries: Sequence[Entry]) -> list[str]:
+    """What caused each of these entries, in words and in the same order: an operator with what they did, if the audit
+    log still tells it; blank if an entry does not say it. Raises StorageTrouble."""
+    asked = {entry.sent_by for entry in entries if entry.why == Why.ACT}
+    acts = {act.run: act for act in audit.latest(_ACTS) if act.run in asked} if asked else {}
+    return [_in_words(entry, acts) for entry in entries]
+
+
+def _in_words(entry: Entry, acts: Mapping[str, AuditEntry]) -> str:
+    act = acts.get(entry.sent_by)
+    return _IN_WORDS.get(entry.why, entry.why) if act is None else f"{act.what} by {act.who}"

@@ -1,14 +1,16 @@
 """Values that the sync has written, put back: what the target held before, as far as the history knows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
-from shared.records import Json, TargetRow, Write
+from shared.operations.undo_lines import LineUndo, is_of_line, line_changes, undo_line
+from shared.records import Json, LineWrite, TargetRow, Values, Write
 from shared.state.history import Entry, Histories
 from shared.state.links import Link
 from shared.sync.apply.claim import claim_ends_in
+from shared.sync.apply.filters import in_words
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow, Route
 
@@ -18,8 +20,8 @@ _LOOKED_AT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A field that would be put back: as it is `there` now, which is what the sync has written, and as it was
-    `before`."""
+    """A field that would be put back, that of a line with its number: as it is `there` now, which is what the sync has
+    written, and as it was `before`."""
 
     field: str
     there: Json
@@ -28,7 +30,8 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What would be put back of one record. `left` are fields that others have changed since: they stay."""
+    """What would be put back of one record, `lines` of its document. `left` are fields that others have changed since:
+    they stay."""
 
     id: str
     key: str
@@ -37,6 +40,8 @@ class UndoPlan:
     left: tuple[str, ...]
     row: TargetRow
     route: Route
+    values: Values
+    lines: tuple[LineWrite, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,25 @@ class Undoing:
         row = route.target.find([key]).get(key)
         if row is None:
             raise Refused(f"{key} is not in {route.entity} any more: there is nothing to put back")
-        fields = [name for name in entry.values if not name.startswith("line ")]
+        fields = [name for name in entry.values if not is_of_line(name)]
         still = [name for name in fields if route.rules.agree(name, entry.values[name][1], row.values.get(name))]
-        undone = tuple(Undone(name, row.values.get(name), entry.values[name][0]) for name in still)
-        return UndoPlan(id, key, entry, undone, tuple(name for name in fields if name not in still), row, route)
+        lines = list(_lines(entry, route, row))
+        undone = [Undone(name, row.values.get(name), entry.values[name][0]) for name in still]
+        undone += [Undone(name, there, before) for each in lines for name, (there, before) in each.undone.items()]
+        left = [name for name in fields if name not in still] + [name for each in lines for name in each.left]
+        plan = UndoPlan(
+            id,
+            key,
+            entry,
+            tuple(undone),
+            tuple(left),
+            row,
+            route,
+            dict(_values(route, entry, still)),
+            tuple(each.write for each in lines if each.write is not None),
+        )
+        self._require_allowed(plan)
+        return plan
 
     def undo(self, plan: UndoPlan, audit_log: AuditLog) -> int:
         """Put the values back; how many. Raises Refused if the target refuses them, and SystemTrouble."""
@@ -71,27 +91,42 @@ class Undoing:
             return 0
         names = ", ".join(each.field for each in plan.undone)
         audit_log.note("undo", self.flow.name, plan.id, f"run {plan.entry.run}: {names}")
-        values = dict(self._values(plan))
-        write = Write(plan.id, plan.key, values, create=False, target_id=plan.row.id, before=plan.row)
+        write = Write(
+            plan.id, plan.key, plan.values, create=False, target_id=plan.row.id, before=plan.row, lines=plan.lines
+        )
         not_after = self.examining.clock.monotonic() + self.examining.limits.run_budget_s
         refused = plan.route.target.write([write], not_after=not_after)[plan.id]
         if refused is not None:
             raise Refused(f"{self.flow.target_system.label} has not taken the values back: {refused}")
         return len(plan.undone)
 
-    @staticmethod
-    def _values(plan: UndoPlan) -> Iterator[tuple[str, Json]]:
-        for each in plan.undone:
-            blank = each.before is None
-            yield each.field, plan.route.rules.empty(each.field) if blank else each.before
+    def _require_allowed(self, plan: UndoPlan) -> None:
+        """Raises Refused if the target lets nobody change this row now, by the name of what forbids it."""
+        row, route = plan.row, plan.route
+        closed = route.left_out(row) if route.left_out is not None else None
+        if closed is not None:
+            words = in_words(closed.rule, self.flow, self.examining.flows)
+            raise Refused(f"{plan.key} cannot be put back ({closed.rule}): {words.meaning}")
+        if route.document is None or not plan.undone:
+            return
+        refusal = route.document.refusal(row, [each.field for each in plan.undone])
+        if refusal is not None:
+            raise Refused(
+                f"{plan.key} cannot be put back ({refusal.cause}): {refusal.message}; what helps: {refusal.remedy}"
+            )
 
     def _require_undoable(self, link: Link) -> tuple[str, Route]:
         if link.damage is not None or link.target_key is None:
             raise Refused(f"{link.id} of {link.flow} is not linked: its state is {link.state}")
         route = self.flow.route(link.route)
-        if route.document is not None or route.detail is not None:
-            whose = f"a record of {self.flow.name} is more than one row in {self.flow.target_system.label}"
+        target = self.flow.target_system.label
+        if route.detail is not None:
+            whose = f"a record of {self.flow.name} has rows in several tables of {target}"
             raise Refused(f"{whose}: correct {link.target_key} there")
+        if route.once:
+            raise Refused(
+                f"{link.target_key} is written once, and belongs to the users of {target} since: correct it there"
+            )
         held = claim_ends_in(link, self.examining.limits)
         if held > 0:
             raise Refused(f"a worker is processing {link.id}; try again in {held:.0f} s")
@@ -106,3 +141,16 @@ class Undoing:
         if not writes[0].values:
             raise Refused(f"the history has no values of {id}: they are kept only with HISTORY_VALUES_DAYS")
         return writes[0]
+
+
+def _values(route: Route, entry: Entry, fields: Iterable[str]) -> Iterator[tuple[str, Json]]:
+    for name in fields:
+        before = entry.values[name][0]
+        yield name, route.rules.empty(name) if before is None else before
+
+
+def _lines(entry: Entry, route: Route, row: TargetRow) -> Iterator[LineUndo]:
+    if route.document is None:
+        return
+    for change in line_changes(entry.values):
+        yield undo_line(change, row.lines.get(change.number), route.document)

@@ -20,6 +20,8 @@ VALUES = "values"
 """The property that holds the values of an entry."""
 KEPT = "kept"
 """The property that holds what stays in the target, and what the source has there."""
+ADDED, REMOVED = "added", "removed"
+"""What an entry says, as its new value, of a line of a document as a whole."""
 _PAGE = 1000
 # A property holds 32,768 characters.
 _VALUES_KEPT = 30_000
@@ -51,6 +53,7 @@ def history_row(
     outcome: str,
     fields: str,
     sent_by: str = "",
+    why: str = "",
     fingerprint: str = "",
     values: Mapping[str, Change] = MappingProxyType({}),
     kept: Mapping[str, Change] = MappingProxyType({}),
@@ -59,6 +62,8 @@ def history_row(
     cells: dict[str, Cell] = {"record_id": id, "time": time, "run": run, "outcome": outcome, "fields": fields[:16000]}
     if sent_by:
         cells |= {"sent_by": sent_by, "map": fingerprint[:_MAP_TOLD]}
+    if why:
+        cells["why"] = why
     if values:
         cells[VALUES] = _as_text(values)
     if kept:
@@ -89,16 +94,17 @@ def _as_text(values: Mapping[str, Change]) -> str:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that was done with a record: `outcome` as committed, and the names of the fields that were written.
-    `run` did it; `sent_by` is the run, or the act of an operator, that had the record looked at; `map` begins the
-    fingerprint of the mapping. `values` are the fields with their old and new values, where a deployment keeps them or
-    a policy has looked at the target. `kept` are the fields in which the target's own value stays, with that value and
-    the source's."""
+    `run` did it; `sent_by` is the run, or the act of an operator, that had the record looked at, and `why` the reason
+    (a word of Why); `map` begins the fingerprint of the mapping. `values` are the fields with their old and new values,
+    where a deployment keeps them or a policy has looked at the target. `kept` are the fields in which the target's own
+    value stays, with that value and the source's."""
 
     time: datetime
     run: str
     outcome: str
     fields: tuple[str, ...] = ()
     sent_by: str = ""
+    why: str = ""
     map: str = ""
     values: Mapping[str, Change] = field(default_factory=dict)
     kept: Mapping[str, Change] = field(default_factory=dict)
@@ -163,6 +169,7 @@ def read_entry(stored: Stored) -> Entry:
         cells.text("outcome"),
         tuple(name for name in fields if name),
         cells.text("sent_by", ""),
+        cells.text("why", ""),
         cells.text("map", ""),
         _values(cells, VALUES),
         _values(cells, KEPT),

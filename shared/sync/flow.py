@@ -74,6 +74,9 @@ class DocumentRules(Protocol):
     def empty_line(self, field: str) -> Json:
         """What to send to empty a field of a line."""
 
+    def writes_on_line(self, field: str) -> bool:
+        """Whether a field of a line is one that the mapping writes."""
+
     def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether the target's value of a line is ours, after the normalisation that the target applies."""
 

@@ -4,7 +4,8 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from shared import exact_json
 from shared.errors import SyncError
@@ -21,6 +22,17 @@ MAX_ID_CHARACTERS = 200
 _MOST_SHOWN = 200
 _MAX_BODY_CHARACTERS = 64 * 1024
 _VERSION = re.compile(r"[0-9]{1,20}", re.ASCII)
+
+
+class Why(StrEnum):
+    """Why records are looked at: their source has reported a change; the sweep tries a failure again; a record that
+    they wait for has moved; what they were made of is outdated, or in doubt; an operator has asked for it."""
+
+    CHANGE = "change"
+    RETRY = "retry"
+    RELEASED = "released"
+    AGAIN = "again"
+    ACT = "act"
 
 
 class HintUnreadable(SyncError):
@@ -40,20 +52,28 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class HintMessage:
-    """The hints of one message. `run` is the correlation id of the pull (or sweep) that sent it; `ended` is the claim
-    of a worker that has ended and could not clear it because a table failed."""
+    """The hints of one message. `run` is the correlation id of the run that sent it; `ended` is the claim of a worker
+    that has ended and could not clear it because a table failed. `why` and `asked_by` say why the records are looked
+    at, and which run or act has first had it done: a message that comes back keeps both."""
 
     flow: str
     run: str
     hints: tuple[Hint, ...]
     epoch: str | None = None
     ended: str | None = None
+    why: Why | None = None
+    asked_by: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """The run or act that has first had these records looked at."""
+        return self.asked_by or self.run
 
     def to_body(self) -> str:
         """The message text: ASCII, because a queue accepts no text that XML cannot hold."""
         body: dict[str, Json] = {"format": FORMAT, "flow": self.flow, "run": self.run, "epoch": self.epoch}
-        if self.ended is not None:
-            body["ended"] = self.ended
+        told = {"ended": self.ended, "why": self.why, "asked_by": self.asked_by}
+        body |= {name: value for name, value in told.items() if value is not None}
         body["hints"] = [_entry(hint) for hint in self.hints]
         return json.dumps(body, separators=(",", ":"))
 
@@ -84,8 +104,12 @@ def read_message(body: str) -> HintMessage:
     if not isinstance(entries, list) or not entries:
         raise HintUnreadable("a hint without ids")
     flow, run = _name("flow", content.get("flow")), _name("run", content.get("run"))
-    epoch, ended = (None if content.get(each) is None else _name(each, content[each]) for each in ("epoch", "ended"))
-    return HintMessage(flow, run, tuple(map(_read_hint, entries)), epoch, ended)
+    epoch, ended, asked_by = (
+        None if content.get(each) is None else _name(each, content[each]) for each in ("epoch", "ended", "asked_by")
+    )
+    return HintMessage(
+        flow, run, tuple(map(_read_hint, entries)), epoch, ended, _read_why(content.get("why")), asked_by
+    )
 
 
 def _plain(body: str) -> str:
@@ -100,6 +124,15 @@ def _name(field: str, value: Json) -> str:
     if not isinstance(value, str) or len(value) > MAX_ID_CHARACTERS or has_half_pair(value):
         raise HintUnreadable(f"the body is not a hint: {field} is {_cut(repr(value))}")
     return value
+
+
+def _read_why(word: Json) -> Why | None:
+    if word is None:
+        return None
+    try:
+        return Why(str(word))
+    except ValueError:
+        raise HintUnreadable(f"the body is not a hint: why is {_cut(repr(word))}") from None
 
 
 def _read_hint(entry: Json) -> Hint:
@@ -155,17 +188,20 @@ def messages(
     first: int | None = None,
     epoch: str | None = None,
     ended: str | None = None,
+    why: Why | None = None,
+    asked_by: str | None = None,
 ) -> Iterator[HintMessage]:
     """The hints as messages of at most `limit` hints, each small enough for a queue. The first message has at most
     `first` hints, and each one after it up to twice as many as the one before."""
+    whole = HintMessage(flow, run, (), epoch, ended, why, asked_by)
     chunk: list[Hint] = []
     size_bytes, most = 0, min(first or limit, limit)
     for hint in hints:
         hint_bytes = len(json.dumps(hint.id)) + _HINT_OVERHEAD_BYTES
         if chunk and (len(chunk) == most or size_bytes + hint_bytes > MAX_BODY_BYTES):
-            yield HintMessage(flow, run, tuple(chunk), epoch, ended)
+            yield replace(whole, hints=tuple(chunk))
             chunk, size_bytes, most = [], 0, min(2 * most, limit)
         chunk.append(hint)
         size_bytes += hint_bytes
     if chunk:
-        yield HintMessage(flow, run, tuple(chunk), epoch, ended)
+        yield replace(whole, hints=tuple(chunk))

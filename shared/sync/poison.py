@@ -1,6 +1,7 @@
 """Poison: finds the one record at fault in a message that failed too often (protocol F3)."""
 
 import hashlib
+from dataclasses import replace
 
 from shared.clock import Clock
 from shared.errors import StorageTrouble
@@ -65,11 +66,11 @@ class Poison:
         for hint in message.hints:
             if self._clock.monotonic() >= not_after:
                 break
-            alone = HintMessage(message.flow, message.run, (Hint(hint.id),))
+            alone = replace(message, hints=(Hint(hint.id),), epoch=None, ended=None)
             self._queues.send(self._flow.name, alone.to_body())
             sent += 1
         if rest := message.hints[sent:]:
-            left = HintMessage(message.flow, message.run, rest)
+            left = replace(message, hints=rest, epoch=None, ended=None)
             self._queues.send(poison_queue(self._flow.name), left.to_body())
         log_event("poison_split", flow=self._flow.name, run=self._run_id, sent_by=message.run, records=sent)
 

@@ -26,7 +26,7 @@ from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow, in_turn
 from shared.sync.flow_states import Observing
 from shared.sync.gates import Gates
-from shared.sync.hints import Hint, messages
+from shared.sync.hints import Hint, Why, messages
 from shared.sync.limits import Limits
 from shared.sync.outdated import Outdated
 from shared.sync.poison_keeper import keep_poison
@@ -167,7 +167,7 @@ class Sweep:
                 moved.add(wait.child)
         # A wait that no link names would stay for ever: that record is looked at in any case.
         unnamed = {wait.child for wait in waits if wait.key not in children[wait.child].waits}
-        self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)])
+        self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)], Why.RELEASED)
         return after or ""
 
     def _named(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[Wait]:
@@ -203,7 +203,7 @@ class Sweep:
             if not self._has_time():
                 return control.failures_cursor
             some = due[start : start + at_once]
-            self._send(flow, [failure.id for failure in some])
+            self._send_hints(flow, [Hint(failure.id) for failure in some], Why.RETRY)
             self._state.failures.save_all([self._tried(failure) for failure in some])
         return after or ""
 
@@ -212,10 +212,10 @@ class Sweep:
         return replace(failure, tries=tries, next_try=self._clock.now() + retry_after(tries))
 
     def _send(self, flow: Flow, ids: list[str]) -> None:
-        self._send_hints(flow, [Hint(id) for id in ids])
+        self._send_hints(flow, [Hint(id) for id in ids], Why.AGAIN)
 
-    def _send_hints(self, flow: Flow, hints: list[Hint]) -> None:
-        for message in messages(flow.name, self._run_id, hints, self._limits.hints_per_message):
+    def _send_hints(self, flow: Flow, hints: list[Hint], why: Why) -> None:
+        for message in messages(flow.name, self._run_id, hints, self._limits.hints_per_message, why=why):
             self._queues.send(flow.name, message.to_body())
         if hints:
             log_event("records_sent_again", flow=flow.name, run=self._run_id, records=len(hints))

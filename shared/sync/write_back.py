@@ -24,7 +24,7 @@ from shared.state.storage.queues import Queues
 from shared.sync.environment import Environment
 from shared.sync.flow import Flow, ResultRows, in_turn
 from shared.sync.gates import LONGEST_RETRY_AFTER_S, Gates
-from shared.sync.hints import Hint, messages
+from shared.sync.hints import Hint, Why, messages
 from shared.sync.limits import Limits
 from shared.sync.link_writer import change_link
 from shared.sync.state import State
@@ -204,7 +204,7 @@ class WriteBack:
             tell_damage(each.damage, flow=flow.name, run=self._run_id)
             (link,) = self._state.links.load(flow.name, [each.id]).values()
             change_link(self._state.links, link, lambda now: None if now.etag is None else replace(now, told=""))
-            for message in messages(flow.name, self._run_id, [Hint(each.id)], 1):
+            for message in messages(flow.name, self._run_id, [Hint(each.id)], 1, why=Why.AGAIN):
                 self._queues.send(flow.name, message.to_body())
         if damaged:
             self._results.remove(damaged)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from local.simulator.faults import Kind, Rule
 from shared.state.history import Histories, history_row
 from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Put
@@ -13,6 +14,7 @@ from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
 from tests.support.trading import trading
 
+GROUP = "CustomerGroups(dataAreaId='usmf',CustomerGroupId='10')"
 DAY_S = 24 * 3600
 MOMENT = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -103,3 +105,36 @@ def test_of_many_values_as_many_are_kept_as_a_property_holds() -> None:
     (entry,) = Histories(table).latest(FLOW, "a", 9)
     assert 20 < len(entry.values) < 40
     assert list(entry.values) == list(values)[: len(entry.values)]
+
+
+def test_an_entry_says_that_the_sweep_has_tried_again_or_that_a_record_has_moved() -> None:
+    with trading() as desk, operated(desk):
+        assert desk.finops.delete(GROUP, params={"cross-company": "true"}).status_code == 204
+        desk.contact(desk.account("A-1"))
+        desk.tick()
+        body = {"dataAreaId": "usmf", "CustomerGroupId": "10", "Description": "Wholesale"}
+        assert desk.finops.post("CustomerGroups", body).status_code == 201
+        desk.clock.sleep(3600)
+        desk.service.sweep()
+        desk.tick()
+        number = next(iter(desk.persons()))[0]
+        assert [entry["by"] for entry in answer("history", FLOW, "A-1")] == [
+            "the sweep's retry",
+            "a change in the source",
+        ]
+        assert [entry["by"] for entry in answer("history", "contacts", number)] == ["a record that it waited for"]
+
+
+def test_what_an_operator_has_asked_for_is_theirs_also_if_the_target_was_busy_at_first(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    sync.clock.sleep(1)
+    url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
+    sync.finops.patch(url, {"OrganizationName": "By hand"}, {"cross-company": "true"})
+    p2c("reconcile", FLOW, id, "--repair", code=1)
+    sync.finops.faults.add(Rule(Kind.THROTTLE, methods=frozenset({"PATCH"}), times=1, retry_after="30"))
+    sync.drain()
+    sync.settle()
+    assert [entry["by"] for entry in answer("history", FLOW, id)] == [
+        "repair by operator@contoso",
+        "a change in the source",
+    ]

@@ -5,9 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
 from tests.support.operator import answer, operated, p2c
+from tests.support.ordering import Ordering
 from tests.support.product import FLOW, Product, product
-from tests.support.trading import trading
+from tests.support.returning import CANCELLED, CONFIRMED, Returning
+from tests.support.trading import ACTIVE, DRAFT, Trading, trading, trading_as
 
 URL = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
 
@@ -93,10 +97,136 @@ def test_without_values_in_the_history_nothing_can_be_put_back(sync: Product) ->
     assert "kept only with HISTORY_VALUES_DAYS" in p2c("undo", FLOW, "A-0", code=2)
 
 
-def test_a_document_is_corrected_where_it_is() -> None:
-    with trading(HISTORY_VALUES_DAYS="10") as desk, operated(desk):
+# --- documents --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk() -> Iterator[Trading]:
+    """A deployment with quotations that keeps values."""
+    with trading(HISTORY_VALUES_DAYS="10") as made, operated(made):
+        yield made
+
+
+def quoted(desk: Trading, *, lines: int = 2) -> tuple[str, str]:
+    """A quote in step; its id and number."""
+    account = desk.account("A-1")
+    desk.tick()
+    id, number = desk.quote(account, lines=lines)
+    desk.tick()
+    desk.clock.sleep(1)
+    return id, number
+
+
+def in_draft(desk: Trading, quote: str) -> list[str]:
+    """A quote that may be changed again; the ids of its lines."""
+    desk.set_state(quote, DRAFT)
+    return [line["quotedetailid"] for line in desk.lines(quote)]
+
+
+def revised(desk: Trading, quote: str) -> None:
+    """What was changed in draft is in F&O."""
+    desk.set_state(quote, ACTIVE)
+    desk.tick()
+
+
+def quantities(desk: Trading, number: str) -> dict[int, int]:
+    lines = (desk.quotation(number) or {})["lines"]
+    return {line: int(values["RequestedSalesQuantity"]) for line, values in lines.items()}
+
+
+def test_a_line_that_was_changed_is_put_back_with_the_header(desk: Trading) -> None:
+    id, number = quoted(desk)
+    first, _ = in_draft(desk, id)
+    desk.change_draft(f"quotedetails({first})", quantity=9)
+    desk.change_draft(f"quotes({id})", name="Renamed")
+    revised(desk, id)
+    assert quantities(desk, number) == {1: 9, 2: 2}
+    said = p2c("undo", "quotations", number, said="n\n")
+    assert "line 1 RequestedSalesQuantity" in said
+    assert quantities(desk, number) == {1: 9, 2: 2}
+    p2c("undo", "quotations", number, "--yes")
+    assert quantities(desk, number) == {1: 2, 2: 2}
+    assert (desk.quotation(number) or {})["SalesQuotationName"] == "Quote"
+    assert [act["what"] for act in answer("audit")] == ["undo"]
+
+
+def test_a_line_that_was_added_is_removed_and_one_that_was_removed_is_added_again(desk: Trading) -> None:
+    id, number = quoted(desk)
+    _, second = in_draft(desk, id)
+    assert desk.sales.send("DELETE", f"quotedetails({second})").status_code == 204
+    desk.line(id, quantity=7, lineitemnumber=3)
+    revised(desk, id)
+    assert quantities(desk, number) == {1: 2, 3: 7}
+    p2c("undo", "quotations", number, "--yes")
+    assert quantities(desk, number) == {1: 2, 2: 2}
+    there = (desk.quotation(number) or {})["lines"]
+    own = ("@odata.etag", "LineCreationSequenceNumber", "InventoryLotId")
+    assert {name: value for name, value in there[2].items() if name not in own} == {
+        name: value for name, value in there[1].items() if name not in own
+    }
+
+
+def test_a_line_that_others_have_changed_since_stays(desk: Trading) -> None:
+    id, number = quoted(desk)
+    first, second = in_draft(desk, id)
+    desk.change_draft(f"quotedetails({first})", quantity=9)
+    desk.change_draft(f"quotedetails({second})", quantity=9)
+    revised(desk, id)
+    desk.at_finops(number, lines=[{"LineCreationSequenceNumber": 1, "RequestedSalesQuantity": 4}])
+    assert "left: line 1 RequestedSalesQuantity" in p2c("undo", "quotations", number, "--yes")
+    assert quantities(desk, number) == {1: 4, 2: 2}
+
+
+def test_a_quotation_that_f_and_o_lets_nobody_change_is_named_with_its_status(desk: Trading) -> None:
+    id, number = quoted(desk)
+    first, _ = in_draft(desk, id)
+    desk.change_draft(f"quotedetails({first})", quantity=9)
+    revised(desk, id)
+    desk.at_finops(number, SalesQuotationStatus="Sent")
+    said = p2c("undo", "quotations", number, code=2)
+    assert "quotation_status" in said
+    assert "Sent" in said
+    assert quantities(desk, number) == {1: 9, 2: 2}
+
+
+def test_the_status_of_an_order_goes_back_in_sales() -> None:
+    with trading_as(Returning, ORDERS_BACK="status", HISTORY_VALUES_DAYS="10") as desk, operated(desk):
+        id, number = desk.confirmed()
+        desk.tick()
+        desk.clock.sleep(1)
+        desk.clerk("cancel", number)
+        desk.tick()
+        assert desk.status(id) == CANCELLED
+        p2c("undo", ORDERSBACK, number, "--yes")
+        assert desk.status(id) == CONFIRMED
+
+
+def test_an_order_of_finops_gets_its_lines_back_in_sales_until_it_is_closed_there() -> None:
+    settings = {"ORDERS_BACK": "all", "ORDERS_BACK_CANCEL": "on", "HISTORY_VALUES_DAYS": "10"}
+    with trading_as(Returning, **settings) as desk, operated(desk):
+        desk.born("F-1")
+        desk.tick()
+        desk.clock.sleep(1)
+        desk.at_desk("F-1", None, desk.finops_line(1, OrderedSalesQuantity=5), desk.finops_line(2))
+        desk.totals()
+        desk.tick()
+        assert {at: line["quantity"] for at, line in desk.order_in_sales("F-1")["lines"].items()} == {1: 5, 2: 2}
+        p2c("undo", ORDERSBACK, "F-1", "--yes")
+        assert {at: line["quantity"] for at, line in desk.order_in_sales("F-1")["lines"].items()} == {1: 2}
+        desk.clock.sleep(1)
+        desk.clerk("cancel", "F-1")
+        desk.tick()
+        assert "closed_in_sales" in p2c("undo", ORDERSBACK, "F-1", code=2)
+
+
+def test_an_order_that_was_sent_belongs_to_the_users_of_finops() -> None:
+    with trading_as(Ordering, HISTORY_VALUES_DAYS="10") as desk, operated(desk):
         account = desk.account("A-1")
         desk.tick()
-        _, number = desk.quote(account)
+        _, number = desk.order(account)
         desk.tick()
-        assert f"correct {number} there" in p2c("undo", "quotations", number, code=2)
+        assert "is written once" in p2c("undo", ORDERS, number, code=2)
+
+
+def test_a_product_is_corrected_where_it_is(desk: Trading) -> None:
+    assert "rows in several tables of Sales: correct P-1 there" in p2c("undo", "products", "P-1", code=2)

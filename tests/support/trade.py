@@ -87,6 +87,9 @@ class DocumentMapper(FakeMapper):
     def empty_line(self, field: str) -> Json:
         return ""
 
+    def writes_on_line(self, field: str) -> bool:
+        return True
+
     def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
         return (ours or "") == (theirs or "")
 

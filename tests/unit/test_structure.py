@@ -13,7 +13,6 @@ SHORT = {
     "clients/http/deadline.py": "the time that is left, which channel and throttle share",
     "counting.py": "one function that many modules need",
     "flows/registry.py": "the list of flows",
-    "operations/causers.py": "who had a record looked at, which a command and a page show",
     "operations/sender.py": "how operators put records into a queue, which several commands share",
     "outbound.py": "what shared/ and p2c/ agree on about the way of a request",
     "setupguide.py": "one function that names a section of docs/setup.md",

@@ -67,7 +67,7 @@ def record(site: Site, request: Request) -> Response:
         request,
         "record.html",
         told=told,
-        causers=causers_of(service.state, flow, told.history),
+        history=zip(told.history, causers_of(service.state.audit, told.history), strict=True),
         line_fields=fields_of_lines(told.lines),
         flow=flow,
         addresses=site.to.addresses(flow, id, told.examined.key, told.examined.row),

@@ -31,6 +31,10 @@ class FinopsDocumentRules(FieldRules):
         """What empties a column of a line in Dataverse."""
         return self.lines.empty(field)
 
+    def writes_on_line(self, field: str) -> bool:
+        """Whether a column of a line is one that the mapping writes."""
+        return any(each.name == field for each in self.lines.fields)
+
     def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether Dataverse's value of a line is ours."""
         return self.lines.agree(field, ours, theirs)

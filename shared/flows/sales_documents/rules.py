@@ -30,6 +30,10 @@ class SalesDocumentRules(FieldRules):
         """What empties a field of a line in F&O."""
         return self.lines.empty(field)
 
+    def writes_on_line(self, field: str) -> bool:
+        """Whether a field of a line is one that the mapping writes."""
+        return any(each.name == field for each in self.lines.fields)
+
     def agree_on_line(self, field: str, ours: Json, theirs: Json) -> bool:
         """Whether F&O's value of a line is ours, as far as F&O stores it."""
         return self.lines.agree(field, _stored(ours), _stored(theirs))

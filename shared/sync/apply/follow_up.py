@@ -17,7 +17,7 @@ from shared.sync.apply.parents import may_continue, parent_links
 from shared.sync.apply.record import Concluded
 from shared.sync.flow import Flow
 from shared.sync.gates import Closed, Gates
-from shared.sync.hints import Hint, HintMessage, messages
+from shared.sync.hints import Hint, HintMessage, Why, messages
 from shared.sync.state import State
 from shared.telemetry import log_event
 
@@ -72,13 +72,13 @@ class FollowUp:
     def send(self, message: HintMessage, claimed: Claimed, committed: Committed, *, sent_back_at_once: int) -> None:
         """Send everything; undecided records in messages of `sent_back_at_once` records. Raises StorageTrouble."""
         for delay_s, hints in claimed.busy.items():
-            self._send(self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
-        self._send(self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
+            self._send_again(message, self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
+        self._send_again(message, self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
         if committed.overtaken:
             overtaken = [Hint(each.id) for each in committed.decided if each.id in committed.overtaken]
-            self._send(self._flow.name, None, overtaken, BUSY_DELAY_S)
+            self._send_again(message, self._flow.name, None, overtaken, BUSY_DELAY_S)
         for owner in committed.overwritten:
-            for again in messages(owner.flow, self._run_id, [Hint(owner.id)], 1):
+            for again in messages(owner.flow, self._run_id, [Hint(owner.id)], 1, why=Why.AGAIN):
                 self._queues.send(owner.flow, again.to_body(), delay_s=BUSY_DELAY_S)
         self._send_back(message, committed.kept, sent_back_at_once)
         self._tell_of_another_mapping(claimed.skipped, committed.kept)
@@ -96,7 +96,7 @@ class FollowUp:
         for delay_s, hints in delays.items():
             in_place = place_of_undecided(self._flow, self._gates) if delay_s is None else (self._flow.name, delay_s)
             queue, wait_s = in_place
-            self._send(queue, message.epoch, hints, wait_s, at_once=at_once)
+            self._send_again(message, queue, message.epoch, hints, wait_s, at_once=at_once)
 
     def _tell_of_another_mapping(self, skipped: Sequence[Hint], kept: Sequence[Concluded]) -> None:
         """Make sure that nothing stays committed with another mapping than that of the last walk. This happens after
@@ -116,7 +116,7 @@ class FollowUp:
         if not ids or checkpoint is None or checkpoint.made_for.fingerprint in (None, self._flow.fingerprint):
             return
         if self._flow.fingerprint in checkpoint.made_for.superseded:
-            self._send(self._flow.name, None, [Hint(id) for id in ids], _SUPERSEDED_DELAY_S)
+            self._send([Hint(id) for id in ids], _SUPERSEDED_DELAY_S, Why.AGAIN)
         else:
             self._state.control.ask_to_look_again(self._flow.name)
 
@@ -148,13 +148,14 @@ class FollowUp:
     def _tell_what_comes_back(self, flow: Flow, keys: Iterable[str]) -> None:
         """Let another flow look at the target rows that this one has just made, so that it knows them from now on."""
         if not flow.off:
-            for message in messages(flow.name, self._run_id, [Hint(key) for key in keys], self._hints_per_message):
+            hints, limit = [Hint(key) for key in keys], self._hints_per_message
+            for message in messages(flow.name, self._run_id, hints, limit, why=Why.CHANGE):
                 self._queues.send(flow.name, message.to_body())
 
     def _send_in_time(self, flow: Flow, hints: Sequence[Hint]) -> int:
         """Send the records of another flow; how many there was time for. The sweep finds the others."""
         sent = 0
-        for message in messages(flow.name, self._run_id, hints, self._hints_per_message):
+        for message in messages(flow.name, self._run_id, hints, self._hints_per_message, why=Why.RELEASED):
             if self._clock.monotonic() >= self._not_after:
                 break
             self._queues.send(flow.name, message.to_body())
@@ -186,10 +187,16 @@ class FollowUp:
             if each.outcome.kind is Kind.WAITING
             and all(may_continue(parent, parents[parent]) for parent in each.record.parents)
         ]
-        self._send(self._flow.name, None, moved, 0)
+        self._send(moved, 0, Why.RELEASED)
 
-    def _send(
+    def _send(self, hints: Sequence[Hint], delay_s: float, why: Why) -> None:
+        """Have records of this flow looked at for a reason of our own."""
+        for message in messages(self._flow.name, self._run_id, hints, self._hints_per_message, why=why):
+            self._queues.send(self._flow.name, message.to_body(), delay_s=delay_s)
+
+    def _send_again(
         self,
+        of: HintMessage,
         queue: str,
         epoch: str | None,
         hints: Sequence[Hint],
@@ -198,6 +205,8 @@ class FollowUp:
         at_once: int | None = None,
         ended: str | None = None,
     ) -> None:
-        limit = at_once or self._hints_per_message
-        for message in messages(self._flow.name, self._run_id, hints, limit, epoch=epoch, ended=ended):
+        """Send records of a message back, for the reason for which it came."""
+        limit, flow = at_once or self._hints_per_message, self._flow.name
+        why, asked_by = of.why, of.origin
+        for message in messages(flow, self._run_id, hints, limit, epoch=epoch, ended=ended, why=why, asked_by=asked_by):
             self._queues.send(queue, message.to_body(), delay_s=delay_s)

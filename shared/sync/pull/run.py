@@ -20,7 +20,7 @@ from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
-from shared.sync.hints import messages, unusable_id
+from shared.sync.hints import Why, messages, unusable_id
 from shared.sync.limits import Limits
 from shared.sync.pull.changes import Reader, Step
 from shared.sync.pull.thresholds import Measured, Thresholds
@@ -230,7 +230,7 @@ class Pull:
         # A host takes several messages at once. If they are of one size, nothing is written before all of them are read
         # and planned.
         first = _FIRST_HINTS if len(usable) > _FEW_MESSAGES * limit else limit
-        for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch):
+        for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch, why=Why.CHANGE):
             self._queues.send(self._flow.name, message.to_body())
         if len(usable) < len(step.hints):
             unusable = (hint.id for hint in step.hints if unusable_id(hint.id))

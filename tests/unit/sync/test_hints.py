@@ -10,16 +10,23 @@ from hypothesis import strategies as st
 from shared.state.links import Link
 from shared.state.storage.tables import check_size, escape
 from shared.state.waiting import Wait
-from shared.sync.hints import Hint, HintMessage, HintUnreadable, merge, messages, read_message, unusable_id
+from shared.sync.hints import Hint, HintMessage, HintUnreadable, Why, merge, messages, read_message, unusable_id
 
 IDS = st.text(min_size=1, max_size=200).filter(lambda id: not unusable_id(id))
 QUEUE_BYTES = 64 * 1024
 HINTS = st.builds(Hint, IDS, st.integers(0, 2**63)) | st.builds(Hint, IDS, released=st.booleans())
 
 
-@given(st.lists(HINTS, min_size=1, max_size=100), st.none() | st.text(max_size=100))
-def test_a_message_survives_the_queue(hints: list[Hint], epoch: str | None) -> None:
-    message = HintMessage("accounts", "run", tuple(hints), epoch)
+@given(
+    st.lists(HINTS, min_size=1, max_size=100),
+    st.none() | st.text(max_size=100),
+    st.none() | st.sampled_from(Why),
+    st.none() | st.text(max_size=100),
+)
+def test_a_message_survives_the_queue(
+    hints: list[Hint], epoch: str | None, why: Why | None, asked_by: str | None
+) -> None:
+    message = HintMessage("accounts", "run", tuple(hints), epoch, why=why, asked_by=asked_by)
     assert read_message(message.to_body()) == message
 
 

@@ -1,0 +1,86 @@
+"""The lines of a document, put back to what they were before a write of the sync."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from shared.records import Json, LineAction, LineWrite, Values
+from shared.state.history import ADDED, REMOVED, Change
+from shared.sync.apply.changed_values import line_of
+from shared.sync.flow import DocumentRules
+
+_OF_LINE = re.compile(r"line ([0-9]+)(?: (.+))?")
+
+
+@dataclass(slots=True)
+class LineChange:
+    """What a write has done to one line: the fields with their old and new values, and whether the line as a whole was
+    `ADDED` or `REMOVED` (empty: it was changed)."""
+
+    number: int
+    fields: dict[str, Change] = field(default_factory=dict)
+    as_a_whole: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineUndo:
+    """What puts a line back: the write, the fields with what is there now and what was before, and those that stay."""
+
+    write: LineWrite | None
+    undone: Mapping[str, Change]
+    left: tuple[str, ...] = ()
+
+
+def line_changes(values: Mapping[str, Change]) -> list[LineChange]:
+    """The lines among the values of an entry, by number; the values of the header are not among them."""
+    found: dict[int, LineChange] = {}
+    for name, change in values.items():
+        match = _OF_LINE.fullmatch(name)
+        if match is None:
+            continue
+        number = int(match[1])
+        of_line = found.setdefault(number, LineChange(number))
+        if match[2] is None:
+            of_line.as_a_whole = str(change[1])
+        else:
+            of_line.fields[match[2]] = change
+    return [found[number] for number in sorted(found)]
+
+
+def is_of_line(name: str) -> bool:
+    """Whether a field among the values of an entry belongs to a line."""
+    return _OF_LINE.fullmatch(name) is not None
+
+
+def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) -> LineUndo:
+    """What puts a line back, as it is `there` now (None: it is not). A line that was added is removed if nobody has
+    changed it since, and one that was removed is added again under its number."""
+    if change.as_a_whole == REMOVED:
+        return _add_again(change, there, rules)
+    if there is None:
+        return LineUndo(None, {}, tuple(_named(change, change.fields or [""])))
+    still = [name for name, (_, new) in change.fields.items() if rules.agree_on_line(name, new, there.get(name))]
+    if change.as_a_whole == ADDED:
+        if len(still) < len(change.fields):
+            return LineUndo(None, {}, (line_of(change.number),))
+        undone = {f"{line_of(change.number)} {name}": (there.get(name), None) for name in still}
+        return LineUndo(LineWrite(change.number, LineAction.DELETE), undone)
+    values: dict[str, Json] = {}
+    for name in still:
+        before = change.fields[name][0]
+        values[name] = rules.empty_line(name) if before is None else before
+    undone = {f"{line_of(change.number)} {name}": (there.get(name), change.fields[name][0]) for name in still}
+    left = tuple(_named(change, [name for name in change.fields if name not in still]))
+    return LineUndo(LineWrite(change.number, LineAction.UPDATE, values) if values else None, undone, left)
+
+
+def _add_again(change: LineChange, there: Values | None, rules: DocumentRules) -> LineUndo:
+    if there is not None:
+        return LineUndo(None, {}, (line_of(change.number),))
+    values = {name: old for name, (old, _) in change.fields.items() if old is not None and rules.writes_on_line(name)}
+    undone: dict[str, Change] = {f"{line_of(change.number)} {name}": (None, old) for name, old in values.items()}
+    return LineUndo(LineWrite(change.number, LineAction.CREATE, values), undone)
+
+
+def _named(change: LineChange, fields: Mapping[str, Change] | list[str]) -> Iterator[str]:
+    return (f"{line_of(change.number)} {name}".rstrip() for name in fields)
