@@ -12,6 +12,8 @@ from shared.sync.ports import SystemPort
 from shared.systems import System
 
 Types = Mapping[str, str]
+Lengths = Mapping[str, int]
+_TEXTS = ("String", "Memo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,30 @@ class LiveTypes:
         tables = self.tables()
         return {name: self.of_table(tables[name]) for name in entity_sets if name in tables}
 
+    def lengths_of_sets(self, system: System, entity_sets: Iterable[str]) -> Mapping[str, Lengths]:
+        """How many characters the text columns of several tables take, by entity set. F&O is left out: neither
+        its metadata service nor its `$metadata` tells lengths. Raises SystemTrouble."""
+        if system is System.FINOPS:
+            return {}
+        tables = self.tables()
+        return {name: text_lengths(self.dataverse, tables[name]) for name in entity_sets if name in tables}
+
     def _definitions(self, path: str, select: str) -> str:
         return self.dataverse.channel.origin.url(f"{API}/EntityDefinitions{path}?{quoting.query({'$select': select})}")
+
+
+def text_lengths(dataverse: DataverseSystem, logical_name: str) -> Lengths:
+    """How many characters the text columns of a table of Sales take. Raises SystemTrouble."""
+    query = quoting.query({"$select": "LogicalName,MaxLength"})
+    place = f"{API}/EntityDefinitions(LogicalName={quoting.literal(logical_name)})/Attributes"
+    lengths: dict[str, int] = {}
+    for kind in _TEXTS:
+        url = dataverse.channel.origin.url(f"{place}/Microsoft.Dynamics.CRM.{kind}AttributeMetadata?{query}")
+        for row in dataverse.rows("Attributes", url):
+            length = row.get("MaxLength")
+            if isinstance(length, int):
+                lengths[str(row.get("LogicalName"))] = length
+    return lengths
 
 
 def _named(properties: Json) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from shared.flows.spec import Deployment
 from shared.mapping.date_columns import told_behaviors
 from shared.mapping.map_document import NEVER_MAPPED
 from shared.mapping.names import shipped
+from shared.operations.live_types import text_lengths
 from shared.records import Json, Values
 
 # By table of Sales or collection of F&O: the columns, each as an entry of `own_columns`.
@@ -47,12 +48,7 @@ def own_columns(deployment: Deployment, dataverse: DataverseSystem, finops: Fino
 
 def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterator[tuple[str, Json]]:
     types = {name: str(row.get("AttributeType")) for name, row in _attributes(system, logical_name, "AttributeType")}
-    texts = [f"/Microsoft.Dynamics.CRM.{each}AttributeMetadata" for each in ("String", "Memo")]
-    lengths = {
-        name: row.get("MaxLength")
-        for each in texts
-        for name, row in _attributes(system, logical_name, "MaxLength", each)
-    }
+    lengths = text_lengths(system, logical_name)
     dates = "/Microsoft.Dynamics.CRM.DateTimeAttributeMetadata"
     behaviors = told_behaviors(row for _, row in _attributes(system, logical_name, "DateTimeBehavior", dates))
     options = _options(system, logical_name)
@@ -65,7 +61,7 @@ def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterato
             continue
         column = f"_{name}_value" if kind in {"Lookup", "Customer"} else name
         entry: dict[str, Json] = {"type": _SALES[kind]}
-        if isinstance(lengths.get(name), int):
+        if name in lengths:
             entry["length"] = lengths[name]
         if name in behaviors:
             entry["behavior"] = behaviors[name]

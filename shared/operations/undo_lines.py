@@ -63,15 +63,15 @@ def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) ->
     if change.as_a_whole == ADDED:
         if len(still) < len(change.fields):
             return LineUndo(None, {}, (line_of(change.number),))
-        undone = {f"{line_of(change.number)} {name}": (there.get(name), None) for name in still}
+        undone: dict[str, Change] = {f"{line_of(change.number)} {name}": (there.get(name), None) for name in still}
         return LineUndo(LineWrite(change.number, LineAction.DELETE), undone)
     values: dict[str, Json] = {}
     for name in still:
         before = change.fields[name][0]
         values[name] = rules.empty_line(name) if before is None else before
-    undone = {f"{line_of(change.number)} {name}": (there.get(name), change.fields[name][0]) for name in still}
+    put_back = {f"{line_of(change.number)} {name}": (there.get(name), change.fields[name][0]) for name in still}
     left = tuple(_named(change, [name for name in change.fields if name not in still]))
-    return LineUndo(LineWrite(change.number, LineAction.UPDATE, values) if values else None, undone, left)
+    return LineUndo(LineWrite(change.number, LineAction.UPDATE, values) if values else None, put_back, left)
 
 
 def _add_again(change: LineChange, there: Values | None, rules: DocumentRules) -> LineUndo:

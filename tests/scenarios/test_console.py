@@ -225,11 +225,13 @@ def test_the_records_of_a_state_are_listed_by_pages(sync: Product, console: Cons
     assert console.page(f"/records?flow={FLOW}&state=written").count("/record?flow") == 2
 
 
-def test_the_map_shows_each_field_with_its_source_and_the_type_that_the_target_gives_it(console: Consoled) -> None:
+def test_the_map_shows_each_field_with_its_source_and_the_type_and_length_on_both_sides(console: Consoled) -> None:
     shown = console.page(f"/map?flow={FLOW}")
     (row,) = [part.split("</tr>")[0] for part in shown.split("<tr>") if '<th scope="row">OrganizationName' in part]
-    assert all(part in row for part in ("<td>owned</td>", "<td>name</td>", "<td>String</td>"))
-    assert "<td>Lookup</td>" in console.page("/map?flow=invoices")
+    assert all(part in row for part in ("<td>owned</td>", "<td>name", "String (160)", "<td>String</td>"))
+    invoices = console.page("/map?flow=invoices")
+    assert "<td>Lookup</td>" in invoices
+    assert "<td>String (100)</td>" in invoices
 
 
 def test_a_plan_is_a_page_a_document_and_a_sheet(sync: Product, console: Consoled) -> None:

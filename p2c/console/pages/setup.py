@@ -15,7 +15,7 @@ from p2c.sheets import harmless
 from p2c.texts import field_of
 from shared.flows.checks import CheckResult
 from shared.operations.dry_run import summary_of
-from shared.operations.live_types import LiveTypes
+from shared.operations.live_types import Lengths, LiveTypes, Types
 from shared.operations.map_tables import map_tables
 from shared.operations.preflight.run import Preflight
 
@@ -25,11 +25,29 @@ _IN_ORDER = (CheckResult.WRONG, CheckResult.BY_HAND, CheckResult.WELL)
 
 
 def map_page(site: Site, request: Request) -> Response:
-    """The map that counts: every field of a flow's targets with its rule, and the type that the target gives it now."""
+    """The map that counts: every field of a flow's targets with its rule, and the types and lengths that both systems
+    give their columns now."""
     (name,) = site.to.flows(asked(request, "flow") or site.flows[0])
-    tables, target = map_tables(site.to.deployment, name), site.to.service.flows[name].target_system
-    types = LiveTypes.of(site.to.service.systems).of_sets(target, {table.target_set for table in tables})
-    return site.page(request, "map.html", flow=name, tables=tables, types=types, target=target.label)
+    tables, flow = map_tables(site.to.deployment, name), site.to.service.flows[name]
+    live = LiveTypes.of(site.to.service.systems)
+    sets = {
+        flow.source_system: sorted({table.source_set for table in tables}),
+        flow.target_system: sorted({table.target_set for table in tables}),
+    }
+    types, lengths = dict[str, Types](), dict[str, Lengths]()
+    for system, names in sets.items():
+        types |= live.of_sets(system, names)
+        lengths |= live.lengths_of_sets(system, names)
+    return site.page(
+        request,
+        "map.html",
+        flow=name,
+        tables=tables,
+        types=types,
+        lengths=lengths,
+        source=flow.source_system.label,
+        target=flow.target_system.label,
+    )
 
 
 def preflight(site: Site, request: Request) -> Response:

@@ -12,6 +12,7 @@ from shared.flows.spec import Deployment, FlowSpec
 from shared.mapping.date_columns import told_behaviors
 from shared.mapping.dates import Behavior
 from shared.mapping.results import STATE_LENGTH, ResultColumns
+from shared.operations.live_types import text_lengths
 from shared.records import Json
 from shared.setupguide import section
 
@@ -73,16 +74,13 @@ def _problem(gets: str, column: str, columns: ResultColumns, told: Mapping[str, 
 def _columns(dataverse: DataverseSystem, table: str, columns: ResultColumns) -> dict[str, _Column]:
     """Those of the columns that the metadata knows. Raises SystemTrouble."""
     known = {str(row.get("LogicalName")): row for row in _rows(dataverse, table, "", "AttributeType,IsValidForUpdate")}
-    lengths: dict[str, Json] = {}
-    for kind in _TEXTS:
-        rows = _rows(dataverse, table, f"/{_TYPES}.{kind}AttributeMetadata", "MaxLength")
-        lengths |= {str(row.get("LogicalName")): row.get("MaxLength") for row in rows}
+    lengths = text_lengths(dataverse, table)
     dates = told_behaviors(_rows(dataverse, table, f"/{_TYPES}.{_MOMENT}AttributeMetadata", "DateTimeBehavior"))
     return {
         name: _Column(
             str(known[name].get("AttributeType")),
             known[name].get("IsValidForUpdate") is not False,
-            length if isinstance(length := lengths.get(name), int) else None,
+            lengths.get(name),
             dates.get(name, ""),
         )
         for name in columns.named.values()
