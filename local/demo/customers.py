@@ -54,6 +54,6 @@ def read_customers(systems: Systems, company: str) -> Customers:
 def unless_waiting(verdict: Verdict, known: Known) -> Verdict:
     """A record whose parent is not there yet is not expected in the target."""
     waits = isinstance(verdict, Mapped) and any(
-        parent not in known.keys for parent in verdict.parents if not parent.optional
+        parent not in known.keys for parent in verdict.parents if not (parent.optional or parent.is_look)
     )
     return Filtered(WAITS) if waits else verdict

@@ -71,7 +71,8 @@ class FlowSpec:
     document with its own parts. `lengths` and `ownership` name its mappings in `text_lengths` and `fields` of the
     document; `tables` are these mappings as a deployment wants them. `parents` are the flows whose records its own wait
     for, `parents_by_key` the target collections in which they name such records by key, `comes_back_from` one of them
-    whose rows are records of this flow. `starts_after` are flows whose records its own look up, so that nothing
+    whose rows are records of this flow. `looks_first` are flows of which a record must be looked at before one of
+    this flow is written. `starts_after` are flows whose records its own look up, so that nothing
     releases them. `setting_prefix` begins the names of its settings, if the name of the flow does not. `has_policies`
     says that the document may decide about changes of others in the target.
 
@@ -104,6 +105,7 @@ class FlowSpec:
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
     comes_back_from: str = ""
+    looks_first: tuple[str, ...] = ()
     starts_after: tuple[str, ...] = ()
     setting_prefix: str = ""
     has_policies: bool = False
@@ -149,6 +151,7 @@ class FlowSpec:
             parents=self.parents,
             parents_by_key=self.parents_by_key,
             comes_back_from=self.comes_back_from,
+            looks_first=self.looks_first,
             off=wiring.off,
             filters={**self.filters, **filters_in_words(deployment.maps, self.name)},
             results=self._results(deployment, systems),

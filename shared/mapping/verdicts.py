@@ -12,9 +12,10 @@ from shared.records import Json, References, Values, fold
 class Parent:
     """A record that must be linked before the child can be written (protocol W2): by its flow, route and id, or by the
     target key that it owns (see with_key). The child of a filtered one is filtered; if it is `optional`, the child goes
-    without it."""
+    without it. Or a record that must only be looked at before (see looked_at)."""
 
     BY_KEY: ClassVar[str] = "key"
+    LOOK: ClassVar[str] = "look"
 
     flow: str
     route: str
@@ -27,10 +28,21 @@ class Parent:
         collection, the route BY_KEY and the folded key stand for flow, route and id."""
         return cls(collection, cls.BY_KEY, fold(key))
 
+    @classmethod
+    def looked_at(cls, flow: str, id: str) -> "Parent":
+        """A record that must be looked at before the first write of the child, whatever becomes of it (protocol W4).
+        The flow of the child names that of this record in `looks_first`."""
+        return cls(flow, cls.LOOK, id)
+
     @property
     def is_by_key(self) -> bool:
         """Whether it is named by its target key."""
         return self.route == self.BY_KEY
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it must only be looked at."""
+        return self.route == self.LOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +86,12 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter rule in words; `remedy` says what to do if the record should be in the target."""
+    """A filter rule in words; `remedy` says what to do if the record should be in the target. A rule that `passes` does
+    not hold for long: what waits until the record is looked at waits until then."""
 
     meaning: str
     remedy: str
+    passes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

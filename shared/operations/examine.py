@@ -107,8 +107,10 @@ class Examining:
         """Every record, in the order of `ids`: the stages of apply up to the write, with keys looked at instead of
         taken. Without `trust`, the applied content does not count, and the target's own rows are compared. Raises
         SystemTrouble and StorageTrouble."""
+        # A plan takes the looks that a record would wait for as made.
+        is_answered = foresight is not None
         foresight = foresight or Foresight(parent_links(self.state, flow))
-        loaded = self._loaded(flow, ids, trust=trust)
+        loaded = self._loaded(flow, ids, trust=trust, is_answered=is_answered)
         batch, planning = Batch(loaded), self._planning(flow, foresight.links_of)
         judged = planning.judged(batch, loaded)
         for ownership, planned in planning.planned(batch, judged):
@@ -129,11 +131,16 @@ class Examining:
         loaded = self._loaded(flow, [id], trust=True)
         return next(iter(self._planning(flow, parent_links(self.state, flow)).judged(Batch(loaded), loaded)), None)
 
-    def _loaded(self, flow: Flow, ids: Sequence[str], *, trust: bool) -> list[Record]:
+    def _loaded(self, flow: Flow, ids: Sequence[str], *, trust: bool, is_answered: bool = False) -> list[Record]:
         wanted, state = list(dict.fromkeys(ids)), self.state
         links, failures = state.links.load(flow.name, wanted), state.failures.load(flow.name, wanted)
         return [
-            Record.of(Hint(id), links[id], trusted=trust and is_clean(links[id]), failure=failures.get(id))
+            Record.of(
+                Hint(id, answered=is_answered),
+                links[id],
+                trusted=trust and is_clean(links[id]),
+                failure=failures.get(id),
+            )
             for id in wanted
         ]
 

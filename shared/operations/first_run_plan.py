@@ -41,7 +41,7 @@ def foreseen_links(examining: Examining, flow: Flow, parents: set[Parent]) -> tu
     written: set[Parent] = set()
     by_flow: dict[str, list[Parent]] = defaultdict(list)
     for parent, link in links.items():
-        if not parent.is_by_key and not may_continue(parent, link):
+        if not (parent.is_by_key or parent.is_look or may_continue(parent, link)):
             by_flow[parent.flow].append(parent)
     for name, unlinked in by_flow.items():
         ids = [parent.id for parent in unlinked]

@@ -8,8 +8,8 @@ from shared.operations.examine import Examined, Examining
 from shared.sync.apply.filters import in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.parents import owner_of
-from shared.sync.flow import Flow, dependents
+from shared.sync.apply.parents import is_looked_at, owner_of
+from shared.sync.flow import Flow, dependents, waiting_for_looks
 from shared.sync.state import State
 
 _TOLD = 3
@@ -90,6 +90,8 @@ class Tracing:
 
     def _state(self, parent: Parent, flow: Flow, examined: Examined, name: str) -> tuple[str, str]:
         match examined.kind:
+            case Kind.FILTERED | Kind.ENDED | Kind.DELETED if parent.is_look and is_looked_at(flow, examined.link):
+                pass
             case Kind.REJECTED if examined.failure is not None:
                 failure = examined.failure
                 return f"is rejected: {failure.cause}: {failure.message}", f"{name}: {failure.remedy}"
@@ -100,6 +102,11 @@ class Tracing:
                 source = flow.source_system.label
                 return f"does not exist in {source}", f"choose another record than {name} in {source}"
         stands = self._standstill(flow)
+        if parent.is_look:
+            words = "is to be looked at before"
+            stopped = f"let the flow {flow.name} run again: it is {stands}"
+            soon = f"nothing: the sync looks at {name} now, which takes minutes"
+            return (f"{words}: the flow {flow.name} is {stands}", stopped) if stands else (words, soon)
         linked = examined.link.linked
         state = f"is linked, but not as {parent.route} yet" if linked else "is not written yet"
         if stands:
@@ -120,11 +127,12 @@ def children_of(state: State, flows: Mapping[str, Flow], flow: str, id: str) -> 
     routes = flows[flow].routes
     keys = [Parent.with_key(routes[route].entity, key) for route, key in sorted(link.owned) if route in routes]
     parents = [*(Parent(flow, route, id) for route in routes), *keys]
+    waited_for = [(other.name, parent) for other in dependents(flows, flow) for parent in parents]
+    waited_for += [(other.name, Parent.looked_at(flow, id)) for other in waiting_for_looks(flows, flow)]
     found = (
-        Child(other.name, child)
-        for other in dependents(flows, flow)
-        for parent in parents
-        for child in state.waits.of_parents(other.name, parent.flow, parent.route, [parent.id])
+        Child(name, child)
+        for name, parent in waited_for
+        for child in state.waits.of_parents(name, parent.flow, parent.route, [parent.id])
     )
     yield from dict.fromkeys(found)
 

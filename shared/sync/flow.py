@@ -212,8 +212,9 @@ class Flow:
     the number is the id, as the source writes it. `number_column` holds a record's number, empty if it has none, and
     `name_columns` its name. `filters` are the rules of its mapping in words. `comes_back_from` is the collection in
     which another flow makes the records of this one: what is made there is looked at at once, since a walk over the
-    open records may never meet it. `off` says which setting turns the flow off; empty if it is on. `results` is set if
-    results of its records are written into their source."""
+    open records may never meet it. `looks_first` are the flows of which a record must be looked at before one of
+    this flow is written (Parent.looked_at). `off` says which setting turns the flow off; empty if it is on. `results`
+    is set if results of its records are written into their source."""
 
     name: str
     source_system: System
@@ -228,6 +229,7 @@ class Flow:
     parents: tuple[str, ...] = ()
     parents_by_key: tuple[str, ...] = ()
     comes_back_from: str = ""
+    looks_first: tuple[str, ...] = ()
     finders: Mapping[str, Finder] = field(default_factory=dict)
     off: str = ""
     filters: Mapping[str, Filter] = field(default_factory=dict)
@@ -306,3 +308,8 @@ def dependents(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
     return [
         other for other in flows.values() if flow in other.parents or collections.intersection(other.parents_by_key)
     ]
+
+
+def waiting_for_looks(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
+    """The flows whose records wait until records of `flow` are looked at."""
+    return [other for other in flows.values() if flow in other.looks_first]

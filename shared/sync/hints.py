@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,11 +16,13 @@ from shared.visible import has_half_pair, visible
 FORMAT = 1
 # A queue message has 64 KiB; the rest is for the message's own fields.
 MAX_BODY_BYTES = 63_000
-_HINT_OVERHEAD_BYTES = 45
+_HINT_OVERHEAD_BYTES = 60
 # The row of a child that waits names two ids, a flow and a route in one key (state/waiting.py).
 MAX_ID_CHARACTERS = 200
 _MOST_SHOWN = 200
 _MAX_BODY_CHARACTERS = 64 * 1024
+# Of a hint without a version.
+_FLAGS = ("released", "awaited", "answered")
 _VERSION = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -43,11 +45,19 @@ class HintUnreadable(SyncError):
 class Hint:
     """Look at this record. With a version it reports an ordinary change, which may be skipped if the version has been
     seen. Without one the record is looked at in any case (gone, retried, asked for by an operator). A released one,
-    whose parent has moved, may be skipped if the record does not wait any more."""
+    whose parent has moved, may be skipped if the record does not wait any more. Records of another flow wait for an
+    `awaited` look (protocol W4); of an `answered` record, every look that it has waited for has been made."""
 
     id: str
     version: int | None = None
     released: bool = False
+    awaited: bool = False
+    answered: bool = False
+
+    @property
+    def again(self) -> "Hint":
+        """The same look, in any case."""
+        return Hint(self.id, awaited=self.awaited, answered=self.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +92,7 @@ def _entry(hint: Hint) -> dict[str, Json]:
     entry: dict[str, Json] = {"id": hint.id}
     if hint.version is not None:
         entry["version"] = str(hint.version)
-    if hint.released:
-        entry["released"] = True
-    return entry
+    return entry | {name: True for name in _FLAGS if getattr(hint, name)}
 
 
 def read_message(body: str) -> HintMessage:
@@ -144,10 +152,15 @@ def _read_hint(entry: Json) -> Hint:
     version = entry.get("version")
     if "version" in entry and (not isinstance(version, str) or not _VERSION.fullmatch(version)):
         raise HintUnreadable(f"the body is not a hint: a version is {_cut(repr(version))}")
-    released = entry.get("released", False)
-    if not isinstance(released, bool) or (released and version is not None):
-        raise HintUnreadable(f"the body is not a hint: released is {_cut(repr(released))}")
-    return Hint(id, int(version) if isinstance(version, str) else None, released)
+    flags = {name: _flag(name, entry, version) for name in _FLAGS}
+    return Hint(id, int(version) if isinstance(version, str) else None, **flags)
+
+
+def _flag(name: str, entry: Mapping[str, Json], version: Json) -> bool:
+    flag = entry.get(name, False)
+    if not isinstance(flag, bool) or (flag and version is not None):
+        raise HintUnreadable(f"the body is not a hint: {name} is {_cut(repr(flag))}")
+    return flag
 
 
 def unusable_id(id: str) -> str:
@@ -175,8 +188,13 @@ def merge(hints: Iterable[Hint]) -> dict[str, Hint]:
         if earlier.version is not None and hint.version is not None:
             merged[hint.id] = max(earlier, hint, key=lambda h: h.version or 0)
         else:
-            merged[hint.id] = hint if earlier == hint else Hint(hint.id)
+            merged[hint.id] = hint if earlier == hint else _both(earlier, hint)
     return merged
+
+
+def _both(one: Hint, other: Hint) -> Hint:
+    is_awaited, is_answered = one.awaited or other.awaited, one.answered or other.answered
+    return Hint(one.id, released=one.released and other.released, awaited=is_awaited, answered=is_answered)
 
 
 def messages(

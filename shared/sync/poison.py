@@ -9,7 +9,7 @@ from shared.state.failures import Failures
 from shared.state.storage.queues import Queues, poison_queue
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow
-from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
+from shared.sync.hints import HintMessage, HintUnreadable, read_message
 from shared.sync.limits import Limits
 from shared.telemetry import log_event, tell_trouble
 from shared.visible import visible
@@ -66,7 +66,7 @@ class Poison:
         for hint in message.hints:
             if self._clock.monotonic() >= not_after:
                 break
-            alone = replace(message, hints=(Hint(hint.id),), epoch=None, ended=None)
+            alone = replace(message, hints=(hint.again,), epoch=None, ended=None)
             self._queues.send(self._flow.name, alone.to_body())
             sent += 1
         if rest := message.hints[sent:]:

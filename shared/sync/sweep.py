@@ -6,6 +6,7 @@ queue are renewed. Each part is bounded per run and continues where it stopped. 
 early: the host must never have to kill it.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from shared.state.links import Link, LinkState
 from shared.state.storage.queues import Queues, hold_queue
 from shared.state.storage.tables import Delete, Row, apply_where_possible, escape
 from shared.state.waiting import Wait
-from shared.sync.apply.parents import keeps_parked, may_continue, parent_links
+from shared.sync.apply.parents import is_looked_at, keeps_parked, may_continue, parent_links
 from shared.sync.damage import damage_of
 from shared.sync.drift_probe import Probing
 from shared.sync.failure_list import Listing
@@ -37,6 +38,8 @@ from shared.telemetry import log_event, tell_damage
 
 _RECEIVED_AT_ONCE = 32
 _INVISIBLE_S = 60.0
+# A look that another flow has been asked for is made sooner, unless its message is lost or comes back.
+_ANSWERED_WITHIN_S = 300.0
 # The states are reported after the work, within this share of its time.
 _TELLING = 1.4
 
@@ -156,6 +159,7 @@ class Sweep:
         page = self._named(flow, page, children)
         self._send(flow, self._with_damaged_waits(flow, page))
         waits = [wait for wait in page if wait.damage is None]
+        self._ask_again_for_looks(waits)
         filtered = [child for child in children.values() if child.state is LinkState.FILTERED]
         parked = self._state.waits.load(flow.name, [key for child in filtered for key in child.waits])
         parents = parent_links(self._state, flow)({_parent(wait) for wait in (*waits, *parked)})
@@ -169,6 +173,21 @@ class Sweep:
         unnamed = {wait.child for wait in waits if wait.key not in children[wait.child].waits}
         self._send_hints(flow, [Hint(id, released=id not in unnamed) for id in sorted(moved)], Why.RELEASED)
         return after or ""
+
+    def _ask_again_for_looks(self, waits: Sequence[Wait]) -> None:
+        """Ask once more for looks that have not been answered for a while, where one would help (protocol W4)."""
+        asked: dict[str, set[str]] = defaultdict(set)
+        for wait in waits:
+            is_late = not wait.is_parked and wait.age_s >= _ANSWERED_WITHIN_S
+            if wait.parent_route == Parent.LOOK and is_late:
+                asked[wait.parent_flow].add(wait.parent)
+        for name, ids in asked.items():
+            flow = self._flows[name]
+            # Where nothing is applied now, what is asked for lies in the queue already.
+            if self._gates.closed_for_apply(flow) is None and self._queues.depth(name) <= self._limits.sweep_messages:
+                links = self._state.links.load(name, sorted(ids))
+                hints = [Hint(id, awaited=True) for id, link in links.items() if is_looked_at(flow, link)]
+                self._send_hints(flow, hints, Why.RELEASED)
 
     def _named(self, flow: Flow, page: Sequence[Wait], children: Mapping[str, Link]) -> list[Wait]:
         """The waits that these children name. A wait that its record does not name is removed, unless it has changed

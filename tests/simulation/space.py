@@ -62,6 +62,7 @@ RULES: Mapping[str, Sequence[str]] = {
     "W1": ("event waiting_released", "outcome contacts waiting"),
     "W2": ("route contacts contact", "route contacts customer"),
     "W3": ("unlink in state written", "another number after unlinking", "event records_sent_again"),
+    "W4": ("event waiting_released", "outcome invoices waiting"),
 }
 # Events that count by one of their fields as well.
 _BY_FIELD = {"pull_run": "ended", "flow_blocked": "kind"}

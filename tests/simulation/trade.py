@@ -114,7 +114,7 @@ class TradeJudge:
         there = self._order_in_finops(record)
         row = self.facts.targets[ORDERS].get(fold(mapped.key))
         if mapped.reused is not None or there is None:
-            missing = [parent for parent in mapped.parents if self._is_missing(parent)]
+            missing = [parent for parent in mapped.parents if not parent.is_look and self._is_missing(parent)]
             if missing:
                 yield from self.waits(record, entry, missing)
                 return
@@ -237,7 +237,7 @@ class TradeJudge:
     def _invoice(self, record: Record, entry: Entry, mapped: Mapped, failure: str | None) -> Iterator[Problem]:
         row = next(iter(self.rows.get((INVOICES, record), ())), None)
         if row is None:
-            missing = [parent for parent in mapped.parents if self._named(parent) is None]
+            missing = [parent for parent in mapped.parents if not parent.is_look and self._named(parent) is None]
             if missing:
                 yield from self.waits(record, entry, missing)
                 return

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.errors import SyncError
-from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
+from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Verdict
 from shared.records import SourceRow, TargetRow, Write
 from shared.state.links import Link
 from shared.sync.flow import Flow, Route, Walked
@@ -21,13 +21,17 @@ CUSTOMERS = "Customers"
 @dataclass(frozen=True)
 class ReplyMapper(FakeMapper):
     """A reply waits for the parent whose key is `to`, and tells the id of its row in Sales. With `until` it is filtered
-    until then. With `into` it only writes its status into that row, unless the row is invoiced."""
+    until then. With `into` it only writes its status into that row, unless the row is invoiced. With `looks` it names
+    the parent whose id is `to`, and waits until that one is looked at."""
 
     target_entity: str = "Rows"
     until: bool = False
     into: bool = False
+    looks: bool = False
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
+        if self.looks:
+            return (Parent.looked_at("parents", str(row.values["to"])),)
         return (Parent.with_key(CUSTOMERS, str(row.values["to"])),)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
@@ -59,20 +63,21 @@ class RowsOfParents(BulkTarget):
 class Replying(World):
     """A world with both flows."""
 
-    def __init__(self, *, until: bool = False, into: bool = False, **values: Any) -> None:
+    def __init__(self, *, until: bool = False, into: bool = False, looks: bool = False, **values: Any) -> None:
         super().__init__(flows=("parents", REPLIES), **values)
         self.replies = WalkedTable(self.steps)
         self.rows = RowsOfParents(self.steps, self.clock, parents=self.source)
         self.sources[REPLIES] = self.replies
-        self.mappers[REPLIES] = self.reply_mapper = ReplyMapper(until=until, into=into)
+        self.mappers[REPLIES] = self.reply_mapper = ReplyMapper(until=until, into=into, looks=looks)
 
     def _flow(self, name: str) -> Flow:
         if name != REPLIES:
-            return super()._flow(name)
+            rule = Filter("the parent is not ready yet", "nothing", passes=True)
+            return replace(super()._flow(name), filters={"unready": rule})
         (route,) = self._routes(name)
         ways, mapper = (System.FINOPS, System.DATAVERSE), self.mappers[name]
         flow = Flow(name, *ways, self.company, Walked(self.replies), {route.name: route}, mapper, unnumbered)
-        return replace(flow, parents_by_key=(CUSTOMERS,))
+        return replace(flow, parents_by_key=(CUSTOMERS,), looks_first=("parents",))
 
     def _routes(self, name: str) -> tuple[Route, ...]:
         if name != REPLIES:

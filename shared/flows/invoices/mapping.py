@@ -57,6 +57,7 @@ from shared.flows.invoices.amounts import (
     cost_of,
 )
 from shared.flows.invoices.rules import ORDER_STATE, InvoiceRules
+from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products.catalogue import PRICE_LIST, NotThere
 from shared.flows.sales_documents.discounts import number_of
 from shared.mapping.field_table import FieldTable, require_sound
@@ -119,7 +120,8 @@ _ISO_DAY = 10
 @dataclass(frozen=True, slots=True)
 class InvoiceChoices:
     """What a deployment decides for invoices (settings). With `settles_order` the sync gives an invoice the owner of
-    its order, and makes the order invoiced; `zone` is the business's time zone."""
+    its order, and makes the order invoiced; with `order_first` what F&O says of an order is told in Sales before its
+    invoice makes the order read-only. `zone` is the business's time zone."""
 
     name_of: str = NUMBER_FIELD
     adopt_existing: bool = False
@@ -127,6 +129,7 @@ class InvoiceChoices:
     since: str = ""
     street_number: bool = False
     settles_order: bool = False
+    order_first: bool = False
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
@@ -240,9 +243,12 @@ class InvoiceMapper:
         return tuple(name for name in self.lines.select if name != IS_TAX)
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
-        """The order and the products, which are found in Sales by their numbers, and the customer."""
-        order = parent_of(ORDERS, value_of(row.values, ORDER_FIELD))
-        return (*([] if order is None else [order]), *self._references.parents(row.values))
+        """The order and the products, which are found in Sales by their numbers, and the customer; and the sales order
+        of F&O, which must be looked at before."""
+        number = value_of(row.values, ORDER_FIELD)
+        order = [] if number is None else [Parent.with_key(ORDERS, str(number).strip())]
+        told = [Parent.looked_at(ORDERSBACK, str(number))] if self.choices.order_first and number is not None else []
+        return (*order, *self._references.parents(row.values), *told)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:
         """Filter, map and validate one invoice. Raises SchemaDrift."""

@@ -34,6 +34,7 @@ from shared.flows.invoices.settings import InvoiceSettings
 from shared.flows.orders import ORDERS
 from shared.flows.orders import mapping as order_mapping
 from shared.flows.ordersback import ORDERSBACK
+from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.products import PRODUCTS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
@@ -68,6 +69,7 @@ def invoice_mapper(deployment: Deployment) -> InvoiceMapper:
         since="" if scope in ("all", "linked") else scope,
         street_number=settings.MAP_STREET_NUMBER,
         settles_order=settings.INVOICES_ORDER == "sync",
+        order_first=deployment.settings_for(OrdersBackSettings).ORDERS_BACK != "off",
         zone=zone_of(settings),
     )
     return InvoiceMapper(deployment.maps, choices)
@@ -246,6 +248,7 @@ INVOICES_FLOW = FlowSpec(
     tables=tables,
     required_columns=required_columns,
     checks_of_finops=checks_of_finops,
+    looks_first=(ORDERSBACK,),
     starts_after=(ACCOUNTS, CONTACTS, PRODUCTS, ORDERS, ORDERSBACK),
     filters={
         "no_sales_order": Filter(

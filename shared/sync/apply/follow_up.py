@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shared.clock import Clock
 from shared.errors import StateUnreadable
@@ -12,10 +12,10 @@ from shared.state.links import LinkState
 from shared.state.storage.queues import Queues, hold_queue
 from shared.sync.apply.claim import BUSY_DELAY_S, Claimed
 from shared.sync.apply.commit import Committed
-from shared.sync.apply.outcome import Kind
-from shared.sync.apply.parents import may_continue, parent_links
+from shared.sync.apply.outcome import DECIDED, Kind
+from shared.sync.apply.parents import is_looked_at, may_continue, parent_links
 from shared.sync.apply.record import Concluded
-from shared.sync.flow import Flow
+from shared.sync.flow import Flow, waiting_for_looks
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import Hint, HintMessage, Why, messages
 from shared.sync.state import State
@@ -43,14 +43,15 @@ def place_of_undecided(flow: Flow, gates: Gates) -> tuple[str, float]:
 
 
 class FollowUp:
-    """Sends what follows from one message. `children` are the flows whose records wait for this one's: such records are
-    released until `not_after` on the monotonic clock."""
+    """Sends what follows from one message. `children` are those of all `flows` whose records wait for this one's: such
+    records are released until `not_after` on the monotonic clock."""
 
     def __init__(
         self,
         flow: Flow,
         run_id: str,
         *,
+        flows: Mapping[str, Flow],
         children: Sequence[Flow],
         gates: Gates,
         state: State,
@@ -61,6 +62,7 @@ class FollowUp:
     ) -> None:
         self._flow = flow
         self._run_id = run_id
+        self._flows = flows
         self._children = children
         self._gates = gates
         self._state = state
@@ -75,7 +77,7 @@ class FollowUp:
             self._send_again(message, self._flow.name, message.epoch, hints, delay_s, ended=message.ended)
         self._send_again(message, self._flow.name, message.epoch, claimed.alone, 0, at_once=1)
         if committed.overtaken:
-            overtaken = [Hint(each.id) for each in committed.decided if each.id in committed.overtaken]
+            overtaken = [each.record.hint.again for each in committed.decided if each.id in committed.overtaken]
             self._send_again(message, self._flow.name, None, overtaken, BUSY_DELAY_S)
         for owner in committed.overwritten:
             for again in messages(owner.flow, self._run_id, [Hint(owner.id)], 1, why=Why.AGAIN):
@@ -84,6 +86,8 @@ class FollowUp:
         self._tell_of_another_mapping(claimed.skipped, committed.kept)
         self._release_children(committed.kept)
         self._look_once_more(committed.kept)
+        self._ask_for_looks(committed.kept)
+        self._answer(committed.kept)
 
     def _send_back(self, message: HintMessage, kept: Sequence[Concluded], at_once: int) -> None:
         """Records that are not decided come back: after their delay, or when the gate opens."""
@@ -92,7 +96,7 @@ class FollowUp:
             if each.outcome.kind is Kind.RETRIED:
                 delays[each.outcome.delay_s].append(each.record.hint)
             elif each.outcome.kind is Kind.UNSETTLED:
-                delays[each.outcome.delay_s].append(Hint(each.id))
+                delays[each.outcome.delay_s].append(each.record.hint.again)
         for delay_s, hints in delays.items():
             in_place = place_of_undecided(self._flow, self._gates) if delay_s is None else (self._flow.name, delay_s)
             queue, wait_s = in_place
@@ -188,6 +192,29 @@ class FollowUp:
             and all(may_continue(parent, parents[parent]) for parent in each.record.parents)
         ]
         self._send(moved, 0, Why.RELEASED)
+
+    def _ask_for_looks(self, kept: Sequence[Concluded]) -> None:
+        """Let other flows look at the records that these wait to be looked at (protocol W4)."""
+        asked: dict[str, dict[str, None]] = defaultdict(dict)
+        for wait in (wait for each in kept for wait in each.outcome.waits):
+            if wait.parent_route == Parent.LOOK and not wait.is_parked:
+                asked[wait.parent_flow][wait.parent] = None
+        for name, ids in asked.items():
+            self._send_in_time(self._flows[name], [Hint(id, awaited=True) for id in ids])
+
+    def _answer(self, kept: Sequence[Concluded]) -> None:
+        """Send the records that have waited until these were looked at."""
+        looked_at = [
+            each.id
+            for each in kept
+            if each.record.hint.awaited and each.outcome.kind in DECIDED and is_looked_at(self._flow, each.outcome.link)
+        ]
+        for flow in waiting_for_looks(self._flows, self._flow.name) if looked_at else ():
+            children = self._state.waits.of_parents(flow.name, self._flow.name, Parent.LOOK, looked_at)
+            hints = [Hint(child, released=True, answered=True) for child in dict.fromkeys(children)]
+            sent = self._send_in_time(flow, hints)
+            if sent:
+                log_event("waiting_released", flow=flow.name, run=self._run_id, by=self._flow.name, records=sent)
 
     def _send(self, hints: Sequence[Hint], delay_s: float, why: Why) -> None:
         """Have records of this flow looked at for a reason of our own."""

@@ -11,7 +11,7 @@ from shared.state.link_parts import KnownKey
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
-from shared.sync.apply.parents import LinksOfParents
+from shared.sync.apply.parents import LinksOfParents, is_beyond_looking, keeps_off
 from shared.sync.apply.record import Concluded, Ending, Judged, Record
 from shared.sync.flow import LOOKUP_KEPT_S, TARGET_DELETED, Flow, Route
 
@@ -165,22 +165,24 @@ def _judge_mapped(flow: Flow, record: Record, mapped: Mapped, parents: Mapping[P
 
 def _waiting(flow: Flow, record: Record, parents: Mapping[Parent, Link]) -> Concluded | None:
     """The outcome of a record with a parent that is not linked."""
-    unlinked = [
-        parent
-        for parent in record.parents
-        if parents[parent].key_on(parent.route) is None
-        and not (parent.optional and parents[parent].keeps_off(parent.route))
-    ]
+    unlinked = [parent for parent in record.parents if not _is_done(record, parent, parents[parent])]
     if not unlinked:
         return None
-    unlinked.sort(key=lambda parent: not parents[parent].keeps_off(parent.route))
-    filtered = [parents[parent] for parent in unlinked if parents[parent].keeps_off(parent.route)]
+    unlinked.sort(key=lambda parent: not keeps_off(parent, parents[parent]))
+    filtered = [parents[parent] for parent in unlinked if keeps_off(parent, parents[parent])]
     waits = _waits(flow, record, unlinked, parked=bool(filtered))
     if filtered:
         # It stays parked: when the parent is no longer filtered, the parent's commit sends it again.
         reason = f"{PARENT_FILTERED} {filtered[0].rule}"
         return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=reason, waits=waits)
     return record.concluded(Kind.WAITING, LinkState.WAITING, waits=waits)
+
+
+def _is_done(record: Record, parent: Parent, link: Link) -> bool:
+    """Whether a record need not wait for a parent (any more). It waits for a look until its first write only."""
+    if parent.is_look:
+        return record.hint.answered or is_begun(record.link) or is_beyond_looking(link)
+    return link.key_on(parent.route) is not None or (parent.optional and keeps_off(parent, link))
 
 
 def _waits(flow: Flow, record: Record, parents: Sequence[Parent], *, parked: bool) -> tuple[Wait, ...]:

@@ -8,7 +8,7 @@ from functools import partial
 from shared.mapping.verdicts import Parent
 from shared.records import fold
 from shared.state.keys import Owner
-from shared.state.links import Link
+from shared.state.links import Link, LinkState
 from shared.sync.flow import Finder, Flow
 from shared.sync.state import State
 
@@ -25,13 +25,32 @@ def parent_links(state: State, flow: Flow, *, asks_target: bool = True) -> Links
 
 def may_continue(parent: Parent, link: Link) -> bool:
     """Whether a record that waits for a parent is to be looked at again: the parent is linked, or filtered."""
+    if parent.is_look:
+        return is_beyond_looking(link)
     return link.key_on(parent.route) is not None or link.keeps_off(parent.route)
+
+
+def is_beyond_looking(link: Link) -> bool:
+    """Whether another look at a record would not help those that wait for one: it is listed as a failure."""
+    return link.damage is not None or link.state is LinkState.REJECTED
+
+
+def keeps_off(parent: Parent, link: Link) -> bool:
+    """Whether a parent keeps its child from the target, with itself."""
+    return not parent.is_look and link.keeps_off(parent.route)
+
+
+def is_looked_at(flow: Flow, link: Link) -> bool:
+    """Whether a record has come as far as it comes by being looked at: it does not wait, and no rule filters it that
+    ceases to hold by itself (protocol W4)."""
+    rule = flow.filters.get(link.rule or "") if link.state is LinkState.FILTERED else None
+    return link.state is not LinkState.WAITING and not (rule is not None and rule.passes)
 
 
 def keeps_parked(parent: Parent, link: Link) -> bool:
     """Whether a record that is filtered because of a parent stays so. A record that is named by its key must be linked
     first."""
-    return link.keeps_off(parent.route) or (parent.is_by_key and link.key_on(parent.route) is None)
+    return keeps_off(parent, link) or (parent.is_by_key and link.key_on(parent.route) is None)
 
 
 def owner_of(state: State, company: str, parent: Parent) -> Owner | None:

@@ -127,6 +127,7 @@ class Apply:
         following = FollowUp(
             flow,
             self._run_id,
+            flows=self._flows,
             children=children,
             gates=self._gates,
             state=state,
