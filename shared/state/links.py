@@ -144,10 +144,11 @@ class Link:
 
     def back_at_former(self) -> "Link":
         """The link of a record that has left a row without ending it, and has not arrived elsewhere: it is still at
-        that row. What was applied to it is no longer known."""
+        that row. What was applied to it is no longer known: the row counts as left, too, until it is written in
+        full."""
         if self.linked or not self.former or self.former[-1].ended:
             return self
-        *others, last = self.former
+        last = self.former[-1]
         return replace(
             self,
             route=last.route,
@@ -155,7 +156,6 @@ class Link:
             held_key=last.key,
             intent=None,
             content=self.content.unknown(),
-            former=tuple(others),
         )
 
     def without_target(self, *, ended: bool) -> "Link":

@@ -11,7 +11,7 @@ from shared.state.keys import Owner
 from shared.state.link_parts import ClaimKind
 from shared.state.links import LinkState
 from shared.state.storage.tables import Cell, Foreign
-from shared.sync.link_writer import link_operation
+from shared.sync.link_writer import change_link, link_operation
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.scenarios.test_document_rules import quantities, written
@@ -57,6 +57,38 @@ def test_a_field_that_the_late_creation_of_a_record_has_filled_is_emptied() -> N
         world.settle()
         check(world)
         assert not world.target.rows["k"].get("phone"), f"late at step {step}"
+
+
+def test_a_field_of_a_row_that_a_late_worker_has_made_is_emptied_where_its_record_comes_back_to_it() -> None:
+    world = World()
+    world.source.save("p1", number="K", name="First", phone="1")
+
+    def renumber() -> None:
+        world.source.save("p1", number="L")
+        world.target.lands = False
+        world.target.fault = lambda write: LOST if write.key == "L" else None
+
+    overtaken(world, "parents", hint("p1"), renumber)
+    assert left(link(world, "p1"), ROUTE) == ["K"]
+    world.source.save("p1", number="K", phone=None)
+    world.settle()
+    check(world)
+    assert (world.target.rows["k"]["phone"], link(world, "p1").target_key) == ("", "K")
+    assert left(link(world, "p1"), ROUTE) == []
+
+
+def test_a_record_that_has_ended_is_ended_once_more_after_a_late_write() -> None:
+    world = World(hold_on_end=True)
+    world.source.save("p1", number="p1", name="First")
+    world.settle()
+    change_link(world.state.links, link(world, "p1"), lambda now: replace(now, dirty=True))
+    overtaken(world, "parents", hint("p1"), lambda: world.source.save("p1", state="inactive"))
+    assert world.target.rows["p1"]["hold"] == "No"
+    world.settle()
+    assert (world.target.rows["p1"]["hold"], link(world, "p1").state) == ("All", LinkState.ENDED)
+    before = len(world.target.writes)
+    world.apply(hint("p1"))
+    assert len(world.target.writes) == before
 
 
 def test_a_line_that_a_late_worker_has_added_is_removed() -> None:

@@ -270,6 +270,23 @@ def test_an_order_that_only_has_the_number_of_a_deleted_one_does_not_become_its_
     assert desk.sales_order(number) == before
 
 
+@pytest.mark.parametrize("lines", [1, 2])
+def test_an_order_takes_over_the_sales_order_of_a_deleted_one_only_if_it_has_its_lines(lines: int) -> None:
+    with ordering(ORDERS_ON_EXISTING="adopt") as desk:
+        account = desk.account("A-1")
+        desk.tick()
+        first, number = desk.order(account)
+        desk.tick()
+        before = desk.sales_order(number)
+        assert desk.sales.send("DELETE", f"salesorders({first})").status_code == 204
+        second, _ = desk.order(account, lines=lines, ordernumber=number)
+        desk.tick()
+        assert desk.sales_order(number) == before
+        has_lines, failure = lines == 1, desk.failure(number)
+        assert (None if failure is None else failure.cause) == (None if has_lines else "lines_differ")
+        assert desk.link(number).content.revisions == {second if has_lines else first: 0}
+
+
 def test_a_sales_order_of_others_with_the_number_of_an_order_is_never_touched(desk: Ordering, account: str) -> None:
     theirs = {"SalesOrderNumber": "O-1", "OrderingCustomerAccountNumber": "A-1", "SalesOrderName": "Theirs"}
     assert desk.finops.post("CDSSalesOrderHeaders", {"dataAreaId": "usmf", **theirs}).status_code == 201

@@ -78,6 +78,18 @@ def test_a_record_whose_new_target_is_refused_is_listed_and_goes_back_to_the_for
     assert (link(world).key_on(CONTACT), link(world).former) == ("M1/A1", ())
 
 
+def test_a_field_that_was_cleared_while_the_record_was_on_its_way_to_another_target_is_emptied() -> None:
+    world = with_contact()
+    world.customers.fault = lambda _write: RecordRejected("group", "no group", remedy="")
+    world.people.save("m1", customer=True)
+    world.settle(hours=0.2)
+    world.people.save("m1", customer=False, name=None)
+    world.settle()
+    check(world)
+    assert world.contacts.rows["m1/a1"]["name"] == ""
+    assert link(world).former == ()
+
+
 def test_a_record_that_moves_ends_its_row_under_the_former_key_and_gets_a_new_one() -> None:
     world = with_contact()
     world.people.save("m1", parent="a2")

@@ -254,6 +254,7 @@ def _trade(stage: Stage, company: str, selling: Selling) -> TradeFacts:
         ),
         numbers=numbers,
         products={id: row.get("statecode") for id, row in sales.tables["products"].rows.items()},
+        may_be_taken_over=selling.may_be_taken_over,
     )
 
 

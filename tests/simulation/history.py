@@ -139,6 +139,8 @@ class History:
     def _start(self, wrong_by_s: float = 0.0) -> Deployment:
         self._processes += 1
         key = SettingsKey(self._variant, self._url, self._legal_entity, self._maps, self._trade)
+        allows = VARIANTS[self._variant].get("ORDERS_ON_EXISTING") == "adopt"
+        self._selling.may_be_taken_over = self._selling.may_be_taken_over or allows
         return deploy(self.stage, key, f"i{self._processes}", wrong_by_s=wrong_by_s)
 
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:

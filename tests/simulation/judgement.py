@@ -45,7 +45,8 @@ class TradeFacts:
     that each has, `steady` those of which nobody has changed anything since their activation. `removed_orders` are the
     sales orders that people have deleted in F&O, by folded key, `removed_invoices` the records whose invoices people
     have deleted in Sales, and `typed_invoices` those whose invoice people have made there. `numbers` are the ids of the
-    rows of Sales by collection and folded number, `products` the states of its products by id."""
+    rows of Sales by collection and folded number, `products` the states of its products by id. Sales orders
+    `may_be_taken_over` if the settings have ever allowed it."""
 
     signs: Mapping[str, str] = field(default_factory=dict)
     steady: Set[str] = frozenset()
@@ -54,6 +55,7 @@ class TradeFacts:
     typed_invoices: Set[str] = frozenset()
     numbers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     products: Mapping[str, object] = field(default_factory=dict)
+    may_be_taken_over: bool = False
 
 
 @dataclass(slots=True)

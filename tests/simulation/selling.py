@@ -26,13 +26,15 @@ _ORDER, _ORDER_LINE, _TYPED = 0x5, 0x6, 0x7
 
 @dataclass(slots=True)
 class Selling:
-    """Sellers at work. `steady` are the activated orders of which nobody has changed anything since."""
+    """Sellers at work. `steady` are the activated orders of which nobody has changed anything since. Sales orders
+    `may_be_taken_over` once the settings have allowed it."""
 
     company: Company
     orders_made: int = 0
     lines_made: int = 0
     foreign_made: int = 0
     steady: set[str] = field(default_factory=set)
+    may_be_taken_over: bool = False
 
     def work(self, dice: random.Random) -> None:
         """Somebody does something to an order."""

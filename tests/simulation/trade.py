@@ -4,7 +4,7 @@ An order of Sales goes to F&O once, and belongs to F&O from then on. Its status 
 made of, as long as Sales lets anybody change that. A posted invoice of F&O is in Sales once, and stays as it is.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.clients.dataverse.closings import STATE
@@ -12,14 +12,17 @@ from shared.flows.orders import mapping as orders
 from shared.flows.orders.order_rows import ACTIVE, PROCESSING_STATUS, id_of
 from shared.flows.ordersback import mapping as back
 from shared.flows.ordersback.states import READ_ONLY
-from shared.flows.sales_documents.rows import HEADERS, headers_of
+from shared.flows.sales_documents.rows import HEADERS, headers_of, lines_of
 from shared.mapping.verdicts import Known, Mapped, Parent
+from shared.mapping.words import value_of
 from shared.records import Json, SourceRow, Values, fold
 from tests.simulation.judgement import Books, Entry, Facts, Problem, line_agrees, short
 from tests.simulation.targets import CUSTOMERS, INVOICES, ORDERS, ORDERS_OF_SALES, Record, Row
 
 TRADE = ("orders", "ordersback", "invoices")
 _NO_ROW, _CLOSED, _INVOICED = "no_target_row", "closed_in_sales", "invoiced_in_sales"
+# Why nothing comes back of a sales order that was made of an order of Sales.
+_OF_LINKED = (_NO_ROW, _CLOSED, _INVOICED, "not_confirmed", "totals_not_calculated")
 _NOT_SELLABLE = "dataverse.0x8004f908"
 # What an order names of others: their numbers may change.
 _OF_PARENTS = (orders.CUSTOMER_FIELD, orders.QUOTATION_FIELD)
@@ -49,9 +52,9 @@ class TradeJudge:
         return row is not None and row.of is None and row.values.get(back.STATUS) in back.CLOSED
 
     def stays_untold(self, record: Record, entry: Entry) -> bool:
-        """Whether a sales order whose order an operator has taken off it keeps what came back before: nobody looks at
-        it until it changes."""
-        if record[0] != "ordersback" or entry.state != "written":
+        """Whether a sales order whose order an operator has taken off it keeps what came back before, or the reason
+        why nothing did: nobody looks at it until it changes."""
+        if record[0] != "ordersback" or not (entry.state == "written" or entry.reason in _OF_LINKED):
             return False
         row = self.facts.targets[ORDERS].get(fold(record[1]))
         return row is not None and row.of is None and row.made
@@ -88,11 +91,11 @@ class TradeJudge:
         return removed
 
     def _made_of(self, record: Record, row: Row | None) -> str:
-        """The order of Sales that a sales order was made of. Of one that was taken over, or whose memory an operator
-        has begun anew, only the product knows it."""
+        """The order of Sales that a sales order was made of. Of one that was taken over, also from another order with
+        its number, or whose memory an operator has begun anew, only the product knows it."""
         if row is None:
             return ""
-        if record in self.facts.mended:
+        if record in self.facts.mended or (self.facts.trade.may_be_taken_over and self._told_of(record)):
             return self._told_of(record)
         return self.facts.trade.signs.get(str(row.values.get("Email")), "") or self._told_of(record)
 
@@ -127,6 +130,19 @@ class TradeJudge:
             yield Problem("I3", record, f"it counts as written, and there is no {mapped.key}")
         elif row is not None and row.of not in (record, None):
             yield Problem("I2", record, f"it counts as written, and {mapped.key} is that of {row.of}")
+        elif row is not None and not self._has_lines_of(record, row):
+            yield Problem("I2", record, f"it has taken over {mapped.key}, which has other lines")
+
+    def _has_lines_of(self, record: Record, row: Row) -> bool:
+        """Whether a sales order that was made of another order, and that was taken over, has the products of the order
+        that has it now. People may have changed either since then."""
+        made_of, sign = self._told_of(record), self.facts.trade.signs.get(str(row.values.get("Email")), "")
+        with_number = headers_of(self.facts.sources["orders"][record[1]])
+        own = next((each for each in with_number if id_of(each) == made_of), None)
+        if own is None or sign == made_of or made_of not in self.facts.trade.steady or not row.sent_lines:
+            return True
+        wanted = sorted(str(value_of(line, "productid.productnumber")) for line in lines_of(own))
+        return wanted in (_products_of(row.sent_lines), _products_of(row.lines.values()))
 
     def _is_missing(self, parent: Parent) -> bool:
         if self.key_of(parent) is not None:
@@ -138,9 +154,10 @@ class TradeJudge:
             case "target_exists":
                 return row is not None and row.of != record and "orders" not in self.facts.adopts
             case "lines_differ":
-                return row is not None and (row.of != record or record in self.facts.mended)
+                is_another = mapped.reused is not None and "orders" in self.facts.adopts
+                return row is not None and (row.of != record or record in self.facts.mended or is_another)
             case "number_reused":
-                return row is not None and mapped.reused is not None
+                return row is not None and mapped.reused is not None and "orders" not in self.facts.adopts
             case "target_gone":
                 return row is None and (ORDERS, fold(mapped.key)) in self.facts.removed
             case "finops.reference_not_found":
@@ -236,11 +253,11 @@ class TradeJudge:
 
     def _invoice(self, record: Record, entry: Entry, mapped: Mapped, failure: str | None) -> Iterator[Problem]:
         row = next(iter(self.rows.get((INVOICES, record), ())), None)
-        if row is None:
-            missing = [parent for parent in mapped.parents if not parent.is_look and self._named(parent) is None]
-            if missing:
-                yield from self.waits(record, entry, missing)
-                return
+        missing = [parent for parent in mapped.parents if not parent.is_look and self._named(parent) is None]
+        if missing and (row is None or entry.state == "waiting"):
+            # One that is in Sales stays there, and waits only until whoever was unlinked has a number again.
+            yield from self.waits(record, entry, missing)
+            return
         differs = [] if row is None else list(self._differences(mapped, row))
         if failure is not None:
             if not self._is_true_of_invoice(record, failure, mapped, row, differs):
@@ -286,6 +303,10 @@ class TradeJudge:
     def _is_unsellable(self, line: Values) -> bool:
         id = line.get("productid")
         return id is not None and self.facts.trade.products.get(str(id)) != 0
+
+
+def _products_of(lines: Iterable[Values]) -> list[str]:
+    return sorted(str(line.get("ProductNumber")) for line in lines)
 
 
 def filled(values: Values) -> dict[str, Json]:

@@ -4,7 +4,7 @@ Rules: docs/rules.md. The two tables below are the mapping, one for the header a
 at creation only: from activation on the order belongs to F&O.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -271,8 +271,10 @@ class OrderMapper(SalesDocumentMapper):
         found = {looked_up_name(CUSTOMER_FIELD): known.keys.get(customer)}
         if quotation is not None:
             found[looked_up_name(QUOTATION_FIELD)] = known.keys.get(quotation)
+        reused = reuse_of(key, id_of(order), known.revisions)
         content = self.header_content(order, known, found)
-        lines = self.mapped_lines(order, known)
+        # The lines of another order have numbers of their own.
+        lines = self.mapped_lines(order, known if reused is None else replace(known, numbers={}))
         return Mapped(
             key,
             content.owned,
@@ -281,6 +283,6 @@ class OrderMapper(SalesDocumentMapper):
             lines=lines.lines,
             numbers=lines.numbers,
             revisions={id_of(order): 0},
-            reused=reuse_of(key, id_of(order), known.revisions),
+            reused=reused,
             remarks=(*content.remarks, *lines.remarks),
         )

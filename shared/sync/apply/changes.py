@@ -168,10 +168,9 @@ class Changes:
         content, link = judged.content, judged.record.link
         is_taken_over = takes_over(link)
         if is_taken_over:
-            strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
-            missing = content.lines.keys() - row.lines.keys() if self._route.once else ()
-            if strange or missing:
-                return _lines_differ(content.key, strange, missing)
+            differs = self.lines_differ(judged, row, rules)
+            if differs is not None:
+                return differs
             if self._route.adoption is not None and not row.ours:
                 adopted = self._route.adoption.adopt(row)
                 if isinstance(adopted, Rejected):
@@ -198,6 +197,13 @@ class Changes:
         key = link.key_on(self._route.name) or content.key
         return Write(judged.id, key, values, create=False, target_id=row.id, before=row, alone=alone, lines=lines)
 
+    def lines_differ(self, judged: Judged, row: TargetRow, rules: DocumentRules) -> Rejected | None:
+        """Why a document cannot be taken over as one with these lines; None if it can."""
+        content = judged.content
+        strange = [number for number in row.lines if not _is_adoptable(content, row, number, rules)]
+        missing = content.lines.keys() - row.lines.keys() if self._route.once else ()
+        return _lines_differ(content.key, strange, missing) if strange or missing else None
+
     def _line(self, judged: Judged, row: TargetRow, number: int, rules: DocumentRules) -> Iterator[LineWrite]:
         line, there = judged.content.lines.get(number), row.lines.get(number)
         if line is None:
@@ -215,8 +221,10 @@ class Changes:
         """Every owned field; a blank one only if something was written there before (rules.md, Ownership). In a row
         that we have created for an earlier record with this key, or have left before, that may be any field."""
         owned, link = judged.content.owned, judged.record.link
-        taken_over = not link.linked and (row.ours or link.was_at(self._route.name, judged.content.key))
-        ours = set(owned) if taken_over else {*link.content.applied, *link.content.touched}
+        has_left = link.was_at(self._route.name, judged.content.key)
+        ours = (
+            set(owned) if has_left or (row.ours and not link.linked) else {*link.content.applied, *link.content.touched}
+        )
         emptied = {name: self._route.rules.empty(name) for name in owned if owned[name] is None and name in ours}
         return filled(owned) | emptied
 

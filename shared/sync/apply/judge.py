@@ -139,10 +139,11 @@ def _judge_verdict(flow: Flow, of: _Evaluated) -> Judged | Concluded:
 
 
 def _end(flow: Flow, record: Record, ending: Ending) -> Judged | Concluded:
-    """The record has ended: the target row stays as it is, except for the fields that the mapping names."""
+    """The record has ended: the target row stays as it is, except for the fields that the mapping names. If the link is
+    not clean, the row may hold something else than what was applied."""
     link = record.link
     changes = flow.route(link.route).rules.ended() if link.linked else {}
-    if any(link.content.applied.get(name) != change for name, change in changes.items()):
+    if any(not record.trusted or link.content.applied.get(name) != change for name, change in changes.items()):
         content = Mapped(link.target_key or "", {**link.content.applied, **changes}, {}, route=link.route)
         return Judged(record, content, ending)
     return record.concluded(ending.kind, ending.state, reason=ending.rule)

@@ -155,9 +155,14 @@ def _plan_reused(route: Route, judged: Judged, row: TargetRow | None, reused: Re
     """Another document has the number of the linked one. If the target has none any more, the number is free."""
     if row is None:
         return judged.record.as_new()
-    if route.adopt_existing:
-        return _plan_row(route, judged.with_link(judged.record.link, trusted=False), row)
-    return judged.record.rejected(reused.cause, reused.message, reused.remedy)
+    if not route.adopt_existing:
+        return judged.record.rejected(reused.cause, reused.message, reused.remedy)
+    changes = Changes(route)
+    if route.document is not None and changes.is_finished(judged):
+        differs = changes.lines_differ(judged, row, route.document)
+        if differs is not None:
+            return judged.record.rejected(differs.cause, differs.message, differs.remedy)
+    return _plan_row(route, judged.with_link(judged.record.link, trusted=False), row)
 
 
 def _plan_creation(route: Route, judged: Judged) -> Planned | Concluded:
@@ -265,13 +270,17 @@ def _conflict(route: Route, judged: Judged, row: TargetRow, fields: Sequence[str
 
 
 def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Concluded:
-    """Plan the end of a record: only the fields that its end changes are written, since the applied content may be
-    outdated."""
-    ending = judged.ending
+    """Plan the end of a record: only the fields that its end changes are written, and not those that the row has
+    already, since the applied content may be outdated."""
+    ending, agree = judged.ending, route.rules.agree
     assert ending is not None
-    if row is None:
+    values = {}
+    if row is not None:
+        ended, there = route.rules.ended(), row.values
+        values = {name: value for name, value in ended.items() if not agree(name, value, there.get(name))}
+    if row is None or not values:
         return judged.record.concluded(ending.kind, ending.state, reason=ending.rule)
-    values, alone = dict(route.rules.ended()), _goes_alone(judged)
+    alone = _goes_alone(judged)
     write = Write(judged.id, judged.content.key, values, create=False, target_id=row.id, before=row, alone=alone)
     return Planned(judged, write)
 
