@@ -57,19 +57,37 @@ def read_own(file: Path) -> RawTables:
 
 
 def _declared(columns: OwnColumns, file: Path) -> RawTables:
-    """Columns as the map document declares them, in the form of the schema files. Those of F&O are left out, and so are
-    lookups and what lies behind them: the document does not say to which table they lead."""
+    """Columns as the map document declares them, in the form of the schema files. Those of F&O are left out, and so is
+    what lies behind lookups, and lookups of which the document does not say to which table they lead."""
     tables = {str(raw["entity_set"]): name for name, raw in _tables("dataverse-schema.json").items()}
     return {
         tables[entity_set]: {
             "attributes": [
                 _attribute(f"{entity_set}.{name}", name, each, file)
                 for name, each in own.items()
-                if PLAIN_NAME.fullmatch(name)
-            ]
+                if each.kind is not ColumnKind.LOOKUP and PLAIN_NAME.fullmatch(name)
+            ],
+            "lookups": [
+                _own_lookup(name, each.leads_to, tables) for name, each in own.items() if each.kind is ColumnKind.LOOKUP
+            ],
         }
         for entity_set, own in columns.items()
         if entity_set in tables
+    }
+
+
+def _own_lookup(name: str, entity_set: str, tables: Mapping[str, str]) -> Json:
+    """A lookup as a customizer makes it: its column has small letters, its navigation those of the schema name. To a
+    table that the simulator does not have, any id will do."""
+    attribute, target = name.lower(), tables.get(entity_set, entity_set)
+    return {
+        "attribute": attribute,
+        "schema_name": name,
+        "value_property": f"_{attribute}_value",
+        "targets": [target],
+        "required_level": "None",
+        "read_only": False,
+        "navigation": [{"nav": name, "target": target, "entity_set": entity_set}],
     }
 
 
@@ -166,5 +184,7 @@ def _extended(base: Mapping[str, Json], added: Mapping[str, Json]) -> Mapping[st
     changes = {str(each["name"]): mapping(each["change"]) for each in mappings(added.get("changed_attributes"))}
     attributes: list[Json] = [{**each, **changes.get(str(each["name"]), {})} for each in mappings(base["attributes"])]
     attributes += [dict(each) for each in mappings(added.get("attributes"))]
-    keys: list[Json] = [dict(each) for each in mappings(added.get("alternate_keys"))]
-    return {**base, "attributes": attributes, "alternate_keys": keys}
+    lists: dict[str, Json] = {
+        part: [*mappings(base.get(part)), *mappings(added.get(part))] for part in ("alternate_keys", "lookups")
+    }
+    return {**base, "attributes": attributes, **lists}

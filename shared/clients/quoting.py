@@ -100,6 +100,12 @@ def key_segment(parts: Mapping[str, Literal]) -> str:
     return "(" + ",".join(f"{name}={quote(literal(value), safe=_QUOTE)}" for name, value in parts.items()) + ")"
 
 
+def row_address(entity_set: str, key: str, value: Literal) -> str:
+    """The address of a row of Dataverse by an alternate key, percent-encoded, as a lookup is bound to it. Raises
+    RecordRejected for text that cannot be sent."""
+    return f"/{entity_set}({key}={quote(literal(value), safe=_QUOTE)})"
+
+
 def require_addressable(key: str) -> None:
     """Raises RecordRejected unless the key can be part of a key address and be compared exactly in a filter."""
     trouble = sorted({character for character in key if not _is_addressable(character)})

@@ -104,6 +104,31 @@ def written(fields: Iterable[TargetField], *texts: str) -> Columns:
     return {**dict.fromkeys(texts, in_finops(str)), **types}
 
 
+def written_columns(
+    table: FieldTable,
+    lookups: Mapping[str, str],
+    *,
+    read_as: Mapping[str, str] | None = None,
+    dates: Mapping[str, object] | None = None,
+) -> Columns:
+    """The columns of Sales that a mapping writes, with their types. `read_as` names the column of a lookup to one of
+    several tables, `dates` are columns with a day."""
+    found: dict[str, TypeNames] = {}
+    for each in table.fields:
+        if each.reference is not None:
+            found[each.reference.column] = LOOKUP
+        elif each.name in lookups:
+            found[(read_as or {}).get(each.name, each.name)] = LOOKUP
+        else:
+            found[each.name] = in_sales(each.type, is_date=each.is_date or each.name in (dates or {}))
+    return found
+
+
+def keyed_by(table: FieldTable) -> Mapping[str, tuple[str, str]]:
+    """The lookups that a mapping sets by key, as WriteTable knows them."""
+    return {name: (reference.entity_set, reference.key) for name, reference in table.references.items()}
+
+
 def attribute_of(column: str) -> str:
     """A column as the metadata names it: a lookup is read as `_NAME_value`."""
     return column.removeprefix("_").removesuffix("_value") if _is_lookup(column) else column

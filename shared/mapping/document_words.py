@@ -14,6 +14,7 @@ from shared.mapping.amounts import rounded_half_up
 from shared.mapping.conditions import columns_in, described, holds, mistakes_in
 from shared.mapping.dates import EMPTY_DATE, Behavior
 from shared.mapping.days import day
+from shared.mapping.lookups import lookup_by_key
 from shared.mapping.map_document import MapDocument
 from shared.mapping.names import TYPES, ColumnKind, Name
 from shared.mapping.units import finops_unit, sales_unit
@@ -55,6 +56,8 @@ def word_of(
 ) -> Line:
     """The line that an entry of the document means; `standard` is the line that it takes the place of. Raises
     WrongWord."""
+    if isinstance(spec, specs.LookupByKey):
+        return lookup_by_key(field, spec, ends, usual=usual)
     known = ends.names.find(ends.target, field)
     if known is None:
         refuse("", ends.names.unknown(ends.target, field, "field" if ends.towards is System.FINOPS else "column"))
@@ -70,6 +73,8 @@ def word_of(
 def name_of(field: str, spec: specs.WordSpec, what: str, ends: Ends, maps: MapDocument) -> Line:
     """The line of an entry that gives a row of Sales by its name, such as `what`: the flow finds the row. Blank leaves
     the choice to the flow. Raises WrongWord."""
+    if isinstance(spec, specs.LookupByKey):
+        refuse("word", f"lookup: the sync itself finds the {what}: give its name by another word")
     if spec.length is not None:
         refuse("length", f"{spec.length}: {field} holds the id of a {what}, which has no length: remove it")
     return _line(spec, TargetField(field), Name(ColumnKind.TEXT), ends, maps, standard=None)
@@ -77,7 +82,7 @@ def name_of(field: str, spec: specs.WordSpec, what: str, ends: Ends, maps: MapDo
 
 def _target_field(field: str, known: Name, spec: specs.Override, ends: Ends, usual: Ownership) -> TargetField:
     if known.kind is ColumnKind.LOOKUP:
-        refuse("", f"it is a lookup of {ends.target}, which the document cannot write")
+        refuse("", f"it is a lookup of {ends.target}: use the word lookup, and name the navigation")
     if spec.length is not None and known.kind is not ColumnKind.TEXT:
         refuse("length", f"{spec.length}: {field} is {CALLED[known.kind]}, and only a text has a length")
     if spec.length is not None and known.length is not None and spec.length > known.length:
@@ -92,7 +97,7 @@ def _target_field(field: str, known: Name, spec: specs.Override, ends: Ends, usu
 
 
 def _line(
-    spec: specs.WordSpec, into: TargetField, known: Name, ends: Ends, maps: MapDocument, *, standard: Line | None
+    spec: specs.ValueSpec, into: TargetField, known: Name, ends: Ends, maps: MapDocument, *, standard: Line | None
 ) -> Line:
     match spec:
         case specs.Copy(source=path):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from shared.discretion import named
 from shared.mapping.dates import Behavior
 from shared.mapping.document_words import name_of, word_of
-from shared.mapping.field_specs import Override, WordSpec
+from shared.mapping.field_specs import LookupByKey, Override, WordSpec
 from shared.mapping.map_document import MapDocument
 from shared.mapping.names import nearest
 from shared.mapping.word_checks import Ends, WrongWord
@@ -156,6 +156,7 @@ def _wrong_choices(
     standard: StandardMap, specs: Mapping[str, Override], worded: Mapping[str, WordSpec]
 ) -> Iterator[str]:
     """What a target cannot do without, and what a flow decides itself."""
+    known = {field.name for word in standard.every for field in word.fields}
     parts = {field.name: word for word in standard.every if len(word.fields) > 1 for field in word.fields}
     for name, spec in specs.items():
         place = f"fields.{standard.part}.{name}"
@@ -169,6 +170,8 @@ def _wrong_choices(
             yield f"{place} is fill_if_blank, which this mapping does not take: write owned, on_create or off"
         if name in worded and name in standard.fixed and name not in standard.named:
             yield f"{place} has a word, and the sync itself finds the value of {name}: remove it"
+        elif isinstance(spec, LookupByKey) and name in known - standard.named.keys():
+            yield f"{place} has the word lookup, and the sync itself finds the value of {name}: remove it"
         elif name in worded and name in parts:
             yield f"{place} has a word, and {name} is one field of a block ({parts[name].meaning}): remove it"
         elif name not in worded and spec.length is not None:

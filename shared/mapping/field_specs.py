@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from shared.mapping.condition_specs import AnyCondition, ColumnPath
+from shared.mapping.condition_specs import AnyCondition, ColumnName, ColumnPath
 from shared.mapping.dates import Behavior
 from shared.mapping.names import ColumnKind, Name
 from shared.mapping.value_maps import Code, Decimals, Owned, Part
@@ -109,6 +109,13 @@ class DateTime(FromColumn):
     word: Literal["date_time"]
 
 
+class LookupByKey(FromColumn):
+    """A lookup of Sales, by the alternate key `by` of the row that it refers to."""
+
+    word: Literal["lookup"]
+    by: ColumnName
+
+
 class RuleOf(Part):
     """One rule: if the condition holds, this is the value."""
 
@@ -133,10 +140,12 @@ class DecimalNumber(FromColumn):
 
 
 ConvertingSpec = Option | YesNo | ByValueMap | CurrencyCode | Unit | Day | DateTime | DecimalNumber
-WordSpec = (
+# The words whose value follows from the record alone, and every word.
+ValueSpec = (
     Copy | Constant | Default | FirstOf | Joined | Option | YesNo | ByValueMap | CurrencyCode | Unit | Day | DateTime
     | DecimalNumber | Rules
 )  # fmt: skip
+WordSpec = ValueSpec | LookupByKey
 _OVERRIDE, _SHORT = "<override>", "<ownership>"
 
 
@@ -165,6 +174,7 @@ FieldSpec = Annotated[
     | Annotated[Day, Tag("<day>")]
     | Annotated[DateTime, Tag("<date_time>")]
     | Annotated[DecimalNumber, Tag("<decimal>")]
+    | Annotated[LookupByKey, Tag("<lookup>")]
     | Annotated[Rules, Tag("<rules>")],
     Discriminator(_tag),
 ]
@@ -172,9 +182,11 @@ FieldSpec = Annotated[
 
 class OwnColumn(Part):
     """A column of Sales, or a field of F&O, that only this organisation has. An enumeration of F&O lists its members,
-    first the one that an emptied field holds; a date column of Sales says how it behaves."""
+    first the one that an emptied field holds; a date column of Sales says how it behaves, and a lookup to which table
+    it leads. A lookup is named after its navigation, with capital letters."""
 
-    type: Literal["text", "whole", "decimal", "yes_no", "option", "member", "date", "id"]
+    type: Literal["text", "whole", "decimal", "yes_no", "option", "member", "date", "id", "lookup"]
+    table: Code | None = None
     length: Annotated[int, Field(gt=0)] | None = None
     options: list[int] = Field(default_factory=list)
     members: list[Code] = Field(default_factory=list)
@@ -184,7 +196,10 @@ class OwnColumn(Part):
     def _says_what_it_must(self) -> "OwnColumn":
         if self.type == "member" and not self.members:
             raise ValueError("an enumeration needs `members`, first the one that an emptied field holds")
-        for name, of_type in {"length": "text", "options": "option", "members": "member", "behavior": "date"}.items():
+        if self.type == "lookup" and not self.table:
+            raise ValueError("a lookup needs `table`, the entity set to which it leads, such as contacts")
+        facts = {"length": "text", "options": "option", "members": "member", "behavior": "date", "table": "lookup"}
+        for name, of_type in facts.items():
             if getattr(self, name) and self.type != of_type:
                 raise ValueError(f"`{name}` belongs to the type {of_type}, and the type here is {self.type}")
         return self
@@ -192,4 +207,11 @@ class OwnColumn(Part):
     def as_name(self) -> Name:
         """The column as the shipped names have it."""
         behavior = None if self.behavior is None else Behavior(self.behavior)
-        return Name(ColumnKind(self.type), self.length, tuple(self.options), tuple(self.members), behavior)
+        return Name(
+            ColumnKind(self.type),
+            self.length,
+            tuple(self.options),
+            tuple(self.members),
+            behavior,
+            leads_to=self.table or "",
+        )

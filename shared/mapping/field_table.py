@@ -25,6 +25,7 @@ from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (
     Column,
+    KeyReference,
     Ownership,
     TargetField,
     Unmappable,
@@ -163,6 +164,11 @@ class FieldTable:
         """The first filter of the map document that a row does not pass."""
         failed = next((each.name for each in self._filters if not holds(each.keep, row)), None)
         return None if failed is None else Filtered(f"filter.{failed}")
+
+    @property
+    def references(self) -> Mapping[str, KeyReference]:
+        """The lookups that are set by the key of another row, by field."""
+        return {field.name: field.reference for field in self.fields if field.reference is not None}
 
     @property
     def names_rows(self) -> bool:

@@ -47,7 +47,7 @@ TYPES: Mapping[ColumnKind, WireType] = {
 class Name:
     """A column of Sales, or a field of F&O. `length` is a length that is verified, `options` are known of a choice of
     one's own only, `members` are in the order of their values: the first one is what an emptied field holds. `refused`
-    says why it cannot be written."""
+    says why it cannot be written. `leads_to` is the table to which a lookup of one's own leads."""
 
     kind: ColumnKind
     length: int | None = None
@@ -55,6 +55,7 @@ class Name:
     members: tuple[str, ...] = ()
     behavior: Behavior | None = None
     refused: str = ""
+    leads_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,21 @@ class Names:
         known = shipped().get(table, KnownTable({}))
         if not dot:
             return known.names.get(column)
-        behind = known.lookups.get(navigation)
-        return None if behind is None else self.find(behind[1], column)
+        way = self.way_of(table, navigation)
+        return None if way is None else self.find(way[1], column)
+
+    def way_of(self, table: str, navigation: str) -> tuple[str, str] | None:
+        """The column of a navigation, and the table to which it leads; None if there is no such navigation. That of a
+        lookup of one's own is called as its column, with capital letters."""
+        own = self._own.get(table, {}).get(navigation)
+        if own is not None and own.leads_to:
+            return navigation.lower(), own.leads_to
+        return shipped().get(table, KnownTable({})).lookups.get(navigation)
+
+    def navigations_of(self, table: str) -> tuple[str, ...]:
+        """The names of every navigation of a table."""
+        own = (name for name, each in self._own.get(table, {}).items() if each.leads_to)
+        return (*shipped().get(table, KnownTable({})).lookups, *own)
 
     def unknown(self, table: str, path: str, what: str) -> str:
         """What is told about a name that no table has."""

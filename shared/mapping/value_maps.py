@@ -190,6 +190,7 @@ _PATTERNS = {
     r"\S": "write at least one character that is not blank",
     r"^[A-Z]{2}$": "write the ISO 3166 code, two capital letters such as US",
     r"^[A-Z]{3}$": "write the ISO 4217 code, three capital letters such as USD",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "write the logical name of a column of that table, such as accountnumber",
     r"^[a-z][a-z0-9_]*$": "write small letters, digits and underscores, such as pilot",
     r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$": "write the logical name of a column, such as "
     "industrycode, or of one behind a lookup, such as primarycontactid.fullname",

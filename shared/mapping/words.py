@@ -61,9 +61,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyReference:
+    """How a lookup of Sales is set: by the alternate key `key` of a row of `entity_set`; `column` is the lookup's own
+    column. The field is named after the navigation."""
+
+    entity_set: str
+    key: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetField:
     """A field of the target. `empty` empties it; `max_length` is a length that the schema marks verified. It `is_date`
-    if the text is a day or a moment."""
+    if the text is a day or a moment. With a `reference`, its value is the key of the row that it refers to."""
 
     name: str
     ownership: Ownership = Ownership.OWNED
@@ -72,6 +82,7 @@ class TargetField:
     max_length: int | None = None
     fold_case: bool = False
     is_date: bool = field(default=False, repr=False)
+    reference: KeyReference | None = field(default=None, repr=False)
 
 
 class Word(Protocol):

@@ -132,7 +132,7 @@ class DataverseDocumentTarget:
     def _by_number(self, numbers: Sequence[str]) -> dict[str, list[Row]]:
         headers, found = self._headers, defaultdict[str, list[Row]](list)
         table = headers.table
-        parameters = {"$select": quoting.columns([table.id_column, headers.number, *map(table.column, headers.read)])}
+        parameters = table.parameters(headers.read, table.id_column, headers.number)
         asked = [number for number in dict.fromkeys(numbers) if quoting.can_be_quoted(number)]
         for row in self._system.rows_with(table.entity_set, headers.number, asked, parameters):
             found[fold(str(row[headers.number]))].append(row)
@@ -146,8 +146,8 @@ class DataverseDocumentTarget:
     def _lines_of(self, headers: Sequence[str]) -> dict[str, list[Row]]:
         lines, found = self._lines, defaultdict[str, list[Row]](list)
         table = lines.table
-        selected = [table.id_column, lines.position, *map(table.column, (lines.parent, *lines.read))]
-        parameters = {"$select": quoting.columns(selected), "$orderby": lines.position}
+        selected = table.parameters((lines.parent, *lines.read), table.id_column, lines.position)
+        parameters = {**selected, "$orderby": lines.position}
         for row in self._system.rows_with(table.entity_set, lines.parent, headers, parameters):
             found[str(table.value(row, lines.parent))].append(row)
         return found

@@ -40,7 +40,10 @@ def refusal_of(answer: Answer, system: System, subject: str, *, ids: frozenset[s
         named = {found.lower() for found in _GUID.findall(text)}
         if named & ids:
             return RecordMissing(f"a row of {subject} does not exist")
-        remedy = "a row that the record refers to is gone: check units, currencies and price lists, then retry"
+        remedy = (
+            "a row that the record refers to is not there: check units, currencies, price lists, and lookups that "
+            "the map document sets by key; then retry"
+        )
         return RecordRejected("dataverse.reference_missing", text, remedy=remedy, repeatable=True)
     if code == _UNKNOWN_PROPERTY:
         return SchemaDrift(

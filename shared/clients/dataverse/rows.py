@@ -30,17 +30,27 @@ _ACTS_FOR = "CallerObjectId"
 class WriteTable:
     """A table as it is written and read: `lookups` name the entity set of each lookup column that is set. A lookup to
     one of several tables is set under a name for each of them, such as `customerid_account`: `read_as` names its
-    column."""
+    column. A lookup that is `keyed` is set and read by an alternate key of its row: the entity set and the column of
+    that key, by navigation."""
 
     entity_set: str
     logical_name: str
     id_column: str
     lookups: Mapping[str, str] = field(default_factory=dict)
     read_as: Mapping[str, str] = field(default_factory=dict)
+    keyed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def body(self, values: Mapping[str, Json]) -> dict[str, Json]:
         """Columns in the form of a request body: a lookup is bound by the address of its row."""
         return dict(self._member(name, value) for name, value in values.items())
+
+    def parameters(self, names: Iterable[str], *also: str) -> dict[str, str]:
+        """How columns are read, with further ones of the table itself."""
+        names = tuple(dict.fromkeys(names))
+        plain = (self.column(name) for name in names if name not in self.keyed)
+        behind = {name: [self.keyed[name][1]] for name in names if name in self.keyed}
+        expand = {"$expand": quoting.expansions(behind)} if behind else {}
+        return {"$select": quoting.columns([*also, *plain]), **expand}
 
     def column(self, name: str) -> str:
         """A column as $select and answers name it."""
@@ -48,13 +58,23 @@ class WriteTable:
 
     def value(self, row: Mapping[str, Json], name: str) -> Json:
         """The value of a column of a row as it came; of a lookup the id in lower case."""
+        if name in self.keyed:
+            behind = row.get(name)
+            return behind.get(self.keyed[name][1]) if isinstance(behind, Mapping) else None
         value = row.get(self.column(name))
         return value.lower() if name in self.lookups and isinstance(value, str) else value
 
     def _member(self, name: str, value: Json) -> tuple[str, Json]:
+        if name in self.keyed:
+            return f"{name}@odata.bind", None if value is None else _bound(*self.keyed[name], value)
         if name not in self.lookups:
             return name, value
         return f"{name}@odata.bind", None if value is None else f"/{self.lookups[name]}({value})"
+
+
+def _bound(entity_set: str, key: str, value: Json) -> str:
+    assert isinstance(value, str | int)
+    return quoting.row_address(entity_set, key, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class DataverseTarget:
         table, key_column = self._records.table, self._records.key_column
         wanted = [key for key in dict.fromkeys(keys) if key.strip(" ") and quoting.can_be_quoted(key)]
         columns = dict.fromkeys((*self._records.columns, *self._records.also_read))
-        parameters = {"$select": quoting.columns([table.id_column, key_column, *map(table.column, columns)])}
+        parameters = table.parameters(columns, table.id_column, key_column)
         rows = {
             fold(str(row[key_column])): row
             for row in self._system.rows_with(table.entity_set, key_column, wanted, parameters)

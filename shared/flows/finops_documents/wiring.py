@@ -11,8 +11,7 @@ from shared.flows.finops_documents import references
 from shared.flows.products import catalogue, price_lists
 from shared.flows.required_columns import UsedTable, of_types
 from shared.mapping.date_columns import DateColumns
-from shared.mapping.field_table import FieldTable
-from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
+from shared.mapping.type_names import TypeNames, in_finops, in_sales
 from shared.mapping.words import Column
 from shared.records import fold
 from shared.sync.flow import Finder
@@ -58,16 +57,6 @@ def used_small_tables() -> Iterator[UsedTable]:
         dates = price_lists.DATE_COLUMNS.get(columns[0].removesuffix("id"), {})
         kinds = [Column(each, int if each in numbers else str, is_date=each in dates) for each in columns]
         yield UsedTable(name, columns[0], of_types(kinds), dates=dates)
-
-
-def written_columns(table: FieldTable, lookups: Mapping[str, str], dates: Mapping[str, object]) -> dict[str, TypeNames]:
-    """The columns of Sales that a mapping writes, with their types."""
-    return {
-        references.READ_AS.get(field.name, field.name): LOOKUP
-        if field.name in lookups
-        else in_sales(field.type, is_date=field.is_date or field.name in dates)
-        for field in table.fields
-    }
 
 
 def read_fields(columns: Sequence[Column], key: Sequence[str]) -> dict[str, TypeNames]:

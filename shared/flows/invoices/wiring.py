@@ -22,7 +22,6 @@ from shared.flows.finops_documents.wiring import (
     read_fields,
     used_products,
     used_small_tables,
-    written_columns,
 )
 from shared.flows.finops_documents.words import CountryNames
 from shared.flows.invoices import INVOICES
@@ -36,7 +35,7 @@ from shared.flows.orders import mapping as order_mapping
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.products import PRODUCTS
-from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
+from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, keyed_by, written_columns
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable
@@ -136,12 +135,17 @@ def _origins(systems: Systems, mapper: InvoiceMapper) -> Origins | None:
         field=ORDER_STATE,
         never_copied=(invoices.DATE_COLUMN,) if invoices.DATE_COLUMN in mapper.header.target_fields else (),
     )
-    return Origins(systems.dataverse, orders, _header_table())
+    return Origins(systems.dataverse, orders, _header_table(mapper))
 
 
-def _header_table() -> RowTable:
+def _header_table(mapper: InvoiceMapper) -> RowTable:
     return RowTable(
-        invoices.TARGET_SET, invoices.LOGICAL_NAME, invoices.ID_COLUMN, invoices.LOOKUPS, references.READ_AS
+        invoices.TARGET_SET,
+        invoices.LOGICAL_NAME,
+        invoices.ID_COLUMN,
+        invoices.LOOKUPS,
+        references.READ_AS,
+        keyed=keyed_by(mapper.header),
     )
 
 
@@ -149,7 +153,7 @@ def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
     columns = mapper.header.target_fields
     has_day = invoices.DATE_COLUMN in columns
     return DocumentHeaders(
-        _header_table(),
+        _header_table(mapper),
         columns,
         invoices.KEY_COLUMN,
         number_of_key,
@@ -160,7 +164,11 @@ def _headers(mapper: InvoiceMapper) -> DocumentHeaders:
 
 def _lines(mapper: InvoiceMapper) -> DocumentLines:
     table = RowTable(
-        invoices.TARGET_LINE_SET, invoices.LINE_LOGICAL_NAME, invoices.LINE_ID_COLUMN, invoices.LINE_LOOKUPS
+        invoices.TARGET_LINE_SET,
+        invoices.LINE_LOGICAL_NAME,
+        invoices.LINE_ID_COLUMN,
+        invoices.LINE_LOOKUPS,
+        keyed=keyed_by(mapper.lines),
     )
     return DocumentLines(
         table, mapper.lines.target_fields, invoices.ID_COLUMN, invoices.POSITION_COLUMN, also_read=(LINE_TOTAL,)
@@ -203,7 +211,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         {
             invoices.KEY_COLUMN: in_sales(str),
             TOTAL: in_sales(Decimal),
-            **written_columns(mapper.header, invoices.LOOKUPS, _DATES),
+            **written_columns(mapper.header, invoices.LOOKUPS, read_as=references.READ_AS, dates=_DATES),
         },
         dates=_DATES,
     )
@@ -214,7 +222,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
             invoices.ID_COLUMN: LOOKUP,
             invoices.POSITION_COLUMN: in_sales(int),
             LINE_TOTAL: in_sales(Decimal),
-            **written_columns(mapper.lines, invoices.LINE_LOOKUPS, _DATES),
+            **written_columns(mapper.lines, invoices.LINE_LOOKUPS, dates=_DATES),
         },
         dates=_DATES,
     )

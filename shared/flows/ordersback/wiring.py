@@ -21,7 +21,6 @@ from shared.flows.finops_documents.wiring import (
     read_fields,
     used_products,
     used_small_tables,
-    written_columns,
 )
 from shared.flows.orders import ORDERS
 from shared.flows.orders import mapping as orders
@@ -37,7 +36,7 @@ from shared.flows.ordersback.states import ACTIONS, ClosingChoices, left_out
 from shared.flows.ordersback.value_maps import OrderStatusMaps
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
-from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable
+from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, keyed_by, written_columns
 from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.field_table import FieldTable
@@ -140,7 +139,7 @@ def _line_set(deployment: Deployment) -> str:
 def _order_table(mapper: OrdersBackMapper) -> RecordTable:
     """An order of Sales by its id, since a number may occur twice. Only the status is written."""
     return RecordTable(
-        table=RowTable(back.TARGET_SET, back.LOGICAL_NAME, back.ID_COLUMN),
+        table=RowTable(back.TARGET_SET, back.LOGICAL_NAME, back.ID_COLUMN, keyed=keyed_by(mapper.table)),
         key_column=back.ID_COLUMN,
         columns=mapper.table.target_fields,
         also_read=(STATE,),
@@ -151,7 +150,10 @@ def _order_table(mapper: OrdersBackMapper) -> RecordTable:
 
 
 def _headers(mapper: CreatedOrders) -> DocumentHeaders:
-    table = RowTable(back.TARGET_SET, back.LOGICAL_NAME, back.ID_COLUMN, created.LOOKUPS, references.READ_AS)
+    keyed = keyed_by(mapper.header)
+    table = RowTable(
+        back.TARGET_SET, back.LOGICAL_NAME, back.ID_COLUMN, created.LOOKUPS, references.READ_AS, keyed=keyed
+    )
     return DocumentHeaders(
         table, mapper.header.target_fields, created.KEY_COLUMN, str, _is_under, also_read=(STATE, TOTAL)
     )
@@ -163,7 +165,10 @@ def _is_under(_key: str, _row: Values) -> bool:
 
 
 def _lines(mapper: CreatedOrders) -> DocumentLines:
-    table = RowTable(created.TARGET_LINE_SET, orders.LINE_TABLE, created.LINE_ID_COLUMN, created.LINES_LOOKUPS)
+    keyed = keyed_by(mapper.lines)
+    table = RowTable(
+        created.TARGET_LINE_SET, orders.LINE_TABLE, created.LINE_ID_COLUMN, created.LINES_LOOKUPS, keyed=keyed
+    )
     return DocumentLines(
         table,
         mapper.lines.target_fields,
@@ -186,7 +191,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         return RequiredColumns((), ())
     whole = created_orders(deployment) if setting == "all" else None
     mapper = _mapper(deployment, whole)
-    written = {field.name: in_sales(field.type, is_date=field.is_date) for field in mapper.table.fields}
+    written = written_columns(mapper.table, {})
     order = UsedTable(back.TARGET_SET, back.ID_COLUMN, {STATE: in_sales(int), **written})
     headers = dict(read_fields(mapper.table.columns, ()))
     lines = {column.name: in_finops(column.type) for column in back.LINE_COLUMNS}
@@ -206,13 +211,13 @@ def _created_tables(whole: CreatedOrders) -> tuple[UsedTable, ...]:
     header = {
         created.KEY_COLUMN: in_sales(str),
         TOTAL: in_sales(Decimal),
-        **written_columns(whole.header, created.LOOKUPS, header_dates),
+        **written_columns(whole.header, created.LOOKUPS, read_as=references.READ_AS, dates=header_dates),
     }
     line = {
         back.ID_COLUMN: LOOKUP,
         created.POSITION_COLUMN: in_sales(int),
         LINE_TOTAL: in_sales(Decimal),
-        **written_columns(whole.lines, created.LINES_LOOKUPS, line_dates),
+        **written_columns(whole.lines, created.LINES_LOOKUPS, dates=line_dates),
     }
     return (
         UsedTable(back.TARGET_SET, back.ID_COLUMN, header, dates=header_dates),

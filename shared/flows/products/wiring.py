@@ -14,7 +14,14 @@ from shared.flows.products.catalogue import ProductMaps
 from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, ZeroPrice
 from shared.flows.products.preflight import catalogue_checks
 from shared.flows.products.settings import ProductSettings
-from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, of_types
+from shared.flows.required_columns import (
+    RequiredColumns,
+    UsedCollection,
+    UsedTable,
+    keyed_by,
+    of_types,
+    written_columns,
+)
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.mapping.words import Column
@@ -83,7 +90,13 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
         written_by_others=mapper.choices.price_items is PriceItems.AUTOMATION,
     )
     return RecordTable(
-        table=RowTable(products.TARGET_SET, products.LOGICAL_NAME, products.ID_COLUMN, products.LOOKUPS),
+        table=RowTable(
+            products.TARGET_SET,
+            products.LOGICAL_NAME,
+            products.ID_COLUMN,
+            products.LOOKUPS,
+            keyed=keyed_by(mapper.table),
+        ),
         key_column=products.KEY_COLUMN,
         columns=mapper.table.target_fields,
         also_read=(products.STATE, products.STRUCTURE),
@@ -101,10 +114,7 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
         products.ENTITY_SET,
         {column.name: in_finops(column.type, is_date=column.is_date) for column in table.columns},
     )
-    names = {
-        field.name: LOOKUP if field.name in products.LOOKUPS else in_sales(field.type, is_date=field.is_date)
-        for field in table.fields
-    }
+    names = written_columns(table, products.LOOKUPS)
     also_read = dict.fromkeys((products.STATE, products.STRUCTURE), in_sales(int))
     product = UsedTable(
         products.TARGET_SET, products.ID_COLUMN, {products.KEY_COLUMN: in_sales(str), **also_read, **names}

@@ -28,6 +28,7 @@ from shared.flows.spec import Deployment
 from shared.mapping.type_names import fits
 from shared.operations.live_types import LiveTypes
 from shared.operations.preflight.dates import date_checks
+from shared.operations.preflight.keys import key_checks
 from shared.operations.preflight.required_columns import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.operations.preflight.results import result_checks
 from shared.operations.preflight.states import States
@@ -73,6 +74,7 @@ class Preflight:
             yield from self._table(use, exists=use.entity_set in there)
         yield from part(SALES, _ORGANISATION, self._organisation)
         yield from result_checks(self._dataverse, self._deployment)
+        yield from key_checks(self._dataverse, self._deployment, self._types)
         for flow in self._deployment.flows:
             yield from flow.checks_of_sales(self._deployment, self._dataverse, self._now)
         table = next((use for use in required if use.tracked), None)

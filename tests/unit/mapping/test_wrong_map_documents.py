@@ -32,7 +32,7 @@ def check(content: dict[str, Json]) -> None:
 def mistakes(**parts: Json) -> list[str]:
     """What is told of the shipped document with these parts."""
     with pytest.raises(SettingsInvalid) as refused:
-        check(document(countries={}, states={}, own_columns=OWN, **parts))
+        check(document(**{"countries": {}, "states": {}, "own_columns": OWN, **parts}))
     return [line.strip() for line in str(refused.value).splitlines()[1:]]
 
 

@@ -1,0 +1,68 @@
+"""The word `lookup`: a lookup of Sales that is set by an alternate key of the row to which it refers."""
+
+from shared.mapping import field_specs as specs
+from shared.mapping.names import TYPES, ColumnKind, nearest
+from shared.mapping.value_maps import ValueMaps
+from shared.mapping.word_checks import CALLED, Ends, column_at, refuse
+from shared.mapping.words import KeyReference, Line, Ownership, TargetField, Unmappable, value_of
+from shared.records import Json, Values
+from shared.systems import System
+
+# Dataverse finds no row by a key that holds one of these, encoded or not (dataverse-web-api, section 5.4).
+_IN_NO_KEY = frozenset("/<>*%&:\\?+")
+# By the kind of the key: what may be its source.
+_SOURCES = {
+    ColumnKind.TEXT: (ColumnKind.TEXT, ColumnKind.ID, ColumnKind.MEMBER),
+    ColumnKind.WHOLE: (ColumnKind.WHOLE,),
+}
+
+
+def lookup_by_key(field: str, spec: specs.LookupByKey, ends: Ends, *, usual: Ownership) -> Line:
+    """The line of an entry with the word `lookup`. Raises WrongWord."""
+    if ends.towards is System.FINOPS:
+        refuse("word", "lookup: a field of F&O holds the key itself; use copy")
+    way = ends.names.way_of(ends.target, field)
+    if way is None:
+        near = nearest(field, ends.names.navigations_of(ends.target))
+        hint = f"did you mean {near}? One" if near else "one"
+        refuse("", f"{field} is no navigation of {ends.target}: {hint} of your own is declared in `own_columns`")
+    column, leads_to = way
+    own = ends.names.find(ends.target, column)
+    if own is not None and own.refused:
+        refuse("", f"{ends.target} does not let it be written: {own.refused}")
+    if spec.length is not None:
+        refuse("length", f"{spec.length}: {field} is a lookup, and only a text has a length")
+    key = ends.names.find(leads_to, spec.by) or ends.names.find(ends.target, f"{field}.{spec.by}")
+    if key is None:
+        refuse("by", ends.names.unknown(leads_to, spec.by, "column"))
+    if key.kind not in _SOURCES:
+        refuse("by", f"{spec.by} is {CALLED[key.kind]}: a key is a text or a whole number")
+    source, _ = column_at(spec.source, "from", ends, _SOURCES[key.kind])
+    ownership = usual if spec.ownership is None else Ownership(spec.ownership)
+    into = TargetField(
+        field,
+        ownership,
+        TYPES[key.kind],
+        None,
+        key.length,
+        fold_case=key.kind is ColumnKind.TEXT,
+        reference=KeyReference(leads_to, spec.by, column),
+    )
+
+    def read(row: Values, _maps: ValueMaps) -> Json:
+        value = value_of(row, spec.source)
+        return _checked(value.strip(), spec.source, field) if isinstance(value, str) else value
+
+    return Line((source,), into, f"the row of {leads_to} whose `{spec.by}` it is", read)
+
+
+def _checked(key: str, source: str, field: str) -> str:
+    trouble = sorted(_IN_NO_KEY & set(key))
+    if trouble:
+        raise Unmappable(
+            "key_not_addressable",
+            f"{source} is {key!r}, and Sales finds no row for {field} by a key with {' '.join(trouble)}",
+            remedy="give the row in Sales a key without / < > * % & : \\ ? +, and the record the same",
+            value=key,
+        )
+    return key
