@@ -17,7 +17,7 @@ from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
-from shared.mapping.map_document import MapDocument, filters_in_words, model_of
+from shared.mapping.map_document import MapDocument, Policy, PolicyChoices, filters_in_words, model_of
 from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
 from shared.mapping.value_maps import ValueMaps, as_known_to, read_map_document
@@ -73,8 +73,8 @@ class FlowSpec:
     for, `parents_by_key` the target collections in which they name such records by key, `comes_back_from` one of them
     whose rows are records of this flow. `looks_first` are flows of which a record must be looked at before one of
     this flow is written. `starts_after` are flows whose records its own look up, so that nothing
-    releases them. `setting_prefix` begins the names of its settings, if the name of the flow does not. `has_policies`
-    says that the document may decide about changes of others in the target.
+    releases them. `setting_prefix` begins the names of its settings, if the name of the flow does not. `policies`
+    are those that the document may choose.
 
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
@@ -108,7 +108,7 @@ class FlowSpec:
     looks_first: tuple[str, ...] = ()
     starts_after: tuple[str, ...] = ()
     setting_prefix: str = ""
-    has_policies: bool = False
+    policies: PolicyChoices = field(default_factory=PolicyChoices)
 
     @property
     def queues(self) -> tuple[str, str, str]:
@@ -159,13 +159,11 @@ class FlowSpec:
 
     def _with_policy(self, route: Route, deployment: "Deployment") -> Route:
         """A route with what the map document decides about changes of others."""
-        policy = as_known_to(MapDocument, deployment.maps).policies.get(self.name)
-        if policy is None:
-            return route
+        policy = deployment.policy_of(self.name)
         return replace(
             route,
-            on_conflict=OnConflict(policy.on_conflict),
-            on_target_deleted=OnTargetDeleted(policy.on_target_deleted),
+            on_conflict=OnConflict(policy.on_conflict or route.on_conflict),
+            on_target_deleted=OnTargetDeleted(policy.on_target_deleted or route.on_target_deleted),
         )
 
     def _results(self, deployment: "Deployment", systems: Systems) -> ResultRows | None:
@@ -227,8 +225,7 @@ class Flows:
             [ResultMaps, *(flow.value_maps for flow in self.specs)],
             lengths=[part for flow in self.specs for part in flow.lengths],
             parts=[part for flow in self.specs for part in flow.ownership],
-            flows=self.names,
-            with_policies=[flow.name for flow in self.specs if flow.has_policies],
+            flows={flow.name: flow.policies for flow in self.specs},
             further={"results": results},
         )
 
@@ -291,6 +288,16 @@ class Deployment:
         if mistakes:
             raise mistaken("the map document", mistakes)
 
+    def policy_of(self, flow: str) -> Policy:
+        """What the map document decides about rows in the target."""
+        return as_known_to(MapDocument, self.maps).policies.get(flow, Policy())
+
+    def adopts(self, flow: str) -> bool:
+        """Whether a row that is there before the first write is taken over: as the map document says, otherwise as the
+        setting does."""
+        said = self.policy_of(flow).on_existing or getattr(self.settings, f"{self.flows[flow].prefix}_ON_EXISTING")
+        return bool(said == "adopt")
+
     def settings_for(self, model: type[_Settings]) -> _Settings:
         """The settings as one flow knows them. Raises TypeError for settings that were read without this flow."""
         if not isinstance(self.settings, model):
@@ -301,6 +308,7 @@ class Deployment:
         """Raises SettingsInvalid that names everything that the map document has wrong about any flow."""
         mistakes: list[str] = []
         for flow in self.flows:
+            mistakes += flow.policies.mistakes(flow.name, self.policy_of(flow.name))
             try:
                 flow.tables(self)
             except MapInvalid as invalid:

@@ -1,11 +1,12 @@
 """The map document: the value maps of an organisation, and what it changes of the standard maps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
 from shared import exact_json
 from shared.discretion import named
@@ -38,10 +39,42 @@ def _of_known_tables(columns: dict[str, dict[str, OwnColumn]]) -> dict[str, dict
 
 
 class Policy(Part):
-    """What happens if others have changed, or deleted, what was written."""
+    """What happens if others have changed, or deleted, what was written, or if a row is there before the first write.
+    None: as the flow does it."""
 
-    on_conflict: Literal["source_wins", "target_wins", "stop"] = "source_wins"
-    on_target_deleted: Literal["recreate", "unlink", "list"] = "recreate"
+    on_conflict: Literal["source_wins", "target_wins", "stop"] | None = None
+    on_target_deleted: Literal["recreate", "unlink", "list"] | None = None
+    on_existing: Literal["reject", "adopt"] | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What the document says, by policy."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChoices:
+    """The values that the policies of one flow may have, and why not others, by policy."""
+
+    on_conflict: tuple[str, ...] = ("source_wins", "target_wins", "stop")
+    on_target_deleted: tuple[str, ...] = ("recreate", "unlink", "list")
+    on_existing: tuple[str, ...] = ("reject", "adopt")
+    why: Mapping[str, str] = field(default_factory=dict)
+
+    def mistakes(self, flow: str, policy: Policy) -> Iterator[str]:
+        """What a document says of the flow that the flow cannot do."""
+        for name, value in policy.given.items():
+            allowed: tuple[str, ...] = getattr(self, name)
+            if value not in allowed:
+                helps = f"write {' or '.join(allowed)}, or remove it" if allowed else "remove it"
+                yield f"policies.{flow}.{name} is {value!r}, and {self.why[name]}: {helps}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the policies of the flow."""
+        offered = {name: getattr(self, name) for name in ("on_conflict", "on_target_deleted", "on_existing")}
+        properties = {name: {"enum": list(values)} for name, values in offered.items() if values}
+        return {"additionalProperties": False, "properties": properties, "type": "object"}
 
 
 class MapDocument(ValueMaps):
@@ -95,18 +128,21 @@ def model_of(
     *,
     lengths: Iterable[str],
     parts: Iterable[str],
-    flows: Iterable[str],
-    with_policies: Iterable[str] = (),
+    flows: Mapping[str, PolicyChoices],
     further: Mapping[str, Any] = MappingProxyType({}),
 ) -> type[MapDocument]:
     """The model of the whole document: what its flows add to it, the names of their parts of `text_lengths` and
-    `fields`, their own names, those of flows with policies, and further parts."""
+    `fields`, their own names with the policies that they may have, and further parts."""
+    policies = {"additionalProperties": False, "properties": {name: of.schema for name, of in flows.items()}}
     # Names that are known only now: no type checker can follow them.
     named_parts: dict[str, Any] = {
         "text_lengths": (dict[Literal[tuple(lengths)], dict[Code, Length]], ...),  # type: ignore[misc]
         "fields": (dict[Literal[tuple(parts)], dict[Code, FieldSpec]], {}),  # type: ignore[misc]
         "filters": (dict[Literal[tuple(flows)], list[NamedFilter]], {}),  # type: ignore[misc]
-        "policies": (dict[Literal[tuple(with_policies)], Policy], {}),  # type: ignore[misc]
+        "policies": (
+            Annotated[dict[Literal[tuple(flows)], Policy], WithJsonSchema({**policies, "type": "object"})],  # type: ignore[misc]
+            {},
+        ),
         **further,
     }
     bases: Any = tuple(model for model in dict.fromkeys(of_flows) if model is not ValueMaps)

@@ -17,6 +17,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "no_price_list": ("price_lists",),
     "too_many_decimals": ("amount_decimals",),
     "text_too_long": ("text_lengths",),
+    "target_exists": ("policies",),
+    "number_reused": ("policies",),
 }
 # Settings; FLOW stands for what those of the flow begin with.
 _SETTINGS: Mapping[str, tuple[str, ...]] = {

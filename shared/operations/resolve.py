@@ -61,7 +61,7 @@ class Resolving:
                 f"{link.target_key} is not in {route.entity} any more: see `p2c explain {self.flow.name} {id}`"
             )
         changes, owned = Changes(route), judged.content.owned
-        names = changes.conflicts(judged, row) if route.looks_for_conflicts and route.document is None else []
+        names = changes.conflicts(judged, row) if route.looks_for_conflicts else []
         kept = (name for name in link.content.kept if name in owned and name in row.values)
         names += [
             each for each in kept if each not in names and not route.rules.agree(each, owned[each], row.values[each])

@@ -159,8 +159,8 @@ class Route:
     that needs no write than it should (None if it has not). With `once`, a row is written until its creation is
     finished, and from then on belongs to the users of the target: it is neither changed nor created again.
     `on_conflict` and `on_target_deleted` are the policies of the map document (docs/mapping.md, Policies). What others
-    change in a document is always written over. `when_taken` says what a user does if another row has the key of a
-    record."""
+    change in the lines of a document is always written over. `when_taken` says what a user does if another row has the
+    key of a record."""
 
     name: str
     entity: str

@@ -35,7 +35,7 @@ def account_mapper(deployment: Deployment) -> AccountMapper:
         party_number=PartyNumber(settings.ACCOUNTS_PARTY_NUMBER),
         delivery_address=DeliveryAddress(settings.ACCOUNTS_DELIVERY_ADDRESS),
         on_hold_when_ended=OnHold(settings.ACCOUNTS_ON_HOLD_WHEN_ENDED),
-        adopt_existing=settings.ACCOUNTS_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(ACCOUNTS),
         scope=scope_of(settings.ACCOUNTS_SCOPE, settings),
         addresses=address_rules_of(settings),
     )
@@ -83,7 +83,6 @@ ACCOUNTS_FLOW = FlowSpec(
     wire=wire,
     tables=lambda deployment: (account_mapper(deployment).table,),
     required_columns=required_columns,
-    has_policies=True,
     filters=OF_SALES,
     sales_table="account",
     results_in=accounts.ENTITY_SET,

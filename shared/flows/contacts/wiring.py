@@ -35,7 +35,7 @@ def contact_mapper(deployment: Deployment) -> ContactMapper:
     choices = ContactChoices(
         own_party_number=settings.CONTACTS_PARTY_NUMBER == "contact_number",
         on_hold_when_ended=OnHold(settings.CONTACTS_ON_HOLD_WHEN_ENDED),
-        adopt_existing=settings.CONTACTS_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(CONTACTS),
         scope=scope_of(settings.CONTACTS_SCOPE, settings),
         addresses=address_rules_of(settings),
     )
@@ -111,7 +111,6 @@ CONTACTS_FLOW = FlowSpec(
     wire=wire,
     tables=tables,
     required_columns=required_columns,
-    has_policies=True,
     filters={
         **OF_SALES,
         "no_account": Filter(

@@ -39,6 +39,7 @@ from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedT
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable
+from shared.mapping.map_document import PolicyChoices
 from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
 from shared.mapping.verdicts import Filter
 from shared.mapping.words import Column
@@ -63,7 +64,7 @@ def invoice_mapper(deployment: Deployment) -> InvoiceMapper:
     by_number = settings.INVOICES_NAME == "invoice_number"
     choices = InvoiceChoices(
         name_of=invoices.NUMBER_FIELD if by_number else invoices.ORDER_FIELD,
-        adopt_existing=settings.INVOICES_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(INVOICES),
         linked_only=scope == "linked",
         since="" if scope in ("all", "linked") else scope,
         street_number=settings.MAP_STREET_NUMBER,
@@ -254,6 +255,14 @@ INVOICES_FLOW = FlowSpec(
     ownership=(invoices.HEADER_PART, invoices.LINE_PART),
     wire=wire,
     tables=tables,
+    policies=PolicyChoices(
+        on_conflict=(),
+        on_target_deleted=("unlink", "list"),
+        why={
+            "on_conflict": "an invoice is written once, and a difference is listed",
+            "on_target_deleted": "an invoice that was deleted is created again by an operator only",
+        },
+    ),
     required_columns=required_columns,
     checks_of_finops=checks_of_finops,
     looks_first=(ORDERSBACK,),

@@ -17,6 +17,7 @@ from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, re
 from shared.flows.sales_documents.words import RequestedDate
 from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.field_table import FieldTable
+from shared.mapping.map_document import PolicyChoices
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route
 from shared.systems import System
@@ -32,7 +33,7 @@ def order_mapper(deployment: Deployment) -> OrderMapper:
         line_set=settings.ORDERS_LINES,
         requested_date=RequestedDate(settings.ORDERS_REQUESTED_DATE),
         zone=zone_of(settings),
-        adopt_existing=settings.ORDERS_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(ORDERS),
         scope=scope_of(settings.ORDERS_SCOPE, settings),
         addresses=address_rules_of(settings),
     )
@@ -92,6 +93,14 @@ ORDERS_FLOW = FlowSpec(
     ownership=(orders.HEADER_PART, orders.LINE_PART),
     wire=wire,
     tables=tables,
+    policies=PolicyChoices(
+        on_conflict=(),
+        on_target_deleted=("unlink", "list"),
+        why={
+            "on_conflict": "an order is sent once, so nothing of it is written over",
+            "on_target_deleted": "an order that was deleted is never sent again by itself",
+        },
+    ),
     required_columns=required_columns,
     checks_of_sales=preflight.checks_of_sales,
     checks_of_finops=preflight.checks_of_finops,

@@ -115,7 +115,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
                 back.TARGET_SET,
                 whole,
                 rules,
-                adopt_existing=settings.ORDERS_BACK_ON_EXISTING == "adopt",
+                adopt_existing=deployment.adopts(ORDERSBACK),
                 document=rules,
                 adoption=rules,
                 left_out=left_out,

@@ -39,7 +39,7 @@ def product_mapper(deployment: Deployment) -> ProductMapper:
         when_vanished=Vanished(settings.PRODUCTS_WHEN_VANISHED),
         price_items=PriceItems(settings.PRODUCTS_PRICE_ITEMS),
         zero_price=ZeroPrice(settings.PRODUCTS_ZERO_PRICE),
-        adopt_existing=settings.PRODUCTS_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(PRODUCTS),
         linked_only=settings.PRODUCTS_SCOPE == "linked",
         zone=zone_of(settings),
     )
@@ -149,6 +149,5 @@ PRODUCTS_FLOW = FlowSpec(
     wire=wire,
     tables=lambda deployment: (product_mapper(deployment).table,),
     required_columns=required_columns,
-    has_policies=True,
     checks_of_sales=catalogue_checks,
 )

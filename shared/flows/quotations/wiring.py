@@ -32,7 +32,7 @@ def quotation_mapper(deployment: Deployment) -> QuotationMapper:
         statuses=tuple(map(QuotationStatus, settings.QUOTATIONS_STATUSES.split(","))),
         requested_date=RequestedDate(settings.QUOTATIONS_REQUESTED_DATE),
         zone=zone_of(settings),
-        adopt_existing=settings.QUOTATIONS_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(QUOTATIONS),
         scope=scope_of(settings.QUOTATIONS_SCOPE, settings),
         addresses=address_rules_of(settings),
     )

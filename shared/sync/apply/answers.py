@@ -102,7 +102,7 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     doubtful = judged.with_link(record.link, trusted=False)
-    if route.on_target_deleted is not OnTargetDeleted.RECREATE:
+    if not route.once and route.on_target_deleted is not OnTargetDeleted.RECREATE:
         return gone(route, doubtful)
     return Planned(doubtful, Changes(route).create(doubtful))
 

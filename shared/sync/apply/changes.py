@@ -185,7 +185,12 @@ class Changes:
             return NumbersTaken(frozenset(taken))
         wanted = self.difference(judged) if trusted else self._everything_owned(judged, row)
         agree = self._route.rules.agree
-        values = {name: value for name, value in wanted.items() if not agree(name, value, row.values.get(name))}
+        stays = judged.stays or {}
+        values = {
+            name: value
+            for name, value in wanted.items()
+            if name not in stays and not agree(name, value, row.values.get(name))
+        }
         lines = tuple(each for number in sorted(numbers) for each in self._line(judged, row, number, rules))
         if not values and not lines and link.linked:
             return None

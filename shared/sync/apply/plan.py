@@ -112,7 +112,7 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
     if row is None:
         if route.updates:
             return without_row(judged)
-        stays_away = link.linked and route.on_target_deleted is not OnTargetDeleted.RECREATE
+        stays_away = link.linked and not route.once and route.on_target_deleted is not OnTargetDeleted.RECREATE
         if stays_away or Changes(route).is_finished(judged):
             return gone(route, judged)
         return _plan_creation(route, judged)
@@ -137,7 +137,7 @@ def _plan_update(route: Route, judged: Judged, row: TargetRow) -> Planned | Conc
     agree, sent = route.rules.agree, planned.write.values
     differing = {name: value for name, value in sent.items() if not agree(name, value, row.values.get(name))}
     if not differing and judged.record.link.linked:
-        return unchanged(route, judged)
+        return unchanged(route, planned.judged)
     write = replace(planned.write, values=differing)
     return _left_out(route, judged, row, write) or replace(planned, write=write)
 
@@ -195,6 +195,11 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
     if changes.is_finished(judged):
         return unchanged(route, judged)
     has_policy = route.looks_for_conflicts and judged.record.link.linked
+    if has_policy:
+        conflicts = changes.conflicts(judged, row)
+        judged = replace(judged, stays=changes.stays(judged, row, conflicts))
+        if conflicts and route.on_conflict is OnConflict.STOP:
+            return _conflict(route, judged, row, conflicts)
     if route.document is None and (has_policy or judged.content.fills):
         return _plan_by_policy(route, judged, row)
     match (
@@ -223,12 +228,6 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
 def _plan_by_policy(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
     """The write to a row in which others may have changed what was written."""
     changes, agree = Changes(route), route.rules.agree
-    conflicts: list[str] = []
-    if route.looks_for_conflicts and judged.record.link.linked:
-        conflicts = changes.conflicts(judged, row)
-        judged = replace(judged, stays=changes.stays(judged, row, conflicts))
-    if conflicts and route.on_conflict is OnConflict.STOP:
-        return _conflict(route, judged, row, conflicts)
     match changes.overwrite(judged, row, alone=_goes_alone(judged)):
         case Rejected(cause, message, remedy, _, value):
             return judged.record.rejected(cause, message, remedy, value=value)

@@ -21,7 +21,7 @@ def pricelist_mapper(deployment: Deployment) -> PriceListMapper:
     """The mapping as the settings want it."""
     settings = deployment.settings_for(PriceListSettings)
     choices = PriceListChoices(
-        adopt_existing=settings.PRICELISTS_ON_EXISTING == "adopt",
+        adopt_existing=deployment.adopts(PRICELISTS),
         scope=scope_of(settings.PRICELISTS_SCOPE, settings),
     )
     return PriceListMapper(deployment.maps, choices)

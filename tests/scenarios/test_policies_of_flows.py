@@ -1,0 +1,377 @@
+"""Every flow obeys the policies that it may have, and reads nothing for those that it does not have."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.simulator.faults import Rule
+from shared.flows.contacts import CONTACTS
+from shared.flows.invoices import INVOICES
+from shared.flows.orders import ORDERS
+from shared.flows.ordersback import ORDERSBACK
+from shared.flows.products import PRODUCTS
+from shared.flows.quotations import QUOTATIONS
+from shared.state.links import LinkState
+from shared.systems import System
+from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
+from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.invoicing import invoicing
+from tests.support.operator import operated, p2c
+from tests.support.ordering import ordering
+from tests.support.product import Product, product
+from tests.support.returning import Returning
+from tests.support.trading import ACTIVE, DRAFT, Trading, trading, trading_as
+from tests.unit.local.finops_documents import order_url
+from tests.unit.local.finops_documents import person_url as person_of
+
+WHY = ("--reason", "as agreed", "--yes")
+COMPANY = {"cross-company": "true"}
+EVERY_FAULT = pytest.mark.parametrize(
+    "rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule)
+)
+
+
+def deciding(flow: str, **policy: str) -> str:
+    """A map document with these policies for a flow."""
+    return json.dumps({**json.loads(MAP_DOCUMENT), "policies": {flow: policy}})
+
+
+def disturbed(desk: Product, rule: Rule | None, system: str) -> None:
+    """The sync runs while a system fails, and then until it is at rest."""
+    faults = getattr(desk, system).faults
+    if rule is not None:
+        faults.add(rule)
+        desk.settle(60)
+        faults.clear()
+    desk.settle(90)
+
+
+def conflict_of(desk: Product, id: str) -> str:
+    """The field that a record is listed for as a conflict."""
+    failure = desk.failure(id)
+    assert failure is not None
+    assert failure.cause == "conflict", failure.message
+    return failure.value
+
+
+# Contacts
+
+
+def person(desk: Trading) -> dict[str, Any]:
+    """The only contact person."""
+    (found,) = desk.persons().values()
+    return found
+
+
+def person_url(desk: Trading) -> str:
+    ((number, customer),) = desk.persons()
+    return person_of(number, customer)
+
+
+def contested_person(desk: Trading) -> str:
+    """A contact whose profession people have changed, and whose profession and fax change in Sales; its id."""
+    desk.flow = CONTACTS
+    id = desk.contact(desk.account("A-1"), jobtitle="Owner")
+    desk.tick()
+    reply = desk.finops.patch(person_url(desk), {"EmploymentProfession": "Buyer"}, COMPANY)
+    assert reply.status_code == 204, reply.text
+    desk.sales.patch(f"contacts({id})", {"jobtitle": "Chief", "fax": "77"}, If_Match="*")
+    return id
+
+
+@EVERY_FAULT
+def test_what_others_have_changed_in_a_contact_person_stays(rule: Rule | None) -> None:
+    with trading(MAP_DOCUMENT=deciding(CONTACTS, on_conflict="target_wins")) as desk:
+        id = contested_person(desk)
+        disturbed(desk, rule, "finops")
+        assert (person(desk)["EmploymentProfession"], person(desk)["PrimaryFaxNumber"]) == ("Buyer", "77")
+        assert desk.link(id).content.kept == {"EmploymentProfession": "Buyer"}
+
+
+@pytest.mark.parametrize(("taken", "profession"), [("sales", "Chief"), ("finops", "Buyer")])
+def test_a_conflict_in_a_contact_person_is_decided(taken: str, profession: str) -> None:
+    with trading(MAP_DOCUMENT=deciding(CONTACTS, on_conflict="stop")) as desk, operated(desk):
+        id = contested_person(desk)
+        desk.tick()
+        assert conflict_of(desk, id) == "EmploymentProfession"
+        p2c("resolve", CONTACTS, id, "--take", taken, *WHY)
+        desk.tick()
+        assert (person(desk)["EmploymentProfession"], person(desk)["PrimaryFaxNumber"]) == (profession, "77")
+        assert desk.failure(id) is None
+
+
+@EVERY_FAULT
+def test_a_contact_person_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
+    with trading(MAP_DOCUMENT=deciding(CONTACTS, on_target_deleted="unlink")) as desk:
+        id = contested_person(desk)
+        assert desk.finops.delete(person_url(desk), COMPANY).status_code == 204
+        disturbed(desk, rule, "finops")
+        assert (desk.persons(), desk.link(id).rule) == ({}, "target_deleted")
+
+
+# Products
+
+
+def people_rename(desk: Assortment, name: str) -> None:
+    """Somebody renames the product in Sales."""
+    row = desk.product("P-1")
+    assert row is not None
+    assert desk.sales.patch(f"products({row['productid']})", {"description": name}, If_Match="*").status_code == 204
+
+
+def name_and_price(desk: Assortment) -> tuple[object, object, object]:
+    row = desk.product("P-1")
+    assert row is not None
+    return row["description"], row["name"], desk.items("P-1")[0]["amount"]
+
+
+def contested_product(desk: Assortment) -> None:
+    """A product that people have described in Sales otherwise, and that gets all else anew in F&O."""
+    desk.put("P-1", ProductDescription="Ours")
+    desk.tick()
+    people_rename(desk, "Theirs")
+    desk.change("P-1", ProductDescription="Ours again", ProductName="Bicycle", SalesPrice=14)
+
+
+@EVERY_FAULT
+def test_what_others_have_changed_in_a_product_stays(rule: Rule | None) -> None:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict="target_wins")) as desk:
+        contested_product(desk)
+        disturbed(desk, rule, "sales")
+        assert name_and_price(desk) == ("Theirs", "Bicycle", 14)
+
+
+@pytest.mark.parametrize(("taken", "name"), [("finops", "Ours again"), ("sales", "Theirs")])
+def test_a_conflict_in_a_product_is_decided(taken: str, name: str) -> None:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict="stop")) as desk, operated(desk):
+        contested_product(desk)
+        desk.tick()
+        assert conflict_of(desk, "P-1") == "description"
+        p2c("resolve", PRODUCTS, "P-1", "--take", taken, *WHY)
+        desk.drain()
+        assert name_and_price(desk) == (name, "Bicycle", 14)
+        assert desk.failure("P-1") is None
+
+
+def test_a_price_that_others_have_changed_is_a_conflict_and_is_written_when_that_is_decided() -> None:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict="stop")) as desk, operated(desk):
+        desk.put("P-1")
+        desk.tick()
+        item = desk.items("P-1")[0]["productpricelevelid"]
+        assert desk.sales.patch(f"productpricelevels({item})", {"amount": 99}, If_Match="*").status_code == 204
+        desk.change("P-1", SalesPrice=14)
+        desk.tick()
+        assert conflict_of(desk, "P-1") == "productpricelevel"
+        p2c("resolve", PRODUCTS, "P-1", "--take", "finops", *WHY)
+        desk.drain()
+        assert (desk.items("P-1")[0]["amount"], desk.failure("P-1")) == (14, None)
+
+
+# Quotations
+
+
+def contested_quote(desk: Trading) -> str:
+    """A quote whose quotation people have given another name, and that gets another name and line; its number."""
+    account = desk.account("A-1")
+    desk.tick()
+    id, number = desk.quote(account, emailaddress="a@contoso.com")
+    desk.tick()
+    desk.at_finops(number, SalesQuotationName="Theirs")
+    change_quote(desk, id, name="Ours again", emailaddress="b@contoso.com")
+    return number
+
+
+def change_quote(desk: Trading, id: str, **values: object) -> None:
+    desk.set_state(id, DRAFT)
+    desk.change_draft(f"quotes({id})", **values)
+    desk.set_state(id, ACTIVE)
+
+
+def header(desk: Trading, number: str) -> tuple[object, object]:
+    quotation = desk.quotation(number) or {}
+    return quotation["SalesQuotationName"], quotation["Email"]
+
+
+@EVERY_FAULT
+def test_what_others_have_changed_in_the_header_of_a_quotation_stays(rule: Rule | None) -> None:
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_conflict="target_wins")) as desk:
+        number = contested_quote(desk)
+        disturbed(desk, rule, "finops")
+        assert header(desk, number) == ("Theirs", "b@contoso.com")
+        assert desk.link(number).content.kept == {"SalesQuotationName": "Theirs"}
+
+
+@pytest.mark.parametrize(("taken", "name"), [("sales", "Ours again"), ("finops", "Theirs")])
+def test_a_conflict_in_the_header_of_a_quotation_is_decided(taken: str, name: str) -> None:
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_conflict="stop")) as desk, operated(desk):
+        number = contested_quote(desk)
+        desk.tick()
+        assert conflict_of(desk, number) == "SalesQuotationName"
+        p2c("resolve", QUOTATIONS, number, "--take", taken, *WHY)
+        desk.tick()
+        assert (header(desk, number), desk.failure(number)) == ((name, "b@contoso.com"), None)
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "rule"),
+    [
+        ("recreate", LinkState.WRITTEN, None),
+        ("unlink", LinkState.FILTERED, "target_deleted"),
+        ("list", LinkState.REJECTED, "target_gone"),
+    ],
+)
+def test_a_quotation_that_was_deleted_comes_back_or_not(policy: str, state: LinkState, rule: str | None) -> None:
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_target_deleted=policy)) as desk:
+        number = contested_quote(desk)
+        url = f"CDSSalesQuotationHeaders(dataAreaId='usmf',SalesQuotationNumber='{number}')"
+        assert desk.finops.delete(url, COMPANY).status_code == 204
+        desk.settle(15)
+        assert (desk.link(number).state, desk.link(number).rule) == (state, rule)
+        assert (desk.quotation(number) is not None) is (policy == "recreate")
+
+
+# Orders, both ways, and invoices
+
+
+def test_an_order_that_was_deleted_in_finops_stays_deleted() -> None:
+    with ordering(MAP_DOCUMENT=deciding(ORDERS, on_target_deleted="unlink")) as desk, operated(desk):
+        account = desk.account("A-1")
+        desk.tick()
+        _, number = desk.order(account)
+        desk.tick()
+        assert desk.finops.delete(order_url(number)).status_code == 204
+        p2c("reconcile", ORDERS, "--repair", "--yes", code=1)
+        desk.tick()
+        assert (desk.rule_of(number), desk.failure(number), desk.sales_orders()) == ("target_deleted", None, [])
+
+
+def test_an_invoice_that_was_deleted_in_sales_stays_deleted() -> None:
+    with invoicing(MAP_DOCUMENT=deciding(INVOICES, on_target_deleted="unlink")) as desk, operated(desk):
+        _, number = desk.invoiced()
+        desk.tick()
+        assert desk.sales.send("DELETE", f"invoices({(desk.invoice(number) or {})['invoiceid']})").status_code == 204
+        p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
+        desk.settle(5, alone=True)
+        assert (desk.invoices(), desk.link(desk.ids()[number]).rule) == ([], "target_deleted")
+
+
+def order_of_finops(desk: Returning, **values: object) -> None:
+    """Somebody changes the order of F&O in Sales."""
+    order = desk.order_in_sales("F-1")["salesorderid"]
+    assert desk.sales.patch(f"salesorders({order})", values, If_Match="*").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("policy", "taken", "name"),
+    [
+        ("source_wins", "", "Ours again"),
+        ("target_wins", "", "Theirs"),
+        ("stop", "finops", "Ours again"),
+        ("stop", "sales", "Theirs"),
+    ],
+)
+def test_what_others_have_changed_in_an_order_of_finops_is_decided(policy: str, taken: str, name: str) -> None:
+    document = deciding(ORDERSBACK, on_conflict=policy)
+    with trading_as(Returning, ORDERS_BACK="all", MAP_DOCUMENT=document) as desk, operated(desk):
+        desk.born(SalesOrderName="Ours")
+        desk.tick()
+        order_of_finops(desk, name="Theirs")
+        desk.at_desk("F-1", {"SalesOrderName": "Ours again", "Email": "b@contoso.com"})
+        desk.totals()
+        desk.settle(5)
+        if taken:
+            assert conflict_of(desk, "F-1") == "name"
+            p2c("resolve", ORDERSBACK, "F-1", "--take", taken, *WHY)
+            desk.settle(5)
+        order = desk.order_in_sales("F-1")
+        assert (order["name"], order["emailaddress"], desk.failure("F-1")) == (name, "b@contoso.com", None)
+        desk.same_in_both("F-1")
+
+
+# What a policy reads
+
+
+def reads_of_a_batch(desk: Product, system: System, change: Callable[[int], None]) -> int:
+    """How many reads a system gets for a message of eight changed records, beside those of an unchanged pull."""
+    for number in range(8):
+        change(number)
+    desk.service.pull(desk.flow)
+    before = reads(desk, system)
+    desk.drain()
+    return reads(desk, system) - before
+
+
+def reads(desk: Product, system: System) -> int:
+    return int(desk.service.systems[system].requests.reads)  # type: ignore[attr-defined]
+
+
+def account_reads(**policy: str) -> int:
+    with product(MAP_DOCUMENT=deciding("accounts", **policy)) as desk:
+        ids = desk.linked(8)
+        return reads_of_a_batch(desk, System.FINOPS, lambda at: desk.edit(ids[at], description="New"))
+
+
+def contact_reads(**policy: str) -> int:
+    with trading(MAP_DOCUMENT=deciding(CONTACTS, **policy)) as desk:
+        desk.flow = CONTACTS
+        account = desk.account("A-1")
+        ids = [desk.contact(account) for _ in range(8)]
+        desk.tick()
+
+        def change(at: int) -> None:
+            desk.sales.patch(f"contacts({ids[at]})", {"jobtitle": "Chief"}, If_Match="*")
+
+        return reads_of_a_batch(desk, System.FINOPS, change)
+
+
+def product_reads(**policy: str) -> int:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, **policy)) as desk:
+        desk.put(*(f"P-{number}" for number in range(8)))
+        desk.tick()
+        return reads_of_a_batch(desk, System.DATAVERSE, lambda at: desk.change(f"P-{at}", ProductName="Bicycle"))
+
+
+def quotation_reads(**policy: str) -> int:
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, **policy)) as desk:
+        account = desk.account("A-1")
+        desk.tick()
+        ids = [desk.quote(account)[0] for _ in range(8)]
+        desk.tick()
+        return reads_of_a_batch(desk, System.FINOPS, lambda at: change_quote(desk, ids[at], name="New"))
+
+
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+@pytest.mark.parametrize(
+    ("count", "more"), [(account_reads, 1), (contact_reads, 1), (product_reads, 2), (quotation_reads, 0)]
+)
+def test_a_policy_costs_one_read_a_batch_and_nothing_where_the_source_wins(
+    count: Callable[..., int], more: int, policy: str
+) -> None:
+    """Of products two: the rows, and their price list items."""
+    without = count()
+    assert count(on_conflict="source_wins") == without
+    assert count(on_conflict=policy) == without + more
+
+
+# A row that is there already
+
+
+@pytest.mark.parametrize(
+    ("setting", "said", "adopts"),
+    [("reject", "adopt", True), ("adopt", "reject", False), ("adopt", "", True), ("reject", "", False)],
+)
+def test_what_the_document_says_of_rows_that_exist_counts_before_the_setting(
+    setting: str, said: str, adopts: bool
+) -> None:
+    policy = {"on_existing": said} if said else {}
+    with product(MAP_DOCUMENT=deciding("accounts", **policy), ACCOUNTS_ON_EXISTING=setting) as desk:
+        row = {"CustomerAccount": "A-1", "CustomerGroupId": "10", "SalesCurrencyCode": "USD", "dataAreaId": "usmf"}
+        row |= {"PartyType": "Organization", "OrganizationName": "Theirs"}
+        assert desk.finops.post("CustomersV3", row).status_code == 201
+        id = desk.account("A-1", name="Litware")
+        desk.settle()
+        assert desk.link(id).linked is adopts
+        assert (desk.failure(id) is None) is adopts
+        assert (desk.customer("A-1") or {})["OrganizationName"] == ("Litware" if adopts else "Theirs")
