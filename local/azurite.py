@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -60,7 +60,8 @@ class Azurite:
     """Runs from `__enter__` to `__exit__`; keeps its data in memory, or in `directory` if one is given.
 
     Give the `ports` of an earlier run to start again under the same connection string. `tell` gets a line if the
-    start takes long, `on_request` the line of each request in the emulator's log.
+    start takes long, `on_request` the line of each request in the emulator's log. `node_options` are more arguments of
+    node, such as a module that fills the tables before anybody asks.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Azurite:
         start_idle_s: float = START_IDLE_S,
         tell: Callable[[str], None] = lambda _text: None,
         on_request: Callable[[str], None] | None = None,
+        node_options: Sequence[str] = (),
     ) -> None:
         self._directory = directory
         self._wanted = ports or Ports()
@@ -79,6 +81,7 @@ class Azurite:
         self._start_idle_s = start_idle_s
         self._tell = tell
         self._on_request = on_request
+        self._node_options = node_options
         self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._process: subprocess.Popen[str] | None = None
         self._ports = self._wanted
@@ -165,7 +168,7 @@ class Azurite:
         where = ["--location", str(self._directory)] if self._directory else ["--inMemoryPersistence"]
         ports = self._wanted
         return [
-            *(node, "--import", END_WITH_PARENT, str(self._script), *where),
+            *(node, *self._node_options, "--import", END_WITH_PARENT, str(self._script), *where),
             # The Python clients speak a newer version of the API than Azurite knows.
             *("--skipApiVersionCheck", "--disableTelemetry", *(() if self._on_request else ("--silent",))),
             *("--blobPort", str(ports.blob), "--queuePort", str(ports.queue), "--tablePort", str(ports.table)),

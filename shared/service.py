@@ -30,7 +30,7 @@ from shared.operations.resolve import Resolving
 from shared.operations.resync import Syncing
 from shared.operations.sender import Sender
 from shared.operations.side_by_side import SideBySide, side_by_side
-from shared.operations.status import Status, status_of
+from shared.operations.status import RecordCounts, Status, brief_status_of, count_records, status_of
 from shared.operations.undo import Undoing
 from shared.state.storage.queues import Queues
 from shared.sync.apply.run import Apply
@@ -192,6 +192,14 @@ class Service:
         """How flows stand."""
         named = [self.flows[flow] for flow in flows]
         return status_of(named, state=self.state, queues=self.queues, clock=self.clock, lag_minutes=lag_minutes)
+
+    def brief_status(self) -> Status:
+        """How all flows stand, without the counts of their records."""
+        return brief_status_of(self.flows.values(), state=self.state, queues=self.queues, clock=self.clock)
+
+    def count_records(self, flow: str, tell: Callable[[RecordCounts], None]) -> RecordCounts:
+        """The records of a flow, by state and rule; `tell` gets what was counted so far."""
+        return count_records(self.state, self.flows[flow], tell)
 
     def locate(self, flow: str, text: str) -> str:
         """The id of the record with an id or a number."""

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from p2c.connection import Connection
 from p2c.console.guard import Guard, Secrets
-from p2c.console.pages import acts, failures, overview, records, setup
+from p2c.console.pages import acts, decisions, failures, overview, records, setup
 from p2c.console.site import HERE, Site
 from p2c.troubles import TOLD, Told, told
 
@@ -25,9 +25,10 @@ def application(to: Connection, kept: Secrets, *, hosts: tuple[str, ...], writes
     """The pages of a deployment, for browsers that come by one of these hosts."""
     site = Site.of(to, token=kept.token, writes=writes)
     routes: list[BaseRoute] = [Mount("/static", StaticFiles(directory=HERE / "static"))]
-    pages = chain.from_iterable(each.PAGES.items() for each in (overview, failures, records, setup))
+    pages = chain.from_iterable(each.PAGES.items() for each in (overview, failures, records, decisions, setup))
     routes += [Route(path, _served(site, page)) for path, page in pages]
-    routes += [Route(path, _served(site, _noticed(act)), methods=["POST"]) for path, act in acts.ACTS.items()]
+    changes = {**acts.ACTS, **decisions.ACTS}
+    routes += [Route(path, _served(site, _noticed(act)), methods=["POST"]) for path, act in changes.items()]
     made = Starlette(routes=routes, exception_handlers={HTTPException: partial(_unknown, site)})
     return Guard(made, kept=kept, hosts=hosts, writes=writes)
 

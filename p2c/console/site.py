@@ -1,6 +1,7 @@
 """What all pages share: the deployment, the language, the templates, and what becomes of an error."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from p2c.texts import field_of, flat, nested_rows, short, written_of
 from shared.flows.required_columns import attribute_of
 from shared.operations.acts import acts_of
 from shared.operations.failures import Cause
-from shared.operations.status import Status
+from shared.operations.status import RecordCounts, Status
 from shared.service import Service
 from shared.state.failures import Failure
 
@@ -38,7 +39,7 @@ def _acts(failure: Failure) -> Sequence[str]:
     return acts_of(failure, whole_cause=True).words
 
 
-def _causes(service: Service, *, dismissed: bool) -> Sequence[Cause]:
+def _causes(service: Service, dismissed: bool, _: object) -> Sequence[Cause]:
     return service.failing().causes(service.flows, dismissed=dismissed)
 
 
@@ -52,17 +53,19 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"age": age, "short": short, "field": field_of, "flat": flat, "nested": nested_rows, "acts": _acts}
-    made.filters |= {"written": written_of, "attribute": attribute_of}
+    made.filters |= {"told": words, "written": written_of, "attribute": attribute_of}
     return made
 
 
 @dataclass(frozen=True)
 class Site:
-    """The pages of one deployment. `states` are those of all flows, `causes` those of the open failures and, under
-    True, of the dismissed ones. `writes` says whether anything may be changed, `token` proves a form."""
+    """The pages of one deployment. `states` are those of all flows, `records` the counts of their records by flow,
+    `causes` those of the open failures and, under True, of the dismissed ones. `writes` says whether anything may be
+    changed, `token` proves a form."""
 
     to: Connection
     states: Counting[Status]
+    records: Mapping[str, Counting[RecordCounts]]
     causes: Mapping[bool, Counting[Sequence[Cause]]]
     token: str
     writes: bool
@@ -73,15 +76,21 @@ class Site:
         """The pages of a deployment."""
         service = to.service
         causes = {
-            dismissed: Counting(partial(_causes, service, dismissed=dismissed), service.clock)
-            for dismissed in (False, True)
+            dismissed: Counting(partial(_causes, service, dismissed), service.clock) for dismissed in (False, True)
         }
-        states = Counting(lambda: service.status(service.flows), service.clock)
-        return cls(to, states, causes, token, writes, _templates())
+        states = Counting[Status](lambda _: service.brief_status(), service.clock)
+        # One flow after the other: reading many links at once would keep the pages waiting.
+        worker = ThreadPoolExecutor(1, thread_name_prefix="counting-records")
+        records = {
+            flow: Counting(partial(service.count_records, flow), service.clock, worker) for flow in service.flows
+        }
+        return cls(to, states, records, causes, token, writes, _templates())
 
     def expire(self) -> None:
         """Something has been changed: what is counted is counted again."""
         self.states.expire()
+        for records in self.records.values():
+            records.expire()
         for causes in self.causes.values():
             causes.expire()
 

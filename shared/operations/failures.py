@@ -16,7 +16,7 @@ from shared.sync.apply.claim import claim_ends_in
 from shared.sync.limits import Limits
 from shared.sync.state import State
 
-_PAGE = 1000
+_PAGE, _READS_S = 1000, 0.5
 # Where the values grow with the records, such as numbers that are too long, only this many are listed.
 _VALUES_TOLD = 1000
 
@@ -64,9 +64,11 @@ class Failing:
     def page(
         self, flow: str, *, cause: str, dismissed: bool = False, after: str = "", limit: int
     ) -> tuple[list[Failure], str | None]:
-        """Some failures of one cause, beginning at `after` ("" = the first), and where to continue (None: the end)."""
+        """Some failures of one cause, beginning at `after` ("" = the first), and where to continue (None: the end). A
+        page may have fewer than the limit, or none: no more are read for it after half a second."""
         found: list[Failure] = []
         further: str | None = after
+        not_after = self._clock.monotonic() + _READS_S
         while further is not None:
             read, further = self._state.failures.page(flow, further, _PAGE)
             for failure in read:
@@ -74,7 +76,9 @@ class Failing:
                     found.append(failure)
                 if len(found) == limit:
                     return found, f"{failure_key(failure.id)} "
-        return found, None
+            if self._clock.monotonic() >= not_after:
+                break
+        return found, further
 
     def load(self, flow: str, ids: Sequence[str]) -> list[Failure]:
         """The failures of these records, those that have one."""

@@ -59,8 +59,10 @@ def page_of_records(
     found: list[Listed] = []
     further: str | None = after
     not_after = clock.monotonic() + _READS_S
+    # Without a condition each link is one of them.
+    at_once = limit if state is None and rule is None else _PAGE
     for _ in range(_MOST_PAGES):
-        read, further = links.page(flow, further or "", _PAGE)
+        read, further = links.page(flow, further or "", at_once)
         for link in read:
             each = _listed(link, clock)
             if _is_like(each, state, rule):

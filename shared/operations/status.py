@@ -1,7 +1,7 @@
 """The state of the flows: what an operator, or a monitor, asks first."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -22,6 +22,7 @@ _KEPT = (LinkState.FILTERED, LinkState.ENDED)
 _HOUR = timedelta(hours=1)
 _LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
 # A skipped record was no work.
+_TOLD_EVERY = 1000
 _OUTCOMES = tuple(each for each in Kind if each is not Kind.SKIPPED)
 
 
@@ -63,6 +64,23 @@ class FlowStatus:
             return False
         return bool(state.paused or state.blocked or state.failures_open or state.poison or self.is_late)
 
+    def with_counts(self, counted: "RecordCounts") -> "FlowStatus":
+        """The same with the counts of its records. Failures that only a part was read of are as they were."""
+        state = replace(self.state, failures_open=counted.failures) if counted.is_complete else self.state
+        return replace(self, links=counted.links, rules=counted.rules, kept=counted.kept, state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """What takes long to count of a flow: its records by state and by rule, those with fields in which the target's own
+    value stays, and the open failures. `is_complete` says that every record was read."""
+
+    links: Mapping[str, int]
+    rules: Mapping[str, int]
+    kept: int
+    failures: int
+    is_complete: bool = True
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -84,7 +102,34 @@ def status_of(
     failure. Raises StorageTrouble."""
     looking = _Looking(state, queues, clock, lag_minutes)
     gates = tuple(state.control.gate(system) for system in System)
-    return Status(tuple(looking.flow(flow) for flow in flows), gates)
+    return Status(tuple(looking.flow(flow).with_counts(count_records(state, flow)) for flow in flows), gates)
+
+
+def brief_status_of(flows: Iterable[Flow], *, state: State, queues: Queues, clock: Clock) -> Status:
+    """The same without the counts of records, and of failures no more than the sweep counts: a few reads, however many
+    records there are. Raises StorageTrouble."""
+    looking = _Looking(state, queues, clock, None)
+    return Status(tuple(looking.flow(flow) for flow in flows), tuple(state.control.gate(system) for system in System))
+
+
+def count_records(state: State, flow: Flow, tell: Callable[[RecordCounts], None] = lambda _: None) -> RecordCounts:
+    """Count the records of a flow. Every link and failure is read; `tell` is called with what was counted so far.
+    Raises StorageTrouble."""
+    links, rules, kept = Counter[str](), Counter[str](), 0
+    for counted, link in enumerate(state.links.walk(flow.name), 1):
+        links[state_of(link)] += 1
+        kept += bool(link.content.kept)
+        if link.state in _KEPT and link.rule:
+            rules[link.rule] += 1
+        if counted % _TOLD_EVERY == 0:
+            tell(RecordCounts(_by_state(links), dict(rules.most_common()), kept, 0, is_complete=False))
+    # What is counted every minute needs a limit, and dismissed failures may come first.
+    failures = sum(1 for _ in failures_of(state.failures, flow.name))
+    return RecordCounts(_by_state(links), dict(rules.most_common()), kept, failures)
+
+
+def _by_state(links: Counter[str]) -> dict[str, int]:
+    return {each: links[each] for each in (*map(str, LinkState), UNREADABLE) if links[each]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,32 +152,22 @@ class _Looking:
                 applied.update(run.counts)
             if run.started < since and last_pull is not None:
                 break
-        links, rules, kept = Counter[str](), Counter[str](), 0
-        for link in self.state.links.walk(flow.name):
-            links[state_of(link)] += 1
-            kept += bool(link.content.kept)
-            if link.state in _KEPT and link.rule:
-                rules[link.rule] += 1
         state = Observing("", state=self.state, queues=self.queues, clock=self.clock).flow(flow)
-        # What is counted every minute needs a limit, and dismissed failures may come first.
-        state = replace(state, failures_open=sum(1 for _ in failures_of(self.state.failures, flow.name)))
         allowed_s = 60 * (self.lag_minutes or (_LAG_MINUTES if isinstance(flow.feed, Tracked) else _WALKED_LAG_MINUTES))
         met = self.state.control.flow(flow.name).met if state.blocked else None
         said = "" if met is None else met.said
-        by_state = {each: links[each] for each in (*map(str, LinkState), UNREADABLE) if links[each]}
         outcomes = {str(outcome): applied[outcome] for outcome in _OUTCOMES if applied[outcome]}
         return FlowStatus(
             flow.name,
             state,
-            by_state,
-            dict(rules.most_common()),
+            {},
+            {},
             last_pull,
             outcomes,
             _is_late(state, allowed_s),
             said,
             flow.off,
             _lags(pulls),
-            kept,
         )
 
 

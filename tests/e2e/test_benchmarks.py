@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, operations, processor, snapshot, throttling, way
+from benchmarks import console, memory, operations, processor, snapshot, throttling, way
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.invoices import INVOICES
@@ -26,7 +26,7 @@ Row = Mapping[str, str]
 @pytest.fixture
 def figures(tmp_path: Path) -> Path:
     """A document with a place for all figures."""
-    names = (*FLOWS.names, "throttling", "snapshot", "operations", "processor", "way", "memory")
+    names = (*FLOWS.names, "throttling", "snapshot", "operations", "processor", "way", "memory", "console")
     file = tmp_path / "figures.md"
     file.write_text("".join(f"<!-- bench:{name} -->\n<!-- /bench:{name} -->\n" for name in names), encoding="utf-8")
     return file
@@ -71,6 +71,13 @@ def test_the_operations_are_measured(figures: Path) -> None:
     assert operations.main(["--failures", "12", "--write", str(figures)]) == 0
     ((causes, sent),) = tables(figures, "operations")
     assert (causes["failures"], sent["failures"]) == ("12", "12")
+
+
+def test_the_pages_of_the_console_are_measured(figures: Path) -> None:
+    assert console.main(["--links", "60", "--failures", "8", "--write", str(figures)]) == 0
+    (rows,) = tables(figures, "console")
+    assert [row["what"] for row in rows][:3] == ["sign-in, with the first overview", "overview", "not in step"]
+    assert all(float(row["again, seconds"]) > 0 for row in rows[1:])
 
 
 @pytest.mark.long(10)

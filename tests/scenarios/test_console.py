@@ -1,6 +1,7 @@
 """The console over HTTP: what it shows, what it changes, and whom it lets in. In a real browser: tests/e2e."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from threading import Event
 from urllib.parse import quote
 
@@ -12,9 +13,13 @@ from p2c.commands import console as command
 from p2c.console.counting import Counting
 from p2c.console.languages import LANGUAGES, chosen
 from shared.errors import StorageTrouble
+from shared.mapping.map_source import SHIPPED
+from shared.operations.status import RecordCounts
+from shared.state.links import Link, LinkState
+from shared.state.storage.tables import Put
 from tests.support.consoled import Consoled, consoled
 from tests.support.operator import p2c
-from tests.support.product import FLOW, Product
+from tests.support.product import FLOW, Product, product
 
 PAGES = ["/", "/live", "/causes", "/records", "/runs", "/audit", "/plan", "/preflight", "/map", f"/plan?flow={FLOW}"]
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
@@ -31,6 +36,13 @@ def console(sync: Product) -> Iterator[Consoled]:
 def showing(sync: Product) -> Iterator[Consoled]:
     """A console that only shows."""
     with consoled(sync, writes=False) as made:
+        yield made
+
+
+@pytest.fixture
+def keeping() -> Iterator[Product]:
+    """A deployment that keeps values in its history."""
+    with product(HISTORY_VALUES_DAYS="10") as made:
         yield made
 
 
@@ -86,7 +98,7 @@ def test_a_console_that_only_shows_has_no_forms_and_takes_none(sync: Product, sh
     sync.tick()
     for path in ("/", "/causes", f"/failures?flow={FLOW}&cause=country_unknown"):
         assert 'name="token"' not in showing.page(path)
-    for act in ("/retry", "/dismiss", "/assign", "/sync", "/repair", "/link", "/pause", "/resume"):
+    for act in ("/retry", "/dismiss", "/assign", "/sync", "/repair", "/link", "/pause", "/resume", "/undo", "/resolve"):
         assert showing.post(act, {"flow": FLOW}).status_code == 403
     assert sync.state.audit.latest(9) == []
 
@@ -196,21 +208,48 @@ def test_a_cause_with_many_records_is_shown_by_pages(sync: Product, console: Con
 
 def test_what_takes_long_to_count_keeps_no_page_waiting(sync: Product) -> None:
     going_on = Event()
-    counting = Counting(lambda: going_on.wait(30), sync.clock)
+    counting = Counting[bool](lambda _: going_on.wait(30), sync.clock)
     assert counting.latest() is None
     going_on.set()
     assert counting.latest() is True
 
 
+def test_what_is_counted_so_far_is_shown_until_all_is_counted(sync: Product) -> None:
+    going_on = Event()
+
+    def count(tell: Callable[[int], None]) -> int:
+        tell(4)
+        going_on.wait(30)
+        return 7
+
+    counting = Counting(count, sync.clock)
+    assert counting.latest() == 4
+    going_on.set()
+    assert counting.latest(30) == 7
+
+
+def test_the_records_of_a_large_flow_are_told_while_they_are_counted(sync: Product) -> None:
+    links = [Link(FLOW, f"{number:04d}", state=LinkState.WRITTEN, target_key="A") for number in range(2500)]
+    for at in range(0, len(links), 100):
+        sync.state.links.table.transact([Put(link.to_row()) for link in links[at : at + 100]])
+    told: list[RecordCounts] = []
+    counted = sync.service.count_records(FLOW, told.append)
+    assert [(each.links, each.is_complete) for each in (*told, counted)] == [
+        ({"written": 1000}, False),
+        ({"written": 2000}, False),
+        ({"written": 2500}, True),
+    ]
+
+
 def test_a_count_that_fails_is_told_and_made_again(sync: Product) -> None:
     troubles = [StorageTrouble("no answer")]
 
-    def count() -> int:
+    def count(_: object) -> int:
         if troubles:
             raise troubles.pop()
         return 7
 
-    counting = Counting(count, sync.clock)
+    counting = Counting[int](count, sync.clock)
     with pytest.raises(StorageTrouble):
         counting.latest()
     assert counting.latest() == 7
@@ -326,6 +365,69 @@ def test_a_flow_is_paused_and_resumed(sync: Product, console: Consoled) -> None:
     console.act("/resume", flow=FLOW)
     assert not sync.state.control.flow(FLOW).paused
     assert [entry.what for entry in sync.state.audit.latest(9)] == ["resume", "pause"]
+
+
+def shown_in(page: str) -> str:
+    """The digest of what a page has shown, as its form holds it."""
+    return page.split('name="shown" value="')[1].split('"', maxsplit=1)[0]
+
+
+def test_values_are_shown_and_then_put_back(keeping: Product) -> None:
+    with consoled(keeping) as console:
+        (id,) = keeping.linked(1)
+        keeping.clock.sleep(1)
+        keeping.edit(id, name="Renamed")
+        keeping.tick()
+        record = console.page(f"/record?flow={FLOW}&id={id}")
+        (path,) = {
+            part.split('"')[0].replace("&amp;", "&") for part in record.split('href="')[1:] if "/undo" in part[:9]
+        }
+        page = console.page(path)
+        assert "<td>Renamed</td><td>Account A-0</td>" in page
+        assert (keeping.customer("A-0") or {})["OrganizationName"] == "Renamed"
+        run = path.rpartition("=")[2]
+        assert "Put back: 1" in console.act("/undo", flow=FLOW, id=id, run=run, shown=shown_in(page))
+        assert (keeping.customer("A-0") or {})["OrganizationName"] == "Account A-0"
+        assert [(entry.who, entry.what) for entry in keeping.state.audit.latest(9)] == [("operator@contoso", "undo")]
+
+
+def test_what_has_changed_since_it_was_shown_is_not_put_back(keeping: Product) -> None:
+    with consoled(keeping) as console:
+        (id,) = keeping.linked(1)
+        keeping.clock.sleep(1)
+        keeping.edit(id, name="Renamed", description="Theirs")
+        keeping.tick()
+        page = console.page(f"/undo?flow={FLOW}&id={id}")
+        url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
+        keeping.finops.patch(url, {"OrganizationName": "By hand"}, {"cross-company": "true"})
+        form = {"token": console.token, "flow": FLOW, "id": id, "shown": shown_in(page)}
+        refused = console.post("/undo", form)
+        assert refused.status_code == 400
+        assert "changed since it was shown" in refused.text
+        assert (keeping.customer("A-0") or {})["OrganizationName"] == "By hand"
+
+
+def test_a_conflict_is_decided_field_by_field(sync: Product) -> None:
+    document = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "policies": {FLOW: {"on_conflict": "stop"}}}
+    sync.start(MAP_DOCUMENT=json.dumps(document))
+    with consoled(sync) as console:
+        (id,) = sync.linked(1)
+        url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"
+        sync.finops.patch(url, {"OrganizationName": MARKUP}, {"cross-company": "true"})
+        sync.clock.sleep(1)
+        sync.edit(id, name="Renamed")
+        sync.tick()
+        assert "/resolve?flow=accounts" in console.page(f"/record?flow={FLOW}&id={id}")
+        page = console.page(f"/resolve?flow={FLOW}&id={id}")
+        assert "Renamed" in page
+        assert "<script>alert" not in page
+        form = {"token": console.token, "flow": FLOW, "id": id, "shown": shown_in(page), "reason": "asked"}
+        assert console.post("/resolve", form).status_code == 400
+        assert console.post("/resolve", {**form, "take OrganizationName": "sales", "reason": " "}).status_code == 400
+        assert "Decided: 1" in console.post("/resolve", {**form, "take OrganizationName": "sales"}).text
+        sync.drain()
+        assert (sync.customer("A-0") or {})["OrganizationName"] == "Renamed"
+        assert [(entry.what, entry.reason) for entry in sync.state.audit.latest(9)] == [("resolve", "asked")]
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

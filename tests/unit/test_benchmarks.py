@@ -112,7 +112,7 @@ def test_a_document_without_a_place_for_the_figures_is_refused_before_anything_i
 
 def test_the_document_of_the_project_has_a_place_for_every_figure() -> None:
     document.require_places(
-        document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations", "processor", "way", "memory"]
+        document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations", "processor", "way", "memory", "console"]
     )
 
 

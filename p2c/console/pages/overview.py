@@ -15,6 +15,8 @@ from shared.systems import System
 
 _AUDIT = 100
 _RUNS = 50
+# For each flow: a small one is counted at once.
+_COUNT_PATIENCE_S = 0.05
 _WIDTH, _HEIGHT = 120.0, 24.0
 
 
@@ -38,12 +40,13 @@ class Sparkline:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A flow in the picture."""
+    """A flow in the picture. `is_counted` says that all its records are counted, not only some or none."""
 
     status: FlowStatus
     leads_right: bool
     standing: str
     line: Sparkline | None
+    is_counted: bool
 
 
 def overview(site: Site, request: Request) -> Response:
@@ -95,7 +98,10 @@ def _state(site: Site) -> dict[str, Any]:
 def _arrows(site: Site, flows: Sequence[FlowStatus]) -> Iterator[Arrow]:
     for status in flows:
         to_finops = site.to.service.flows[status.flow].target_system is System.FINOPS
-        yield Arrow(status, to_finops, status.standing, Sparkline.of(status.lags))
+        counted = site.records[status.flow].latest(_COUNT_PATIENCE_S)
+        shown = status if counted is None else status.with_counts(counted)
+        is_counted = counted is not None and counted.is_complete
+        yield Arrow(shown, to_finops, status.standing, Sparkline.of(status.lags), is_counted)
 
 
 PAGES = {"/": overview, "/live": live, "/runs": runs, "/audit": audit, "/language": language}
