@@ -113,7 +113,7 @@ def test_w4_the_sweep_asks_once_more_if_a_request_is_lost() -> None:
     assert (name_of(world), written(world)) == ("renamed", True)
 
 
-def test_w4_while_the_other_flow_is_paused_nothing_is_awaited_twice() -> None:
+def test_w4_while_the_other_flow_is_paused_nothing_is_asked_twice() -> None:
     world = replying()
     world.state.control.change_flow("parents", lambda now: replace(now, paused=True))
     world.run(REPLIES)

@@ -164,6 +164,11 @@ def test_charges_their_tax_and_a_discount_of_the_order_cost_the_same_in_both_sys
         ({"OrderedSalesQuantity": 4, "MultilineDiscountAmount": 0.25, "MultilineDiscountPercentage": 50}, 14.5),
         ({"OrderedSalesQuantity": 0, "FixedPriceCharges": -4}, 4),
         ({"SalesPrice": 700, "SalesPriceQuantity": 100}, 0),
+        # A charge that makes the line dearer, and a credit: the price makes up for it.
+        ({"OrderedSalesQuantity": 3, "FixedPriceCharges": 5}, 0),
+        ({"OrderedSalesQuantity": -2, "SalesPrice": 7}, 0),
+        ({"OrderedSalesQuantity": -3, "LineDiscountAmount": 1}, 0),
+        ({"OrderedSalesQuantity": -3, "SalesPrice": 10, "LineDiscountPercentage": 7}, 0),
     ],
 )
 def test_every_kind_of_discount_and_price_costs_the_same(
@@ -178,9 +183,23 @@ def test_every_kind_of_discount_and_price_costs_the_same(
     desk.same_in_both("F-1")
 
 
-def test_a_charge_that_makes_a_line_dearer_is_rejected_by_name(desk: Returning) -> None:
+def test_charges_and_a_discount_of_the_order_below_zero_are_lines_of_their_own(desk: Returning) -> None:
+    desk.born(OrderTotalChargesAmount=-12.5, TotalDiscountAmount=-1.25)
+    desk.tick()
+    order = desk.order_in_sales("F-1")
+    assert (order["freightamount"], order["discountamount"]) == (0, 0)
+    texts = {line["productdescription"]: line["priceperunit"] for at, line in order["lines"].items() if at > 1}
+    assert texts == {"Charges": -12.5, "Discount": 1.25}
+    desk.at_desk("F-1", {"OrderTotalChargesAmount": 3, "TotalDiscountAmount": 0})
+    desk.totals()
+    desk.tick()
+    assert list(desk.order_in_sales("F-1")["lines"]) == [1]
+    desk.same_in_both("F-1")
+
+
+def test_a_charge_of_a_line_without_quantity_is_rejected_by_name(desk: Returning) -> None:
     desk.born(confirmed=False)
-    desk.at_desk("F-1", {}, desk.finops_line(1, FixedPriceCharges=5))
+    desk.at_desk("F-1", {}, desk.finops_line(1, OrderedSalesQuantity=0, FixedPriceCharges=5))
     desk.clerk("confirm", "F-1")
     desk.totals()
     desk.tick()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, ROUND_UP, Context, Decimal
 
+from shared.flows.finops_documents.amounts import DISCOUNT_TEXT, LineAmounts, lines_below_zero
 from shared.flows.finops_documents.references import LINE_NUMBER_FIELD
 from shared.flows.finops_documents.words import CURRENCY_DECIMALS
 from shared.flows.sales_documents.discounts import number_of
@@ -24,21 +25,11 @@ CHARGES_FIELD, DISCOUNT_FIELD = "TotalChargeAmount", "TotalDiscountCustomerGroup
 _PRICE_COLUMN, _DISCOUNT_COLUMN = "priceperunit", "manualdiscountamount"
 _DECIMAL_COLUMNS = tuple(Column(name, Decimal) for name in (QUANTITY, PRICE, DISCOUNT, AMOUNT))
 
-# The numbers of added lines: behind those of F&O, which numbers the lines of an order from 1.
+# The numbers of the lines for discounts of lines: behind those of F&O, before those of the whole invoice.
 DISCOUNTS_FROM = 1_000_000_000
-CHARGES_LINE, DISCOUNT_LINE = 2_000_000_000, 2_000_000_001
-CHARGES_TEXT, DISCOUNT_TEXT = "Charges", "Discount"
 
 # Digits for the product of any two numbers of F&O.
 _EXACT = Context(prec=80)
-
-
-@dataclass(frozen=True, slots=True)
-class LineAmounts:
-    """A line as Sales calculates it: quantity x `price`, rounded, less `discount` is what it costs."""
-
-    price: Decimal
-    discount: Decimal
 
 
 def amounts_of(line: Values) -> LineAmounts:
@@ -65,12 +56,8 @@ def cost_of(line: Values) -> Decimal:
 def added_lines(header: Values, lines: Mapping[int, Values]) -> Iterator[tuple[int, dict[str, Json]]]:
     """The lines, by number, for what Sales has no column below zero: charges and discount of the invoice, and the
     discount of a line."""
-    charges = number_of(header, CHARGES_FIELD)
-    if charges < 0:
-        yield CHARGES_LINE, _of_text(CHARGES_TEXT, charges)
-    discount = number_of(header, DISCOUNT_FIELD)
-    if discount < 0:
-        yield DISCOUNT_LINE, _of_text(DISCOUNT_TEXT, -discount)
+    for number, text, price in lines_below_zero(header, CHARGES_FIELD, DISCOUNT_FIELD):
+        yield number, _of_text(text, price)
     for number, line in lines.items():
         of_line = amounts_of(line).discount
         if of_line < 0:

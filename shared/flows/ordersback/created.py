@@ -7,10 +7,11 @@ of these orders for good; totals are never sent, Sales calculates them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from shared.clients.quoting import is_guid
+from shared.flows.finops_documents.amounts import lines_below_zero
 from shared.flows.finops_documents.references import (
     ACCOUNT_COLUMN,
     CONTACT_COLUMN,
@@ -35,22 +36,30 @@ from shared.flows.finops_documents.references import (
 )
 from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, to_the_cent
 from shared.flows.finops_documents.words import (
-    CURRENCY_DECIMALS,
     HEADER_RANGES,
     IS_TAX,
     LINE_RANGES,
     FinopsAddress,
     amount,
+    amount_from_zero,
     sales_day,
     text_without,
     whether,
 )
 from shared.flows.orders import mapping as orders
+from shared.flows.ordersback.amounts import (
+    DISCOUNT,
+    EXACT,
+    PRICE,
+    QUANTITY,
+    line_discount,
+    price_per_unit,
+)
 from shared.flows.ordersback.states import STATUS_FIELD, ClosingChoices
 from shared.flows.products.catalogue import PRICE_LIST, NotThere
 from shared.flows.quotations import mapping as quotations
+from shared.flows.sales_documents.discounts import number_of
 from shared.flows.sales_documents.words import RequestedDate
-from shared.mapping.amounts import DECIMALS, rounded_half_up
 from shared.mapping.date_columns import DateColumns, behaviors_of, beside
 from shared.mapping.dates import local_day
 from shared.mapping.field_table import FieldTable, require_sound
@@ -58,9 +67,7 @@ from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Mapped, MappedLine, Parent, Rejected
 from shared.mapping.words import (
     Column,
-    Line,
     Ownership,
-    TargetField,
     Unmappable,
     Word,
     constant,
@@ -87,16 +94,10 @@ DATE_COLUMNS: DateColumns = orders.DATE_COLUMNS
 # The parts of the map document's `ownership`.
 HEADER_PART, LINE_PART = "orders_back", "order_lines_back"
 
-_HEADER_TAX, _TOTAL_FIELD = "OrderHeaderTaxAmount", "OrderTotalAmount"
-_QUANTITY, _PRICE, _PRICE_QUANTITY = "OrderedSalesQuantity", "SalesPrice", "SalesPriceQuantity"
-_PER_UNIT, _CHARGE, _DISCOUNT = "LineDiscountAmount", "FixedPriceCharges", "TotalDiscountAmount"
-# With one of these a discount is more than an amount per unit.
-_COMBINED = ("LineDiscountPercentage", "MultilineDiscountAmount", "MultilineDiscountPercentage")
+_CHARGES, _HEADER_TAX, _TOTAL_FIELD = "OrderTotalChargesAmount", "OrderHeaderTaxAmount", "OrderTotalAmount"
 _AMOUNT, _TAX = "LineAmount", "TotalTaxAmount"
 _REQUESTED = {RequestedDate.SHIPPING: "RequestedShippingDate", RequestedDate.RECEIPT: "RequestedReceiptDate"}
 _ON_CREATE = Ownership.ON_CREATE
-# Digits for the product of any two amounts of F&O.
-_EXACT = Context(prec=80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ def header_words(choices: CreatedChoices) -> tuple[Word, ...]:
         copy("DeliveryAddressName", "shipto_name", empty=None, max_length=200),
         FinopsAddress("DeliveryAddress", "shipto", "StateId", number),
         FinopsAddress("InvoiceAddress", "billto", "StateId", number),
-        amount("OrderTotalChargesAmount", "freightamount"),
-        amount(_DISCOUNT, "discountamount"),
+        amount_from_zero(_CHARGES, "freightamount"),
+        amount_from_zero(DISCOUNT, "discountamount"),
         amount(_HEADER_TAX, "msdynce_misctax"),
         constant(MARK, True),
     )
@@ -148,7 +149,7 @@ def line_words(choices: CreatedChoices) -> tuple[Word, ...]:
             "uomid",
             "value map `units`, then the unit of this name in the unit group; none without a product",
         ),
-        copy(_QUANTITY, "quantity", type=Decimal, empty=None),
+        copy(QUANTITY, "quantity", type=Decimal, empty=None),
         price_per_unit("priceperunit"),
         constant("ispriceoverridden", True),
         line_discount("manualdiscountamount"),
@@ -161,46 +162,6 @@ def line_words(choices: CreatedChoices) -> tuple[Word, ...]:
         whether(IS_TAX, "msdynce_ismisctax", "true for the tax of no line", when_blank=False),
         constant(MARK, True, ownership=_ON_CREATE),
     )
-
-
-def price_per_unit(target: str) -> Line:
-    """The price of one unit: F&O may have it for several."""
-
-    def read(row: Values, _maps: ValueMaps) -> Json:
-        decimals = row.get(DECIMALS)
-        price = _EXACT.divide(_number(row, _PRICE), _number(row, _PRICE_QUANTITY) or Decimal(1))
-        return rounded_half_up(price, decimals) if isinstance(decimals, int) else None
-
-    columns = (Column(_PRICE, Decimal), Column(_PRICE_QUANTITY, Decimal))
-    meaning = "price / price quantity, rounded half up to the organisation's pricing precision"
-    return Line(columns, TargetField(target, type=Decimal, empty=None), meaning, read)
-
-
-def line_discount(target: str) -> Line:
-    """The discount of a whole line (prospect-to-cash, section 10.4). Sales has no discount below zero."""
-
-    def read(row: Values, _maps: ValueMaps) -> Json:
-        decimals = row.get(CURRENCY_DECIMALS)
-        charge = _number(row, _CHARGE)
-        if any(_number(row, name) for name in _COMBINED):
-            discount = _number(row, _DISCOUNT)
-        else:
-            discount = _EXACT.subtract(_EXACT.multiply(_number(row, _QUANTITY), _number(row, _PER_UNIT)), charge)
-        if discount < 0:
-            raise Unmappable(
-                "charge_of_line",
-                f"{_CHARGE} is {charge}, which makes the line dearer by {-discount}; Sales has no charges of a line",
-                remedy="make it a charge of the whole order in F&O, or raise the price of the line",
-            )
-        return rounded_half_up(discount, decimals) if isinstance(decimals, int) else None
-
-    names = (_QUANTITY, _PER_UNIT, _CHARGE, *_COMBINED, _DISCOUNT)
-    meaning = (
-        f"D = quantity x discount per unit - charge; with a percentage or a multiline discount `{_DISCOUNT}`; rounded "
-        "half up to the decimals of the currency in Sales"
-    )
-    columns = tuple(Column(name, Decimal) for name in names)
-    return Line(columns, TargetField(target, type=Decimal, empty=None), meaning, read)
 
 
 _EVERY_FIELD = (CreatedChoices(), CreatedChoices(closing=ClosingChoices(cancels=True, fulfills=True)))
@@ -283,8 +244,12 @@ class CreatedOrders:
         try:
             looked_up = self._looked_up(header, known)
             content = self.header.content({**header, **looked_up})
-            lines = numbered(lines_of(header), header.get(_HEADER_TAX), _tax_line(header))
-            mapped = {number: self._line(line, header, known) for number, line in lines}
+            lines = numbered(lines_of(header), header.get(_HEADER_TAX), _text_line(header.get(_HEADER_TAX)))
+            lines += [
+                (number, {LINE_NUMBER_FIELD: None, "ProductName": text, **_text_line(price)})
+                for number, text, price in lines_below_zero(header, _CHARGES, DISCOUNT)
+            ]
+            mapped = {number: self._line(number, line, header, known) for number, line in lines}
         except NotThere as missing:
             return missing.rejected(looked_up=True)
         except Unmappable as unmappable:
@@ -300,7 +265,7 @@ class CreatedOrders:
             route=route,
             lines=mapped,
             numbers={number: f"line {number}" for number in mapped},
-            calculated={TOTAL: to_the_cent(_number(header, _TOTAL_FIELD), looked_up)} if has_totals else {},
+            calculated={TOTAL: to_the_cent(number_of(header, _TOTAL_FIELD), looked_up)} if has_totals else {},
         )
 
     def _looked_up(self, header: Values, known: Known) -> Values:
@@ -311,15 +276,15 @@ class CreatedOrders:
             looked_up_name(QUOTE_ID): quote if quote is not None and is_guid(quote) else None,
         }
 
-    def _line(self, line: Values, header: Values, known: Known) -> MappedLine:
+    def _line(self, number: int, line: Values, header: Values, known: Known) -> MappedLine:
         behaviors = behaviors_of(known.references, orders.LINE_TABLE, DATE_COLUMNS[orders.LINE_TABLE])
         try:
             group = self.lines.name_for(UNIT_COLUMN, line)
             looked_up = self._references.of_line(line, header, known, group)
             content = self.lines.content({**line, **beside(behaviors), **looked_up})
         except Unmappable as wrong:
-            raise named_in_line(wrong, line[LINE_NUMBER_FIELD]) from wrong
-        total = to_the_cent(_EXACT.add(_number(line, _AMOUNT), _number(line, _TAX)), looked_up)
+            raise named_in_line(wrong, number) from wrong
+        total = to_the_cent(EXACT.add(number_of(line, _AMOUNT), number_of(line, _TAX)), looked_up)
         return MappedLine(content.owned, content.on_create, calculated={LINE_TOTAL: total})
 
 
@@ -328,12 +293,6 @@ def _quotation_of(header: Values) -> Parent | None:
     return None if number is None else Parent.with_key(quotations.TARGET_SET, str(number))
 
 
-def _tax_line(header: Values) -> Mapping[str, Json]:
-    """The tax of no line as a line of F&O would have it."""
-    tax = header.get(_HEADER_TAX)
-    return {_QUANTITY: 1, _PRICE: tax, _AMOUNT: tax}
-
-
-def _number(row: Values, column: str) -> Decimal:
-    value = value_of(row, column)
-    return Decimal(0) if value is None else value if isinstance(value, Decimal) else Decimal(str(value))
+def _text_line(price: Json) -> Mapping[str, Json]:
+    """What a line of F&O would have that is only a text with a price, such as the tax of no line."""
+    return {QUANTITY: 1, PRICE: price, _AMOUNT: price}

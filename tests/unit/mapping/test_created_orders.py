@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.flows.finops_documents.words import CURRENCY_DECIMALS, sales_day
-from shared.flows.ordersback.created import CreatedChoices, CreatedOrders, line_discount
+from shared.flows.ordersback.amounts import amounts_of, line_discount
+from shared.flows.ordersback.created import CreatedChoices, CreatedOrders
 from shared.flows.ordersback.mapping import FILTERS, OrdersBackMapper
 from shared.flows.registry import FLOWS
 from shared.flows.sales_documents.discounts import split_discount
+from shared.mapping.amounts import DECIMALS, rounded_half_up
 from shared.mapping.dates import Behavior, day_of
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
 from shared.mapping.words import Unmappable
@@ -100,13 +102,49 @@ def test_a_discount_that_went_to_finops_comes_back_as_it_was(discount: Decimal, 
         "OrderedSalesQuantity": quantity,
         "LineDiscountAmount": split.per_unit,
         "FixedPriceCharges": split.charge,
+        "SalesPrice": Decimal(1),
         CURRENCY_DECIMALS: 2,
+        DECIMALS: 4,
     }
     assert line_discount("manualdiscountamount").read(row, MAPS) == discount
 
 
-def test_a_charge_above_the_discount_is_refused_by_name() -> None:
-    row: dict[str, Json] = {"OrderedSalesQuantity": Decimal(2), "FixedPriceCharges": Decimal(1), CURRENCY_DECIMALS: 2}
+AMOUNT = st.decimals(-10_000, 10_000, places=3)
+
+
+@given(
+    quantity=AMOUNT.filter(bool),
+    price=st.decimals(0, 10_000, places=4),
+    per_unit=AMOUNT,
+    charge=AMOUNT,
+    decimals=st.sampled_from([0, 2, 3]),
+    price_decimals=st.sampled_from([2, 4, 10]),
+)
+def test_a_line_costs_in_sales_what_it_costs_in_finops_whatever_makes_it_dearer_or_cheaper(
+    quantity: Decimal, price: Decimal, per_unit: Decimal, charge: Decimal, decimals: int, price_decimals: int
+) -> None:
+    """Also one of a credit. The discount is never below zero."""
+    row: dict[str, Json] = {
+        "OrderedSalesQuantity": quantity,
+        "SalesPrice": price,
+        "LineDiscountAmount": per_unit,
+        "FixedPriceCharges": charge,
+        CURRENCY_DECIMALS: decimals,
+        DECIMALS: price_decimals,
+    }
+    amounts = amounts_of(row)
+    assert amounts.discount >= 0
+    discount = quantity * per_unit - charge
+    if discount >= 0:
+        assert amounts.price == rounded_half_up(price, price_decimals)
+        assert amounts.discount == rounded_half_up(discount, decimals)
+    else:
+        whole = rounded_half_up(quantity * price - discount, decimals)
+        assert rounded_half_up(quantity * amounts.price, decimals) - amounts.discount == whole
+
+
+def test_a_charge_of_a_line_without_quantity_is_refused_by_name() -> None:
+    row: dict[str, Json] = {"OrderedSalesQuantity": Decimal(0), "FixedPriceCharges": Decimal(1), CURRENCY_DECIMALS: 2}
     with pytest.raises(Unmappable) as refused:
         line_discount("manualdiscountamount").read(row, MAPS)
     assert refused.value.cause == "charge_of_line"

@@ -14,7 +14,9 @@ from shared.sync.hints import Hint, HintMessage, HintUnreadable, Why, merge, mes
 
 IDS = st.text(min_size=1, max_size=200).filter(lambda id: not unusable_id(id))
 QUEUE_BYTES = 64 * 1024
-HINTS = st.builds(Hint, IDS, st.integers(0, 2**63)) | st.builds(Hint, IDS, released=st.booleans())
+HINTS = st.builds(Hint, IDS, st.integers(0, 2**63)) | st.builds(
+    Hint, IDS, released=st.booleans(), awaited=st.booleans(), answered=st.booleans()
+)
 
 
 @given(
@@ -75,10 +77,11 @@ def test_merging_keeps_each_id_once_and_the_strongest_hint(hints: list[Hint]) ->
         versions = [hint.version for hint in mine if hint.version is not None]
         if len(versions) == len(mine):
             assert kept == Hint(id, max(versions))
-        elif all(hint.released for hint in mine):
-            assert kept == Hint(id, released=True)
         else:
-            assert kept == Hint(id)
+            released, awaited, answered = (
+                [getattr(hint, name) for hint in mine] for name in ("released", "awaited", "answered")
+            )
+            assert kept == Hint(id, released=all(released), awaited=any(awaited), answered=any(answered))
 
 
 @given(st.lists(HINTS, min_size=1, max_size=20), st.sampled_from(["", " ", "\r\n"]))
