@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flows.finops_documents.amounts import CHARGES_LINE, DISCOUNT_LINE
+from shared.flows.finops_documents.amounts import CHARGES_LINE, DISCOUNT_LINE, LineAmounts
 from shared.flows.finops_documents.words import CURRENCY_DECIMALS
 from shared.flows.invoices.amounts import (
     DISCOUNTS_FROM,
-    LineAmounts,
     added_lines,
     amounts_of,
 )
