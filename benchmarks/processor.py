@@ -1,7 +1,7 @@
 """Measures the processor time of the app for a record, without a functions host: `python -m benchmarks.processor`.
 
-Each flow is applied in a process of its own, first with every record new, then with nothing changed. The least of
-several runs is told, since other work on the machine only adds to it.
+Each flow is applied in a process of its own, first with every record new, then with nothing changed, all flows one
+after the other on one stage. The least of several runs is told, since other work on the machine only adds to it.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +25,18 @@ from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
 
 _TIME_LIMIT_S = 600
-_HEADINGS = ("flow", "run", "records", "pull ms", "apply ms")
+RUNS = (FIRST_SYNC, UNCHANGED)
+_HEADINGS = ("flow", "run", "records", "pull ms", "apply ms", "lines", "apply ms of a line")
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Processor time for a record of one run, in milliseconds."""
+    """Processor time for a record of one run, in milliseconds; `lines` are those of all records together."""
 
     flow: str
     run: str
     records: int
+    lines: int
     pull_ms: float
     apply_ms: float
 
@@ -53,37 +55,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _row(same: Sequence[Taken]) -> tuple[str, ...]:
     pull_ms, apply_ms = min(each.pull_ms for each in same), min(each.apply_ms for each in same)
     first = same[0]
-    return first.flow, first.run, f"{first.records:,}", f"{pull_ms:.2f}", f"{apply_ms:.2f}"
+    lines = (f"{first.lines:,}", f"{apply_ms * first.records / first.lines:.2f}") if first.lines else ("", "")
+    return first.flow, first.run, f"{first.records:,}", f"{pull_ms:.2f}", f"{apply_ms:.2f}", *lines
 
 
 def _round(parsed: argparse.Namespace) -> Iterator[Taken]:
-    for name in parsed.flow:
-        with tempfile.TemporaryDirectory(prefix="bench-samples-") as folder:
-            write_samples(Path(folder), records=parsed.records)
-            with running_stage(Plan(Path(folder))) as stage:
-                yield from _runs(stage, MEASURED[name], parsed.profile)
+    """Every wanted flow, and before it those that it needs, which are synced in the same way."""
+    wanted = [MEASURED[name] for name in parsed.flow]
+    needed = {name for flow in wanted for name in (*flow.needs, flow.name)}
+    flows = [flow for flow in MEASURED.values() if flow.name in needed]
+    settings = {name: value for flow in flows for name, value in flow.settings.items()}
+    with tempfile.TemporaryDirectory(prefix="bench-samples-") as folder:
+        write_samples(Path(folder), records=parsed.records)
+        with running_stage(Plan(Path(folder), settings=settings)) as stage:
+            for flow in flows:
+                prepare(stage, flow)
+                stage.let_flow(flow.name)
+                yield from _runs(stage, flow, parsed.profile, RUNS if flow in wanted else ())
+                stage.in_step.add(flow.name)
 
 
-def _runs(stage: Stage, flow: Flow, profile: Path | None) -> Iterator[Taken]:
-    stage.let_flow()
-    stage.start(*flow.needs)
-    prepare(stage, flow)
-    stage.stop()
-    stage.let_flow(flow.name)
-    for run in (FIRST_SYNC, UNCHANGED):
+def _runs(stage: Stage, flow: Flow, profile: Path | None, told: Collection[str]) -> Iterator[Taken]:
+    for run in told or RUNS[:1]:
         if run == UNCHANGED:
             look_again(stage, flow.name, stage.ids(flow.name))
-        file = None if profile is None else profile / f"{flow.name}, {run}.txt"
+        file = None if profile is None or not told else profile / f"{flow.name}, {run}.txt"
         applied = _in_process(flow.name, file, stage.child_variables())
         if applied.outcomes.get("rejected"):
             raise DemoFailed(f"{flow.name}: {applied.outcomes['rejected']} records were rejected.")
-        yield Taken(
-            flow.name,
-            run,
-            applied.records,
-            1000 * applied.pull_s / applied.records,
-            1000 * applied.apply_s / applied.counted,
-        )
+        if told:
+            yield Taken(
+                flow.name,
+                run,
+                applied.records,
+                _lines(stage, flow.name),
+                1000 * applied.pull_s / applied.records,
+                1000 * applied.apply_s / applied.counted,
+            )
+
+
+def _lines(stage: Stage, flow: str) -> int:
+    """How many lines the records have, as far as they are documents."""
+    rows = stage.watched(flow).sources(stage.systems)
+    return sum(len(value) for row in rows for value in row.values.values() if isinstance(value, list))
 
 
 def _in_process(flow: str, profile: Path | None, variables: dict[str, str]) -> Applied:
@@ -109,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--flow", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="flows to measure (default: all)")
     add("--records", type=int, metavar="N", help="about N records of each flow (default: those of the sample)")
-    add("--rounds", type=int, default=3, metavar="N", help="runs of which the least counts (default: %(default)s)")
+    add("--rounds", type=int, default=2, metavar="N", help="runs of which the least counts (default: %(default)s)")
     add("--profile", type=Path, metavar="FOLDER", help="list there the functions that take the time")
     document.add_option(parser)
     return parser
