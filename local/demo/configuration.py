@@ -36,7 +36,6 @@ BRISK: Mapping[str, str] = {
     **{flow.schedule_setting: "*/2 * * * * *" for flow in FLOWS},
     "AzureFunctionsJobHost__extensions__queues__batchSize": "1",
     "AzureFunctionsJobHost__extensions__queues__newBatchThreshold": "0",
-    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:01",
 }
 
 

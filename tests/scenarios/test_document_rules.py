@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from shared.errors import LinkRefused, OutcomeUnknown, Transient
 from shared.records import Json, LineAction, Write
 from shared.state.links import Link, LinkState
+from shared.sync.hints import read_message
 from shared.systems import System
 from tests.support.invariants import check
 from tests.support.trade import lines_of
@@ -64,6 +65,57 @@ def test_a_change_of_a_line_alone_is_noticed_and_sends_that_line_only() -> None:
         {},
         [(2, LineAction.UPDATE, {"quantity": 21})],
     )
+
+
+def queued(world: World) -> list[list[str]]:
+    """The documents of each message."""
+    return [[hint.id for hint in read_message(body).hints] for body in world.queues.bodies("documents")]
+
+
+def test_p2_a_document_of_which_header_and_line_have_changed_is_queued_once() -> None:
+    world = written()
+    world.documents.save_line("d1", 2, 21)
+    world.documents.save("d1", name="Renamed")
+    world.pull("documents")
+    assert queued(world) == [["d1"]]
+    world.pull("documents")
+    assert queued(world) == [["d1"]]
+
+
+def test_p2_documents_of_which_only_a_line_or_only_the_header_has_changed_are_all_queued() -> None:
+    world = written()
+    for id in ("d2", "d3"):
+        world.documents.save(id, name="Quote", customer="m1")
+        world.documents.save_line(id, 1, 1)
+    world.settle(hours=0.1)
+    world.documents.save_line("d1", 2, 21)
+    world.documents.save_line("d2", 1, 22)
+    world.documents.save("d2", name="Renamed")
+    world.documents.save("d3", name="Renamed")
+    world.pull("documents")
+    assert sorted(id for ids in queued(world) for id in ids) == ["d1", "d2", "d3"]
+    world.settle()
+    check(world)
+
+
+def test_p1_what_a_line_has_named_is_queued_at_the_next_tick_if_the_headers_cannot_be_read() -> None:
+    world = written()
+    world.documents.save_line("d1", 2, 21)
+    world.documents.trouble = lambda _name: (_ for _ in ()).throw(Transient(System.DATAVERSE, "busy"))
+    world.pull("documents")
+    assert queued(world) == []
+    world.documents.trouble = None
+    world.settle()
+    assert quantities(world)[2] == 21
+    check(world)
+
+
+def test_p1_what_a_line_has_named_is_queued_if_the_time_of_the_pull_is_over() -> None:
+    world = written()
+    world.documents.save_line("d1", 2, 21)
+    world.documents.lines.trouble = lambda _name: world.clock.sleep(world.limits.pull_budget_s)
+    world.pull("documents")
+    assert queued(world) == [["d1"]]
 
 
 def test_a_deleted_and_an_added_line_are_deleted_and_added_with_the_header_in_one_write() -> None:

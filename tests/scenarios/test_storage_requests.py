@@ -155,7 +155,7 @@ def test_requests_of_orders_their_status_and_their_invoices(counted_back: Counte
     account = desk.account("A-1")
     desk.tick()
     orders = [desk.order(account, lines=LINES) for _ in range(RECORDS)]
-    assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((14, 13), ["created", "unchanged"])
+    assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((14, 13), ["created"])
     desk.change_all("salesorders", [id for id, _ in orders], "description")
     assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((10, 9), ["unchanged"])
     desk.clerk("totals")

@@ -340,7 +340,7 @@ def test_the_estimate_adds_up() -> None:
         ("work", 15_000 * 20 / 1000 * 2 * 0.000026),
         ("Blob Storage", 230_434 / 10_000 * 0.065 + 10 * 2 * 43_200 / 10_000 * 0.005),
         ("Table Storage", 4_600_000 / 10_000 * 0.00036 + 0.05),
-        ("Queue Storage", 3_600_000 / 10_000 * 0.004),
+        ("Queue Storage", (3_600_000 + 15_000 * 60) / 10_000 * 0.004),
         ("alerts", sum(1.5 if rule.every == timedelta(minutes=5) else 0.5 for rule in alerts().values())),
     ],
 )

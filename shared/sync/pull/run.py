@@ -5,8 +5,8 @@ source without versions. What both have in common is here: gate, environment, th
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.clock import Clock
@@ -20,7 +20,7 @@ from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
 from shared.sync.flow import Flow, Tracked, Walked
 from shared.sync.gates import Gates
-from shared.sync.hints import Why, messages, unusable_id
+from shared.sync.hints import Hint, Why, messages, unusable_id
 from shared.sync.limits import Limits
 from shared.sync.pull.changes import Reader, Step
 from shared.sync.pull.thresholds import Measured, Thresholds
@@ -32,6 +32,16 @@ from shared.telemetry import log_event
 MAX_PAGES = 10_000
 # If a page has more than so many messages, they begin with a small one.
 _FEW_MESSAGES, _FIRST_HINTS = 2, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a further source of a flow reports last, which waits for the first page of the flow's own source: a document
+    of which header and lines have changed is then queued once. Until it is queued, its checkpoint is not saved."""
+
+    reader: Reader
+    step: Step
+    checkpoint: Checkpoint
 
 
 class PullEnd(StrEnum):
@@ -71,6 +81,7 @@ class Pull:
         self._run_id = run_id
         self._ended = PullEnd.TROUBLE
         self._counts: Counter[str] = Counter()
+        self._held: list[Held] = []
         self._thresholds = Thresholds(flow, state=state, clock=clock, limits=limits)
 
     def run(self) -> None:
@@ -129,13 +140,21 @@ class Pull:
         batches, flow = self._state.batches, self._flow
         # Nobody works on these batches any more, and this pull reports what has been deleted meanwhile.
         ended_before = batches.older_than(flow.name, self._limits.claim_live_s) if flow.has_parts else []
+        ended = self._read_all(deadline)
+        # The flow's own source did not come that far.
+        if not self._send_held():
+            return PullEnd.OVERTAKEN
+        if ended is PullEnd.CAUGHT_UP:
+            batches.remove(ended_before)
+        return ended
+
+    def _read_all(self, deadline: float) -> PullEnd:
         for number, reader in enumerate(self._readers()):
             if number and self._clock.monotonic() >= deadline:
                 return PullEnd.OUT_OF_TIME
             ended = self._read(reader, deadline)
             if ended is not PullEnd.CAUGHT_UP:
                 return ended
-        batches.remove(ended_before)
         return PullEnd.CAUGHT_UP
 
     def _read(self, reader: Reader, deadline: float) -> PullEnd:
@@ -151,14 +170,20 @@ class Pull:
                 reason = f"{measured.excess} in walk {checkpoint.walk.id}; {self._what_helps()}"
                 self._block(BlockKind.THRESHOLD, reason, checkpoint.walk.id, measured)
                 return PullEnd.BLOCKED
-            self._send(step, reader)
-            reader.forget(step.gone_parts)
             # A look at the next page may take as long as any before.
             done = step.caught_up or self._clock.monotonic() + self._thresholds.longest_s >= deadline
             changed = measured.changed if step.after.walk.id == checkpoint.walk.id else 0
-            checkpoint = replace(step.after, etag=checkpoint.etag).with_changed(changed)
+            after = replace(step.after, etag=checkpoint.etag).with_changed(changed)
             if step.caught_up:
-                checkpoint = replace(checkpoint, current_at=self._clock.now())
+                after = replace(after, current_at=self._clock.now())
+            if step.caught_up and reader.source_name is not None and checkpoint.position.is_between_walks:
+                self._held.append(Held(reader, step, after))
+                return PullEnd.CAUGHT_UP
+            self._send(step, reader)
+            reader.forget(step.gone_parts)
+            if not self._save_held():
+                return PullEnd.OVERTAKEN
+            checkpoint = after
             if done or reader.saves_each_step:
                 saved = self._save(checkpoint) if reader.keep(checkpoint) else None
                 if saved is None:
@@ -222,20 +247,41 @@ class Pull:
         )
 
     def _send(self, step: Step, reader: Reader) -> None:
-        limit = self._limits.hints_per_message
+        """Queue the hints of a step. A record that a held source has named as well is named once."""
+        held = {hint.id for each in self._held for hint in each.step.hints}
+        named = {hint.id for hint in step.hints}
         # What was seen counts in the epoch of the records' own source.
         epoch = step.after.epoch if reader.source_name is None else None
+        self._queue([Hint(id) for id in held - named], None)
+        self._queue([Hint(hint.id) if hint.id in held else hint for hint in step.hints], epoch)
+
+    def _send_held(self) -> bool:
+        """Queue what is held, and save how far its sources are read; False if another pull is ahead."""
+        self._queue(list({hint.id: hint for each in self._held for hint in each.step.hints}.values()), None)
+        return self._save_held()
+
+    def _save_held(self) -> bool:
+        """Save how far the held sources are read, now that their hints are sent; False if another pull is ahead."""
+        held, self._held = self._held, []
+        for each in held:
+            each.reader.forget(each.step.gone_parts)
+            if not each.reader.keep(each.checkpoint) or self._save(each.checkpoint) is None:
+                return False
+        return True
+
+    def _queue(self, hints: Sequence[Hint], epoch: str | None) -> None:
+        limit = self._limits.hints_per_message
         # The links of a message lie side by side in storage, and are read at once.
-        usable = sorted((hint for hint in step.hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
+        usable = sorted((hint for hint in hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
         # A host takes several messages at once. If they are of one size, nothing is written before all of them are read
         # and planned.
         first = _FIRST_HINTS if len(usable) > _FEW_MESSAGES * limit else limit
         for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch, why=Why.CHANGE):
             self._queues.send(self._flow.name, message.to_body())
-        if len(usable) < len(step.hints):
-            unusable = (hint.id for hint in step.hints if unusable_id(hint.id))
+        if len(usable) < len(hints):
+            unusable = (hint.id for hint in hints if unusable_id(hint.id))
             Listing(self._flow, self._run_id, failures=self._state.failures, clock=self._clock).unusable(unusable)
-        if step.hints:
+        if hints:
             self._counts["hints"] += len(usable)
 
     def _block(self, kind: BlockKind, reason: str, walk: str = "", shown: Measured | None = None) -> None:
