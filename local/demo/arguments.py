@@ -20,8 +20,9 @@ class Options:
     `trust` runs the act in which the functions are killed at once, not after the first edits; `currency` is that of the
     company in F&O, None to take it from the records; `worst_order` syncs what waits for other records before these;
     `timeout_s` is how long the demo waits without any progress, `pause_s` how long between two edits. `host` is the
-    kind of functions host. `explanation` is a picture of `p2c explain` on a quote that stays in Sales. `given` is the
-    command line that says all this.
+    kind of functions host. `map` is the map document of an organisation, and `schema` the file that declares the
+    columns that only its systems have. `explanation` is a picture of `p2c explain` on a quote that stays in Sales.
+    `given` is the command line that says all this.
     """
 
     once: bool = False
@@ -38,6 +39,8 @@ class Options:
     picture: Path | None = None
     explanation: Path | None = None
     host: str = LOCAL
+    map: Path | None = None
+    schema: Path | None = None
     given: tuple[str, ...] = ()
 
 
@@ -60,6 +63,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         picture=parsed.picture,
         explanation=parsed.explain_picture,
         host=parsed.host,
+        map=parsed.map,
+        schema=parsed.schema,
         given=given,
     )
 
@@ -81,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=_path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
     add("--small", action="store_true", help="only some 60 of the records: in step within half a minute")
     add("--report", type=_path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
+    add("--map", type=_path, metavar="FILE", help="the map document of an organisation, such as examples/contoso.yaml")
+    add("--schema", type=_path, metavar="FILE", help="columns of its own (default: `own_columns` of --map)")
     add("--keep", type=_path, metavar="DIR", help="keep all state there and continue with it next time")
     add("--currency", metavar="CODE", help="accounting currency of the company in F&O (default: as the records say)")
     add("--worst-order", action="store_true", help="sync first what waits for others, such as contacts")

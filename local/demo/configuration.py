@@ -6,6 +6,7 @@ from pathlib import Path
 
 from local.demo import environment
 from local.demo.accounts import watched_accounts
+from local.demo.additions import Additions
 from local.demo.contacts import watched_contacts
 from local.demo.errors import UserMistake
 from local.demo.flows import Watched
@@ -14,6 +15,7 @@ from local.demo.orders import watched_orders
 from local.demo.ordersback import watched_orders_back
 from local.demo.products import watched_products
 from local.demo.quotations import watched_quotations
+from local.simulator.owncolumns import read_object
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.flows.invoices.settings import InvoiceSettings
@@ -42,12 +44,14 @@ BRISK: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """`settings` are the app settings except for the demo's own addresses; `claim_live_s` is how long the claim of a
-    worker that died holds others off; `notes` are for the user. `value_maps` is the text of the map document
+    worker that died holds others off; `notes` are for the user. `additions` are what the map document adds to the maps,
+    by flow. `value_maps` is the text of the map document
     that goes with the sample records, None if the user has named their own or the shipped one is sufficient.
     """
 
     settings: Mapping[str, str]
     flows: tuple[Watched, ...]
+    additions: Mapping[str, Additions]
     company: str
     claim_live_s: float
     change_limits: tuple[int, int]
@@ -75,22 +79,30 @@ def read_configuration(
     units: Mapping[str, str] | None = None,
     hasty: bool = False,
     brisk: bool = False,
+    map_file: Path | None = None,
 ) -> Configuration:
     """Read what the user has set, as the app will. Raises UserMistake with every mistake in one message.
 
     `unit_group` is the one of the sample records, `units` their units (symbol in F&O, name in Sales); `hasty` shortens
-    the life of a dead worker's claims, `brisk` is for a few records that should soon be in step.
+    the life of a dead worker's claims, `brisk` is for a few records that should soon be in step. `map_file` is the map
+    document, whatever the environment names; the units and the unit group of the records take the place of its own.
     """
     chosen = {name: value for name, value in environ.items() if value.strip()}
+    if map_file is not None:
+        chosen[MAP_DOCUMENT] = str(map_file)
     quick = {**environment.QUICK, **(environment.HASTY if hasty else {}), **(BRISK if brisk else {})}
-    value_maps = None if unit_group is None or MAP_DOCUMENT in chosen else _with_units(unit_group, units or {})
-    document = {} if value_maps is None else {MAP_DOCUMENT: value_maps}
+    known = {**quick, **environment.without_foreign(chosen), **_NOT_KNOWN_YET}
+    value_maps = None
     try:
-        settings = FLOWS.read_settings({**quick, **document, **environment.without_foreign(chosen), **_NOT_KNOWN_YET})
+        if unit_group is not None and (map_file is not None or MAP_DOCUMENT not in chosen):
+            FLOWS.read_map_document(known.get(MAP_DOCUMENT))
+            value_maps = _with_units(map_file or SHIPPED, unit_group, units or {})
+        settings = FLOWS.read_settings({**known, **({} if value_maps is None else {MAP_DOCUMENT: value_maps})})
         deployment = FLOWS.deployment(settings)
         flows = tuple(_watched(deployment))
     except SettingsInvalid as invalid:
-        raise UserMistake(str(invalid)) from invalid
+        text = str(invalid)
+        raise UserMistake(text if map_file is None else text.replace(MAP_DOCUMENT, "--map", 1)) from invalid
     notes = tuple(
         f"{name} is set in your environment and ignored: the demo uses its own systems only."
         for name in sorted(environment.OWN & chosen.keys())
@@ -98,6 +110,7 @@ def read_configuration(
     return Configuration(
         settings=environment.app_settings({}, chosen, frozenset(FLOWS.settings.model_fields), quick),
         flows=flows,
+        additions={flow.name: Additions.of(deployment, flow.name) for flow in flows},
         company=settings.COMPANY.casefold(),
         claim_live_s=settings.claim_live_s,
         change_limits=(settings.GONE_LIMIT_COUNT, settings.CHANGE_LIMIT_PERCENT),
@@ -119,11 +132,10 @@ def _watched(deployment: Deployment) -> Iterator[Watched]:
         yield watched_invoices(deployment)
 
 
-def _with_units(group: str, units: Mapping[str, str]) -> str:
-    """The shipped map document for an organisation with another unit group, and with these units in addition to
-    those of the document that have different names in the two systems."""
-    content = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
-    assert isinstance(content, dict)
+def _with_units(document: Path, group: str, units: Mapping[str, str]) -> str:
+    """A right map document for an organisation with another unit group, and with these units in addition to those of
+    the document that have different names in the two systems."""
+    content = read_object(document)
     defaults, shipped = content["defaults"], content["units"]
     assert isinstance(defaults, dict)
     assert isinstance(shipped, list)

@@ -1,6 +1,8 @@
 """Notes what existed before the first sync, and compares both systems when they are in step."""
 
+from local.demo.additions import Additions
 from local.demo.comparison import compare, expected_keys
+from local.demo.configuration import Configuration
 from local.demo.flows import Watched
 from local.demo.progress_reader import ProgressReader
 from local.demo.report import FlowResult, Result
@@ -8,6 +10,7 @@ from local.demo.session import Session
 from local.demo.state_dir import Place
 from local.demo.stocktaking import Standings
 from local.demo.systems import Asked
+from shared.records import Values, fold
 
 
 def note_before(session: Session, place: Place, flows: tuple[Watched, ...]) -> None:
@@ -20,21 +23,33 @@ def note_before(session: Session, place: Place, flows: tuple[Watched, ...]) -> N
 
 
 def result_of(
-    session: Session, place: Place, flows: tuple[Watched, ...], standings: Standings, *, in_step: bool
+    session: Session, place: Place, configuration: Configuration, standings: Standings, *, in_step: bool
 ) -> Result:
     """Compare both systems, and collect the result of the session. The expected keys are stored."""
-    results = {flow.name: _result(session, place, flow, standings[flow.name]) for flow in flows}
+    results = {
+        flow.name: _result(session, place, flow, configuration.additions[flow.name], standings[flow.name])
+        for flow in configuration.flows
+    }
     counts = {name: counted.total for name, counted in session.counts().items()}
     return Result(results, in_step, session.peak_memory_mb, counts)
 
 
-def _result(session: Session, place: Place, flow: Watched, reader: ProgressReader) -> FlowResult:
+def _result(session: Session, place: Place, flow: Watched, additions: Additions, reader: ProgressReader) -> FlowResult:
     verdicts = flow.verdicts(session.systems)
     account = reader.account_for(list(verdicts))
     past = flow.past(place.memory, verdicts, account.failures)
-    comparison = compare(verdicts, flow.targets(session.systems), flow, past)
-    expected = expected_keys(verdicts, past).values()
+    targets = flow.targets(session.systems)
+    comparison = compare(verdicts, targets, flow, past)
+    expected = expected_keys(verdicts, past)
     # Of several records with one key only one got it; which one does not matter to the comparison.
-    place.memory.expect(flow.name, {id: value.key for those in expected if len(those) == 1 for id, value in those})
+    place.memory.expect(
+        flow.name, {id: value.key for those in expected.values() if len(those) == 1 for id, value in those}
+    )
     asked = {name: counted.of(flow.asked.get(name, Asked())) for name, counted in session.counts().items()}
-    return FlowResult(reader.glance(), account, comparison, asked)
+    rows = [values for key, values in targets if fold(key) in expected]
+    filled = {each.field: sum(_is_filled(flow, each.field, row) for row in rows) for each in additions.fields}
+    return FlowResult(reader.glance(), account, comparison, asked, additions, filled)
+
+
+def _is_filled(flow: Watched, field: str, row: Values) -> bool:
+    return row.get(field) not in {None, flow.empty(field)}

@@ -3,9 +3,10 @@
 import heapq
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.demo.additions import NOTHING_ADDED, Additions
 from local.demo.comparison import Comparison, Difference
 from local.demo.errors import UserMistake
 from local.demo.progress_reader import Account, Glance
@@ -21,12 +22,15 @@ _NOUNS = {ORDERSBACK: "statuses of orders"}
 
 @dataclass(frozen=True, slots=True)
 class FlowResult:
-    """What one flow did in this session, and its state at the end."""
+    """What one flow did in this session, and its state at the end. `additions` are what the map document adds to its
+    map; of each of these fields, in so many rows of the target it is `filled`."""
 
     glance: Glance
     account: Account
     comparison: Comparison
     requests: Mapping[str, Requests]
+    additions: Additions = NOTHING_ADDED
+    filled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def read(self) -> int:

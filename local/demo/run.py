@@ -5,7 +5,7 @@ import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from local.demo.errors import DemoFailed, UserMistake
 from local.demo.explanation import save, save_picture
 from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.orderscenes import OrderScenes
+from local.demo.ownvalues import filled_folder
 from local.demo.productscenes import ProductScenes
 from local.demo.progress_reader import ProgressReader
 from local.demo.quotescenes import QuoteScenes
@@ -35,6 +36,7 @@ from local.demo.state_dir import Place, place
 from local.demo.story import tell, told_by_turns
 from local.demo.systems import SYSTEM_NAMES, SYSTEMS
 from local.demo.trust import Act
+from local.simulator.owncolumns import PART, OverlayUnreadable, OwnColumns, read_object, read_own_columns
 from shared.errors import StorageTrouble
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
@@ -59,11 +61,26 @@ def run(options: Options, console: Console) -> int:
         hosts.command(os.environ, Path(), 0)
     samples.check_folder(options.data, samples.KNOWN)
     _require_folders(options)
-    named = str(screen.near(options.data))
-    if not options.small:
-        return _run(options, console, named)
-    with small_folder(options.data) as folder:
-        return _run(replace(options, data=folder), console, f"a small sample of {named}")
+    named, own, schema = str(screen.near(options.data)), *_columns(options)
+    with ExitStack() as folders:
+        if options.small:
+            options = replace(options, data=folders.enter_context(small_folder(options.data)))
+            named = f"a small sample of {named}"
+        if own:
+            options = replace(options, data=folders.enter_context(filled_folder(options.data, own)))
+        return _run(replace(options, schema=schema), console, named)
+
+
+def _columns(options: Options) -> tuple[OwnColumns, Path | None]:
+    """The columns of the organisation's own, and the file that declares them, None if there is none. Raises
+    UserMistake."""
+    file = options.schema or options.map
+    try:
+        if file is None or (options.schema is None and PART not in read_object(file)):
+            return {}, None
+        return read_own_columns(file), file
+    except OverlayUnreadable as wrong:
+        raise UserMistake(f"{'--map' if options.schema is None else '--schema'} {wrong}") from wrong
 
 
 def _run(options: Options, console: Console, named: str) -> int:
@@ -74,6 +91,7 @@ def _run(options: Options, console: Console, named: str) -> int:
         units=samples.unit_pairs(options.data),
         hasty=(options.trust or not options.once) and options.latency_ms <= _HASTY_UP_TO_MS,
         brisk=options.small,
+        map_file=options.map,
     )
     currency = samples.company_currency(options.data, options.currency)
     digest = samples.check_folder(options.data, samples.KNOWN)
@@ -181,7 +199,7 @@ def _play(
             if options.once:
                 # Nothing moves any more while both systems are compared, and the host reports its peak memory.
                 session.stop_functions()
-            result = firstsync.result_of(session, here, flows, standings, in_step=in_step)
+            result = firstsync.result_of(session, here, configuration, standings, in_step=in_step)
         _show(console, result)
         if not in_step:
             screen.write(console, opening.gave_up, style="red")

@@ -107,6 +107,7 @@ class Simulators:
         arguments += ["--identity-key-file", str(key), "--admin-token-file", str(admin)]
         arguments += ["--latency-ms", str(self.options.latency_ms), "--ready-file", str(ready)]
         arguments += ["--exchanges", str(self.exchanges(name))] if self.options.report is not None else []
+        arguments += ["--schema", str(self.options.schema.resolve())] if self.options.schema is not None else []
         arguments += ["--load", str(self.options.data.resolve()), "--skip-refused", str(self.skipped(name))]
         return arguments + (["--data", str(self.place.folder(name))] if self.place.kept else [])
 

@@ -1,12 +1,13 @@
 """The tables at the end of the first sync: what the flow did, what was not written and why, and the comparison."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from local.demo.additions import Additions
 from local.demo.comparison import Comparison
 from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial, listed
@@ -34,6 +35,9 @@ def pictures(result: Result) -> Iterator[RenderableType]:
         yield left_out
         yield Text()
     yield _comparisons(result)
+    if any(flow.additions.fields for flow in result.flows.values()):
+        yield Text()
+        yield _fields_of_the_document(result)
     yield from findings(result)
     if result.trial is not None:
         yield closing_line(result.trial)
@@ -109,7 +113,7 @@ def _left_out(result: Result) -> Table:
 def _reasons(name: str, flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
     for rule, count in flow.account.filtered.items():
         outcome = "ended" if rule.startswith(ENDED) else "filtered"
-        yield outcome, count, _rule(name, rule.removeprefix(ENDED))
+        yield outcome, count, _rule(name, rule.removeprefix(ENDED), flow.additions)
     for parent, count in flow.account.waits_for.items():
         text = f"for {parent} -> check these; they continue automatically when those are linked"
         yield "waiting", count, Text(visible(text))
@@ -120,9 +124,9 @@ def _reasons(name: str, flow: FlowResult) -> Iterator[tuple[str, int, Text]]:
         yield "rejected", len(failures), _cause(cause, failures)
 
 
-def _rule(flow: str, rule: str) -> Text:
+def _rule(flow: str, rule: str, additions: Additions) -> Text:
     """A filter rule in the words of `p2c explain`."""
-    words = in_words(rule, FLOWS[flow], FLOWS)
+    words = additions.filters.get(rule) or in_words(rule, FLOWS[flow], FLOWS)
     return Text(visible(rule), style="bold").append(visible(f": {words.meaning} -> {words.remedy}"), style="not bold")
 
 
@@ -142,6 +146,21 @@ def _comparisons(result: Result) -> Table:
         of = flow.comparison
         counts = (of.expected, of.present, len(of.missing), len(of.extra), len(of.doubled), len(of.different))
         table.add_row(name, *map(str, counts), style="green" if of.clean else "red")
+    return table
+
+
+def _fields_of_the_document(result: Result) -> Table:
+    """What the map document adds: where each field comes from, and in how many rows both systems have it."""
+    table = _table("Fields of the map document", "flow", "field", "from", "filled", "different", names=3)
+    for name, flow in result.flows.items():
+        wrong = Counter(each.field for each in flow.comparison.different)
+        for each in flow.additions.fields:
+            counts = (flow.filled.get(each.field, 0), wrong[each.field])
+            origin = f"{', '.join(each.columns)}: {each.rule}" if each.columns else each.rule
+            table.add_row(
+                name, each.field, visible(origin), *map(str, counts), style="red" if wrong[each.field] else "green"
+            )
+    table.columns[2].no_wrap = False
     return table
 
 
