@@ -34,6 +34,15 @@ _PEAKS_MB: list[float] = []
 os.environ.setdefault("DOTNET_TieredPGO", "0")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An organisation's own map document, and the columns that its systems have (docs/adding-a-field.md)."""
+    group = parser.getgroup("map document", "what tests/contract/test_map_document.py looks at")
+    group.addoption("--map", metavar="FILE", help="a map document; default: each one of examples/")
+    group.addoption(
+        "--schema", metavar="FILE", help="what `p2c map learn` wrote; default: `own_columns` of the document"
+    )
+
+
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
     """One test process more than there are cores: tests that start processes often wait for them."""

@@ -1,7 +1,7 @@
 """What the demo runs: the app with the user's settings, and the flows that it watches."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.demo import environment
@@ -44,14 +44,12 @@ BRISK: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """`settings` are the app settings except for the demo's own addresses; `claim_live_s` is how long the claim of a
-    worker that died holds others off; `notes` are for the user. `additions` are what the map document adds to the maps,
-    by flow. `value_maps` is the text of the map document
+    worker that died holds others off; `notes` are for the user. `value_maps` is the text of the map document
     that goes with the sample records, None if the user has named their own or the shipped one is sufficient.
     """
 
     settings: Mapping[str, str]
     flows: tuple[Watched, ...]
-    additions: Mapping[str, Additions]
     company: str
     claim_live_s: float
     change_limits: tuple[int, int]
@@ -95,11 +93,12 @@ def read_configuration(
     value_maps = None
     try:
         if unit_group is not None and (map_file is not None or MAP_DOCUMENT not in chosen):
-            FLOWS.read_map_document(known.get(MAP_DOCUMENT))
+            # Its mistakes are told with its own name and lines, before the units are put in.
+            FLOWS.deployment(FLOWS.read_settings(known))
             value_maps = _with_units(map_file or SHIPPED, unit_group, units or {})
         settings = FLOWS.read_settings({**known, **({} if value_maps is None else {MAP_DOCUMENT: value_maps})})
         deployment = FLOWS.deployment(settings)
-        flows = tuple(_watched(deployment))
+        flows = tuple(replace(each, additions=Additions.of(deployment, each.name)) for each in _watched(deployment))
     except SettingsInvalid as invalid:
         text = str(invalid)
         raise UserMistake(text if map_file is None else text.replace(MAP_DOCUMENT, "--map", 1)) from invalid
@@ -110,7 +109,6 @@ def read_configuration(
     return Configuration(
         settings=environment.app_settings({}, chosen, frozenset(FLOWS.settings.model_fields), quick),
         flows=flows,
-        additions={flow.name: Additions.of(deployment, flow.name) for flow in flows},
         company=settings.COMPANY.casefold(),
         claim_live_s=settings.claim_live_s,
         change_limits=(settings.GONE_LIMIT_COUNT, settings.CHANGE_LIMIT_PERCENT),

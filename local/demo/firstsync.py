@@ -1,8 +1,6 @@
 """Notes what existed before the first sync, and compares both systems when they are in step."""
 
-from local.demo.additions import Additions
 from local.demo.comparison import compare, expected_keys
-from local.demo.configuration import Configuration
 from local.demo.flows import Watched
 from local.demo.progress_reader import ProgressReader
 from local.demo.report import FlowResult, Result
@@ -23,18 +21,15 @@ def note_before(session: Session, place: Place, flows: tuple[Watched, ...]) -> N
 
 
 def result_of(
-    session: Session, place: Place, configuration: Configuration, standings: Standings, *, in_step: bool
+    session: Session, place: Place, flows: tuple[Watched, ...], standings: Standings, *, in_step: bool
 ) -> Result:
     """Compare both systems, and collect the result of the session. The expected keys are stored."""
-    results = {
-        flow.name: _result(session, place, flow, configuration.additions[flow.name], standings[flow.name])
-        for flow in configuration.flows
-    }
+    results = {flow.name: _result(session, place, flow, standings[flow.name]) for flow in flows}
     counts = {name: counted.total for name, counted in session.counts().items()}
     return Result(results, in_step, session.peak_memory_mb, counts)
 
 
-def _result(session: Session, place: Place, flow: Watched, additions: Additions, reader: ProgressReader) -> FlowResult:
+def _result(session: Session, place: Place, flow: Watched, reader: ProgressReader) -> FlowResult:
     verdicts = flow.verdicts(session.systems)
     account = reader.account_for(list(verdicts))
     past = flow.past(place.memory, verdicts, account.failures)
@@ -47,8 +42,8 @@ def _result(session: Session, place: Place, flow: Watched, additions: Additions,
     )
     asked = {name: counted.of(flow.asked.get(name, Asked())) for name, counted in session.counts().items()}
     rows = [values for key, values in targets if fold(key) in expected]
-    filled = {each.field: sum(_is_filled(flow, each.field, row) for row in rows) for each in additions.fields}
-    return FlowResult(reader.glance(), account, comparison, asked, additions, filled)
+    filled = {each.field: sum(_is_filled(flow, each.field, row) for row in rows) for each in flow.additions.fields}
+    return FlowResult(reader.glance(), account, comparison, asked, flow.additions, filled)
 
 
 def _is_filled(flow: Watched, field: str, row: Values) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from local.demo.additions import NOTHING_ADDED, Additions
 from local.demo.comparison import Past
 from local.demo.memory import Memory
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access, Asked
@@ -170,7 +171,7 @@ class PlainView:
 class Watched:
     """One flow, in either direction. `asked` names, by system, the collections that requests of this flow read and
     write; `moves` says that a record may get another key. `past_rules` are the filter rules that mean that a record may
-    have been in the target once, with its id as key."""
+    have been in the target once, with its id as key. `additions` are what the map document adds to the flow's map."""
 
     name: str
     mapper: Mapper
@@ -181,6 +182,7 @@ class Watched:
     adopt: bool = False
     moves: bool = False
     past_rules: frozenset[str] = frozenset()
+    additions: Additions = NOTHING_ADDED
 
     @property
     def direction(self) -> str:

@@ -144,6 +144,7 @@ def _flow(flow: FlowResult) -> dict[str, Json]:
         "requests": _requests(flow.requests),
         "seconds": _number(flow.glance.seconds),
         "records_per_s": _number(flow.records_per_s),
+        **({"filled": dict(flow.filled)} if flow.filled else {}),
     }
 
 

@@ -199,7 +199,7 @@ def _play(
             if options.once:
                 # Nothing moves any more while both systems are compared, and the host reports its peak memory.
                 session.stop_functions()
-            result = firstsync.result_of(session, here, configuration, standings, in_step=in_step)
+            result = firstsync.result_of(session, here, flows, standings, in_step=in_step)
         _show(console, result)
         if not in_step:
             screen.write(console, opening.gave_up, style="red")

@@ -78,7 +78,8 @@ class Act:
             self.stage.say(wait.gave_up, style="red")
         if stop:
             self.session.stop_functions()
-        result = firstsync.result_of(self.session, self.place, self.configuration, self.standings, in_step=in_step)
+        flows = self.configuration.flows
+        result = firstsync.result_of(self.session, self.place, flows, self.standings, in_step=in_step)
         seconds = time.monotonic() - began
         return replace(result, trial=trial_of(result, touched, in_hand, self._throttled() - throttled, seconds))
 

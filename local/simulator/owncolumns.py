@@ -1,14 +1,14 @@
 """The columns that only an organisation has, as `own_columns` of a map document declares them: `p2c map learn` writes
 them from a live system, and both simulators have them with `--schema`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared import exact_json
+from shared.errors import SettingsInvalid
 from shared.mapping.field_specs import OwnColumn
+from shared.mapping.map_source import map_source
 from shared.mapping.names import Name, shipped
 from shared.records import Json
 
@@ -26,11 +26,10 @@ class OverlayUnreadable(Exception):
 def read_object(file: Path) -> Mapping[str, Json]:
     """The content of a file of columns. Raises OverlayUnreadable."""
     try:
-        content = exact_json.loads(file.read_bytes())
-    except OSError as error:
-        raise OverlayUnreadable(f"{file}: {error.strerror}; name a file of columns.") from error
-    except (json.JSONDecodeError, ValueError) as error:
-        raise OverlayUnreadable(f"{file} is not JSON: {error}") from error
+        content = map_source(str(file)).content()
+    except SettingsInvalid as wrong:
+        # Without the name of the setting that a map document usually is.
+        raise OverlayUnreadable(str(wrong).partition(": ")[2]) from wrong
     if not isinstance(content, dict):
         raise OverlayUnreadable(f"{file} is no object in braces; name a map document, or what `p2c map learn` writes.")
     return content

@@ -91,3 +91,21 @@ def test_begun_in_the_worst_order_and_killed_amid_its_work_it_ends_the_same_with
     assert sum(trial["in_hand"].values()) > 0
     assert trial["throttled"] > 0
     assert (trial["lost"], trial["extra"], trial["doubled"], trial["stale"]) == (0, 0, 0, 0)
+
+
+def test_an_organisation_with_fields_of_its_own_has_them_all_in_both_systems_after_kills(tmp_path: Path) -> None:
+    report = run_once(tmp_path / "keep", tmp_path / "report", "--trust", "--map", "examples/contoso.yaml")
+    trial = report["trial"]
+    assert (trial["lost"], trial["extra"], trial["doubled"], trial["stale"]) == (0, 0, 0, 0)
+    assert report["in_step"] is True
+    assert {name: flow["filled"] for name, flow in report["flows"].items() if "filled" in flow} == {
+        "accounts": {
+            "ContosoAccountManager": SAMPLE.accounts,
+            "ContosoSegment": SAMPLE.accounts,
+            # Every fifth account has none.
+            "ContosoTier": SAMPLE.accounts - SAMPLE.accounts // 5,
+            "ContosoCustomerSince": SAMPLE.accounts - SAMPLE.accounts // 5,
+        },
+        "products": {"new_brand": SAMPLE.products},
+    }
+    assert report["flows"]["contacts"]["filtered"]["filter.for_finance"] > SAMPLE.persons // 10

@@ -92,5 +92,5 @@ def test_the_guide_for_a_flow_ends_with_a_flow_that_runs(project: Path) -> None:
 
 @pytest.mark.long(10)
 def test_the_guide_for_a_field_ends_with_a_field_that_is_mapped(project: Path) -> None:
-    assert len(follow("adding-a-field.md", project)) == 3
+    assert len(follow("adding-a-field.md", project)) == 4
     assert "`OrganizationPhoneticName`" in (project / "docs" / "mapping.md").read_text(encoding="utf-8")

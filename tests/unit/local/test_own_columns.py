@@ -172,7 +172,7 @@ def test_both_simulators_refuse_a_wrong_file_in_one_sentence(
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finops_process.main(["--port", "0", "--token", "t", "--schema", str(tmp_path / "none.json")]) == 2
-    assert "No such file or directory; name a file of columns." in capsys.readouterr().err
+    assert "none.json does not exist: create it, or name another file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
