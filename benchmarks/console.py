@@ -143,6 +143,7 @@ def _pages(settings: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
         "records of a frequent state": f"/records?{accounts}&state=written",
         "a record by its id": f"/find?q={id}&{accounts}",
         "a record": f"/record?{accounts}&id={id}",
+        "what waits for a record, later on its page": f"/children?{accounts}&id={id}",
         "runs": "/runs",
         "audit": "/audit",
         "map": f"/map?{accounts}",

@@ -39,7 +39,8 @@ def _served(site: Site, page: Page) -> Callable[[Request], Response]:
     @wraps(page)
     def serve(request: Request) -> Response:
         try:
-            return page(site, request)
+            with site.courtesy.page():
+                return page(site, request)
         except TOLD as error:
             return _trouble(site, request, told(error))
 

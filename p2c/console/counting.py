@@ -1,8 +1,9 @@
 """What takes long to count, counted in the background: a flow may have a million links, and no page waits for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from threading import Lock
+from contextlib import contextmanager
+from threading import Condition, Lock
 from typing import Generic, TypeVar
 
 from shared.clock import Clock
@@ -11,18 +12,49 @@ from shared.clock import Clock
 PATIENCE_S = 1.0
 # Between two counts there is at least this time, and so many times as long as the last one took.
 _LEAST_S, _TIMES = 3.0, 5.0
+_COURTESY_S = 3.0
 Counted = TypeVar("Counted")
+
+
+class Courtesy:
+    """Lets counts wait for pages: a count of many reads makes none while a page is made."""
+
+    def __init__(self) -> None:
+        self._pages = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """A page is made."""
+        with self._changed:
+            self._pages += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._pages -= 1
+                self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Return when no page is made, or after some seconds: pages that follow each other must not stop a count."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pages, _COURTESY_S)
 
 
 class Counting(Generic[Counted]):
     """Counts again when a page is looked at and the last count is old enough. `count` is given a function that takes
-    what was counted so far. Several counts may share a `worker`."""
+    what was counted so far, and which returns when no page is made (`courtesy`). Counts may share a `worker`."""
 
     def __init__(
-        self, count: Callable[[Callable[[Counted], None]], Counted], clock: Clock, worker: Executor | None = None
+        self,
+        count: Callable[[Callable[[Counted], None]], Counted],
+        clock: Clock,
+        courtesy: Courtesy | None = None,
+        worker: Executor | None = None,
     ) -> None:
         self._what = count
         self._clock = clock
+        self._courtesy = courtesy or Courtesy()
         self._worker = worker or ThreadPoolExecutor(1, thread_name_prefix="counting")
         self._so_far: Counted | None = None
         self._lock = Lock()
@@ -55,6 +87,7 @@ class Counting(Generic[Counted]):
 
     def _tell(self, so_far: Counted) -> None:
         self._so_far = so_far
+        self._courtesy.wait()
 
     def _take(self, running: Future[Counted]) -> None:
         """What has been counted, once it is complete."""

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from p2c.connection import Connection
-from p2c.console.counting import Counting
+from p2c.console.counting import Counting, Courtesy
 from p2c.console.guard import FORM
 from p2c.console.languages import LANGUAGE, LANGUAGES, Language, chosen
 from p2c.output import age, words
@@ -60,13 +60,14 @@ def _templates() -> Environment:
 @dataclass(frozen=True)
 class Site:
     """The pages of one deployment. `states` are those of all flows, `records` the counts of their records by flow,
-    `causes` those of the open failures and, under True, of the dismissed ones. `writes` says whether anything may be
-    changed, `token` proves a form."""
+    `causes` those of the open failures and, under True, of the dismissed ones. `courtesy`
+    lets counts wait for pages, `writes` says whether anything may be changed, `token` proves a form."""
 
     to: Connection
     states: Counting[Status]
     records: Mapping[str, Counting[RecordCounts]]
     causes: Mapping[bool, Counting[Sequence[Cause]]]
+    courtesy: Courtesy
     token: str
     writes: bool
     templates: Environment
@@ -80,11 +81,13 @@ class Site:
         }
         states = Counting[Status](lambda _: service.brief_status(), service.clock)
         # One flow after the other: reading many links at once would keep the pages waiting.
+        courtesy = Courtesy()
         worker = ThreadPoolExecutor(1, thread_name_prefix="counting-records")
         records = {
-            flow: Counting(partial(service.count_records, flow), service.clock, worker) for flow in service.flows
+            flow: Counting(partial(service.count_records, flow), service.clock, courtesy, worker)
+            for flow in service.flows
         }
-        return cls(to, states, records, causes, token, writes, _templates())
+        return cls(to, states, records, causes, courtesy, token, writes, _templates())
 
     def expire(self) -> None:
         """Something has been changed: what is counted is counted again."""

@@ -10,7 +10,7 @@ import requests
 
 from local.simulator.faults import Kind, Rule
 from p2c.commands import console as command
-from p2c.console.counting import Counting
+from p2c.console.counting import Counting, Courtesy
 from p2c.console.languages import LANGUAGES, chosen
 from shared.errors import StorageTrouble
 from shared.mapping.map_source import SHIPPED
@@ -20,6 +20,7 @@ from shared.state.storage.tables import Put
 from tests.support.consoled import Consoled, consoled
 from tests.support.operator import p2c
 from tests.support.product import FLOW, Product, product
+from tests.support.trading import trading
 
 PAGES = ["/", "/live", "/causes", "/records", "/runs", "/audit", "/plan", "/preflight", "/map", f"/plan?flow={FLOW}"]
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
@@ -192,6 +193,31 @@ def test_a_record_shows_both_sides_and_what_others_have_changed(sync: Product, c
     shown = console.page(f"/record?flow={FLOW}&id={id}")
     assert "By hand" in shown
     assert "changed there since" in shown
+
+
+def test_a_record_shows_what_waits_for_it() -> None:
+    with trading() as desk, consoled(desk) as console:
+        account = desk.account("A-1", address1_country="Atlantis")
+        contact = desk.contact(account)
+        desk.tick()
+        path = f"/children?flow={FLOW}&id={account}"
+        assert f'hx-get="{path.replace("&", "&amp;")}"' in console.page(f"/record?flow={FLOW}&id={account}")
+        assert f"/record?flow=contacts&amp;id={contact}" in console.page(path)
+
+
+def test_a_count_of_many_records_reads_nothing_while_a_page_is_made(sync: Product) -> None:
+    courtesy, going_on = Courtesy(), Event()
+
+    def count(tell: Callable[[int], None]) -> int:
+        tell(1)
+        going_on.set()
+        return 2
+
+    counting = Counting(count, sync.clock, courtesy)
+    with courtesy.page():
+        assert counting.latest(0.1) == 1
+        assert not going_on.is_set()
+    assert going_on.wait(30)
 
 
 def test_a_cause_with_many_records_is_shown_by_pages(sync: Product, console: Consoled) -> None:

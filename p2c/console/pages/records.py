@@ -56,13 +56,12 @@ def records(site: Site, request: Request) -> Response:
 
 
 def record(site: Site, request: Request) -> Response:
-    """One record: why it is, or is not, in step; both sides; what was done with it; what it waits for, and what waits
-    for it."""
+    """One record: why it is, or is not, in step; both sides; what was done with it; what it waits for. The page asks
+    for what waits for it, since that takes a read for each flow and route."""
     (flow,), id = site.to.flows(asked(request, "flow")), asked(request, "id")
     service = site.to.service
     told = service.explaining(flow).explain(id)
     failure = told.examined.failure or told.failure
-    children = list(islice(children_of(service.state, service.flows, flow, id), _CHILDREN + 1))
     return site.page(
         request,
         "record.html",
@@ -72,9 +71,15 @@ def record(site: Site, request: Request) -> Response:
         flow=flow,
         addresses=site.to.addresses(flow, id, told.examined.key, told.examined.row),
         rival=site.to.addresses_of_rival(failure),
-        children=children[:_CHILDREN],
-        more_children=len(children) > _CHILDREN,
     )
 
 
-PAGES = {"/find": find, "/records": records, "/record": record}
+def children(site: Site, request: Request) -> Response:
+    """The part of a record's page that shows what waits for it."""
+    (flow,), id = site.to.flows(asked(request, "flow")), asked(request, "id")
+    service = site.to.service
+    found = list(islice(children_of(service.state, service.flows, flow, id), _CHILDREN + 1))
+    return site.page(request, "children.html", children=found[:_CHILDREN], more=len(found) > _CHILDREN)
+
+
+PAGES = {"/find": find, "/records": records, "/record": record, "/children": children}
