@@ -88,7 +88,7 @@ def test_w4_a_record_that_is_listed_is_not_looked_at_again() -> None:
 
 def test_w4_a_record_that_is_filtered_by_a_rule_that_passes_is_waited_for() -> None:
     world = replying()
-    world.source.save(PARENT, number="C-1", name="renamed", state="unready")
+    world.source.save(PARENT, number="C-1", name="renamed", rule="unready")
     world.run(REPLIES)
     world.drain()
     for _ in range(20):
@@ -96,7 +96,7 @@ def test_w4_a_record_that_is_filtered_by_a_rule_that_passes_is_waited_for() -> N
         world.sweep()
         assert world.depth() == 0
     assert not written(world)
-    world.source.save(PARENT, state="ready")
+    world.source.save(PARENT, rule="")
     world.settle(0.2)
     assert (name_of(world), written(world)) == ("renamed", True)
 

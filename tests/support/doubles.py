@@ -358,8 +358,8 @@ class FakeMapper:
         values = row.values
         if values.get("state") == "inactive":
             return Filtered("inactive", ends=True)
-        if values.get("state") in ("foreign", "unready"):
-            return Filtered(str(values["state"]))
+        if rule := values.get("rule", "foreign" if values.get("state") == "foreign" else ""):
+            return Filtered(str(rule))
         if values.get("bad"):
             return Rejected("bad", f"bad is {values['bad']}", "clear it")
         owned = {"name": values.get("name"), "phone": values.get("phone")}
