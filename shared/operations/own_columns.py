@@ -1,7 +1,7 @@
 """The columns that only this organisation has, from the metadata of both systems, in the form of the map document."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import API, DataverseSystem
@@ -47,15 +47,15 @@ def own_columns(deployment: Deployment, dataverse: DataverseSystem, finops: Fino
 
 
 def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterator[tuple[str, Json]]:
-    types = {name: str(row.get("AttributeType")) for name, row in _attributes(system, logical_name, "AttributeType")}
+    types = {name: str(row.get("AttributeType")) for name, row in attributes_of(system, logical_name, "AttributeType")}
     lengths = text_lengths(system, logical_name)
     dates = "/Microsoft.Dynamics.CRM.DateTimeAttributeMetadata"
-    behaviors = told_behaviors(row for _, row in _attributes(system, logical_name, "DateTimeBehavior", dates))
-    options = _options(system, logical_name)
+    behaviors = told_behaviors(row for _, row in attributes_of(system, logical_name, "DateTimeBehavior", dates))
+    options = options_of(system, logical_name, _is_own)
     known = {*shipped()[table].names, *NEVER_MAPPED}
     for name, kind in sorted(types.items()):
         refers = next((end for end in ("yominame", "name") if types.get(name.removesuffix(end)) in _NAMED), "")
-        if not _OWN.fullmatch(name) or name.startswith(_OF_MICROSOFT) or name in known:
+        if not _is_own(name) or name in known:
             continue
         if kind not in _SALES or (refers and name.endswith(refers)):
             continue
@@ -70,28 +70,36 @@ def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterato
         yield column, entry
 
 
-def _options(system: DataverseSystem, logical_name: str) -> Mapping[str, list[Json]]:
-    """The options of each choice. Those of a global choice stand in another place, which is asked only if there is
-    one."""
-    found = dict(_options_in(system, logical_name, "OptionSet"))
+def _is_own(column: str) -> bool:
+    return _OWN.fullmatch(column) is not None and not column.startswith(_OF_MICROSOFT)
+
+
+def options_of(system: DataverseSystem, logical_name: str, wanted: Callable[[str], bool]) -> Mapping[str, list[Json]]:
+    """The options of each wanted choice of a table of Sales. Those of a global choice stand in another place, which is
+    asked only if there is one. Raises SystemTrouble."""
+    found = dict(_options_in(system, logical_name, "OptionSet", wanted))
     if all(found.values()):
         return found
-    return {**found, **{name: each for name, each in _options_in(system, logical_name, "GlobalOptionSet") if each}}
+    of_all = _options_in(system, logical_name, "GlobalOptionSet", wanted)
+    return {**found, **{name: each for name, each in of_all if each}}
 
 
-def _options_in(system: DataverseSystem, logical_name: str, place: str) -> Iterator[tuple[str, list[Json]]]:
+def _options_in(
+    system: DataverseSystem, logical_name: str, place: str, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, list[Json]]]:
     choices = "/Microsoft.Dynamics.CRM.PicklistAttributeMetadata"
-    for column, row in _attributes(system, logical_name, "AttributeType", choices, f"{place}($select=Options)"):
-        if not _OWN.fullmatch(column) or column.startswith(_OF_MICROSOFT):
+    for column, row in attributes_of(system, logical_name, "AttributeType", choices, f"{place}($select=Options)"):
+        if not wanted(column):
             continue
         listed = row[place].get("Options") if isinstance(row.get(place), dict) else None  # type: ignore[union-attr]
         values = [each.get("Value") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         yield column, [value for value in values if isinstance(value, int)]
 
 
-def _attributes(
+def attributes_of(
     system: DataverseSystem, logical_name: str, fact: str, cast: str = "", expand: str = ""
 ) -> Iterator[tuple[str, Values]]:
+    """Each column of a table of Sales with a fact of its metadata. Raises SystemTrouble."""
     place = f"(LogicalName={quoting.literal(logical_name)})/Attributes{cast}"
     query = quoting.query({"$select": f"LogicalName,{fact}", **({"$expand": expand} if expand else {})})
     url = system.channel.origin.url(f"{API}/EntityDefinitions{place}?{query}")
@@ -100,24 +108,30 @@ def _attributes(
 
 def _of_finops(system: FinopsSystem, collection: str) -> Iterator[tuple[str, Json]]:
     known = {*shipped()[collection].names, *NEVER_MAPPED}
+    for name, each in properties_of(system, collection):
+        kind = _FINOPS.get(str(each.get("DataType")))
+        if name not in known and kind is not None:
+            members = members_of(system, str(each.get("TypeName"))) if kind == "member" else []
+            yield name, {"type": kind, **({"members": members} if kind == "member" else {})}
+
+
+def properties_of(system: FinopsSystem, collection: str) -> Iterator[tuple[str, Values]]:
+    """Each field of a collection of F&O with its metadata. Raises SystemTrouble."""
     wanted = quoting.query({"$filter": quoting.equals("EntitySetName", collection)})
     url = system.channel.origin.url(f"/Metadata/PublicEntities?{wanted}")
     for entity in rows_of(system.channel, url, "PublicEntities"):
         properties = entity.get("Properties")
         for each in properties if isinstance(properties, list) else ():
-            if isinstance(each, dict) and str(each.get("Name")) not in known:
-                kind = _FINOPS.get(str(each.get("DataType")))
-                if kind is not None:
-                    yield str(each["Name"]), _entry(system, kind, str(each.get("TypeName")))
+            if isinstance(each, dict) and each.get("Name"):
+                yield str(each["Name"]), each
 
 
-def _entry(system: FinopsSystem, kind: str, type_name: str) -> Json:
-    if kind != "member":
-        return {"type": kind}
+def members_of(system: FinopsSystem, type_name: str) -> list[Json]:
+    """The members of an enumeration of F&O by their values. Raises SystemTrouble."""
     wanted = quoting.query({"$filter": quoting.equals("Name", type_name.rpartition(".")[2])})
     url = system.channel.origin.url(f"/Metadata/PublicEnumerations?{wanted}")
     members: list[Json] = []
     for row in rows_of(system.channel, url, "PublicEnumerations"):
         listed = [each for each in row.get("Members") or () if isinstance(each, dict)]  # type: ignore[union-attr]
         members = [str(each["Name"]) for each in sorted(listed, key=lambda each: int(str(each.get("Value", 0))))]
-    return {"type": kind, "members": members}
+    return members

@@ -28,6 +28,7 @@ from shared.flows.spec import Deployment
 from shared.mapping.type_names import fits
 from shared.operations.live_types import LiveTypes
 from shared.operations.preflight.dates import date_checks
+from shared.operations.preflight.document import document_checks
 from shared.operations.preflight.keys import key_checks
 from shared.operations.preflight.required_columns import CollectionUse, TableUse, collections_of_finops, tables_of_sales
 from shared.operations.preflight.results import result_checks
@@ -75,6 +76,7 @@ class Preflight:
         yield from part(SALES, _ORGANISATION, self._organisation)
         yield from result_checks(self._dataverse, self._deployment)
         yield from key_checks(self._dataverse, self._deployment, self._types)
+        yield from document_checks(self._deployment, self._types, SALES)
         for flow in self._deployment.flows:
             yield from flow.checks_of_sales(self._deployment, self._dataverse, self._now)
         table = next((use for use in required if use.tracked), None)
@@ -92,6 +94,7 @@ class Preflight:
             yield looked(FINOPS, f"{use.entity_set} may be read", partial(self._one_of, use))
             what = f"columns of {use.entity_set} (PublicEntities)"
             yield from part(FINOPS, what, partial(self._properties, use), use.flows)
+        yield from document_checks(self._deployment, self._types, FINOPS)
         yield self._customer_group()
         for flow in self._deployment.flows if self._sales_answers else ():
             yield from flow.checks_of_finops(self._deployment, self._dataverse, self._finops)
