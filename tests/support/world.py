@@ -6,6 +6,7 @@ seconds. What the real systems do is tested against the simulators.
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from shared import systems
@@ -25,7 +26,7 @@ from shared.state.storage.queues import Message, hold_queue, poison_queue
 from shared.state.storage.tables import Delete, Put, Row
 from shared.state.waiting import Waits
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, ResultRows, Route, Tracked, Walked
+from shared.sync.flow import Flow, OnConflict, OnTargetDeleted, ResultRows, Route, Tracked, Walked
 from shared.sync.gates import Gates
 from shared.sync.limits import Limits
 from shared.sync.state import State
@@ -116,6 +117,7 @@ class World:
             "documents": DocumentMapper(),
         }
         self.adopt = adopt
+        self.policies: dict[str, tuple[OnConflict, OnTargetDeleted]] = {}
         self.results: dict[str, ResultColumns] = {}
         self.watched: dict[str, WatchedTarget] = {}
         self.source_rows = {
@@ -148,13 +150,17 @@ class World:
     def _flow(self, name: str) -> Flow:
         sales, finops = systems.System
         ways = (finops, sales) if name == "products" else (sales, finops)
-        routes = {route.name: route for route in self._routes(name)}
+        routes = {route.name: self._by_policy(name, route) for route in self._routes(name)}
         waits_for = {"children": ("parents",), "people": ("parents",), "documents": ("people",)}
         mapper = self.mappers[name]
         return Flow(
             name, *ways, self.company, self._feed(name), routes, mapper, unnumbered, parents=waits_for.get(name, ()),
             results=self._results(name),
         )  # fmt: skip
+
+    def _by_policy(self, name: str, route: Route) -> Route:
+        conflict, deleted = self.policies.get(name, (route.on_conflict, route.on_target_deleted))
+        return replace(route, on_conflict=conflict, on_target_deleted=deleted)
 
     def _results(self, name: str) -> ResultRows | None:
         columns = self.results.get(name)

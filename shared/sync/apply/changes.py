@@ -105,8 +105,11 @@ class Changes:
             return False
         if name in known.overruled:
             return there != known.overruled[name]
-        if name not in known.applied or self._is_kept(judged, row, name):
+        if self._is_kept(judged, row, name):
             return False
+        if name not in known.applied:
+            # Nothing was written there, unless the source was emptied while the target's value stayed.
+            return name in known.kept
         ours = (known.applied[name], *(sent[name] for sent in known.sent if name in sent))
         return not any(agree(name, value, there) for value in ours)
 

@@ -1,0 +1,234 @@
+"""Policies in any history of edits on both sides, with lost answers, refusals and crashes: nothing that people have put
+into the target is written over unless the source is to win, and nothing of ours stays there that is outdated."""
+
+import contextlib
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import OutcomeUnknown, SyncError, Transient
+from shared.operations.audit_log import Refused
+from shared.records import Json, Write
+from shared.state.links import Link, LinkState
+from shared.sync.flow import OnConflict, OnTargetDeleted
+from shared.systems import System
+from tests.support.doubles import FakeTarget
+from tests.support.steps import Crash
+from tests.support.world import World
+
+SOURCE_WINS, TARGET_WINS, STOP = OnConflict.SOURCE_WINS, OnConflict.TARGET_WINS, OnConflict.STOP
+FIELDS = ("name", "phone")
+
+
+@dataclass
+class Watched(FakeTarget):
+    """A target in which people's values are known: `lost` are those that a write has replaced."""
+
+    theirs: dict[str, Json] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+    def people_change(self, name: str, value: str) -> None:
+        """Somebody changes the only row, where there is one."""
+        if "p1" in self.rows:
+            self.put_by_hand("P1", **{name: value})
+            self.theirs[name] = value
+
+    def _land(self, write: Write) -> SyncError | None:
+        there = self.rows.get(write.key.casefold(), {})
+        for name, value in write.values.items():
+            if name in self.theirs and there.get(name) == self.theirs[name] != value:
+                self.lost.append(name)
+        return super()._land(write)
+
+
+@cache
+def in_step() -> World:
+    """One record in step."""
+    world = World(flows=("parents",))
+    world.target = Watched(world.steps, world.clock)
+    world.source.save("p1", number="P1", name="ours 0", phone="ours 0")
+    world.settle()
+    assert set(world.target.rows) == {"p1"}
+    return world
+
+
+def world_with(conflict: OnConflict, deleted: OnTargetDeleted = OnTargetDeleted.RECREATE) -> tuple[World, Watched]:
+    """One record in step, and its policies."""
+    world = deepcopy(in_step())
+    world.policies["parents"] = conflict, deleted
+    assert isinstance(world.target, Watched)
+    return world, world.target
+
+
+def tick(world: World) -> None:
+    """A pull and what follows, survived."""
+    for step in (world.pull, world.drain):
+        with contextlib.suppress(Crash, SyncError):
+            step()
+    world.clock.sleep(60)
+
+
+def link(world: World) -> Link:
+    return world.state.links.load("parents", ["p1"])["p1"]
+
+
+def decide(world: World, system: System) -> bool:
+    """An operator decides a conflict for one side; whether there was one."""
+    service = world.service()
+    resolving = service.resolving("parents")
+    try:
+        shown = resolving.look("p1")
+        takes = {each.field: system for each in shown.fields}
+        resolving.resolve(shown, takes, "as agreed", service.audit_log("operator"))
+    except (Refused, SyncError):
+        return False
+    return True
+
+
+EDITS = st.tuples(st.sampled_from(["source", "people"]), st.sampled_from(FIELDS))
+FAULTS = st.tuples(st.sampled_from(["lost", "unsent", "throttled", "tick", "wait", "repair"]), st.just(""))
+CRASHES = st.tuples(st.just("crash"), st.integers(1, 30))
+HISTORIES = st.lists(st.one_of(EDITS, EDITS, FAULTS, CRASHES), min_size=1, max_size=14)
+
+
+def play(world: World, target: Watched, history: list[tuple[str, object]]) -> None:
+    for at, (deed, what) in enumerate(history, 1):
+        match deed:
+            case "source":
+                world.source.save("p1", **{str(what): f"ours {at}"})
+            case "people":
+                target.people_change(str(what), f"theirs {at}")
+            case "lost" | "unsent":
+                target.fault, target.lands = (lambda _: OutcomeUnknown(System.FINOPS, "no answer")), deed == "lost"
+            case "throttled":
+                target.fault = lambda _: Transient(System.FINOPS, "throttled", retry_after_s=30.0)
+            case "crash":
+                world.steps.crash_at(world.steps.count + int(str(what)))
+            case "repair":
+                with contextlib.suppress(Crash, SyncError):
+                    service = world.service()
+                    drifted = list(service.reconciling("parents").drifted())
+                    service.reconciling("parents").repair(drifted, service.audit_log("operator"), service.sender)
+            case _:
+                tick(world)
+                target.fault = lambda _: None
+                if deed == "wait":
+                    world.settle()
+    target.fault = lambda _: None
+    world.settle()
+
+
+@pytest.mark.parametrize("conflict", OnConflict)
+@given(history=HISTORIES)
+def test_what_people_put_there_is_lost_only_if_the_source_is_to_win_and_nothing_of_ours_is_outdated(
+    conflict: OnConflict, history: list[tuple[str, object]]
+) -> None:
+    world, target = world_with(conflict)
+    play(world, target, history)
+    if conflict is not SOURCE_WINS:
+        assert target.lost == []
+    stopped = link(world).state is LinkState.REJECTED
+    assert conflict is STOP or not stopped
+    for name in FIELDS:
+        there, ours = target.rows["p1"][name], world.source.rows["p1"].values[name]
+        is_theirs = name in target.theirs and there == target.theirs[name]
+        assert there == ours or is_theirs or stopped
+    for name, kept in link(world).content.kept.items():
+        assert conflict is TARGET_WINS
+        assert kept in target.theirs.values() or kept == target.rows["p1"][name]
+    assert link(world).content.sent == () or stopped
+
+
+@pytest.mark.parametrize("conflict", [STOP, TARGET_WINS])
+@given(history=HISTORIES, taken=st.sampled_from(System))
+def test_after_a_decision_both_systems_hold_what_was_decided(
+    conflict: OnConflict, history: list[tuple[str, object]], taken: System
+) -> None:
+    world, target = world_with(conflict)
+    play(world, target, history)
+    before = dict(target.rows["p1"])
+    contested = {name for name in FIELDS if before[name] != world.source.rows["p1"].values[name]}
+    if not decide(world, taken):
+        assert link(world).state is LinkState.WRITTEN
+        return
+    world.settle()
+    assert link(world).state is LinkState.WRITTEN
+    assert world.state.failures.load("parents", ["p1"]) == {}
+    for name in contested:
+        there, ours = target.rows["p1"][name], world.source.rows["p1"].values[name]
+        assert there in ((ours, before[name]) if taken is System.DATAVERSE else (before[name], ours))
+    settled = dict(target.rows["p1"])
+    world.settle()
+    assert target.rows["p1"] == settled
+
+
+def contested(conflict: OnConflict, deleted: OnTargetDeleted) -> tuple[World, Watched]:
+    """A record of which one field is in conflict, or whose row is gone, and another one has changed."""
+    world, target = world_with(conflict, deleted)
+    if deleted is OnTargetDeleted.RECREATE:
+        target.people_change("name", "theirs")
+    else:
+        target.take_by_hand("P1")
+    world.source.save("p1", name="ours 1", phone="ours 1")
+    return world, target
+
+
+def ends(world: World, target: Watched) -> object:
+    """What both systems, and the sync, hold at last."""
+    at, failures = link(world), world.state.failures.load("parents", ["p1"])
+    causes = [failure.cause for failure in failures.values()]
+    return target.rows, at.state, at.rule, at.content.kept, causes, at.claim.id, target.lost
+
+
+@pytest.mark.parametrize(
+    ("conflict", "deleted", "taken"),
+    [
+        (TARGET_WINS, OnTargetDeleted.RECREATE, None),
+        (STOP, OnTargetDeleted.RECREATE, None),
+        (STOP, OnTargetDeleted.RECREATE, System.DATAVERSE),
+        (STOP, OnTargetDeleted.RECREATE, System.FINOPS),
+        (SOURCE_WINS, OnTargetDeleted.UNLINK, None),
+        (STOP, OnTargetDeleted.UNLINK, None),
+        (SOURCE_WINS, OnTargetDeleted.LIST, None),
+    ],
+)
+def test_a_crash_at_any_step_ends_as_if_there_was_none(
+    conflict: OnConflict, deleted: OnTargetDeleted, taken: System | None
+) -> None:
+    before, _ = contested(conflict, deleted)
+    if taken is not None:
+        before.settle()
+        assert decide(before, taken)
+
+    def begun() -> tuple[World, Watched]:
+        world = deepcopy(before)
+        assert isinstance(world.target, Watched)
+        return world, world.target
+
+    world, target = begun()
+    first = world.steps.count
+    tick(world)
+    steps = world.steps.count - first
+    world.settle()
+    expected = ends(world, target)
+    assert steps > 5
+    for step in range(1, steps + 1):
+        world, target = begun()
+        world.steps.crash_at(world.steps.count + step)
+        tick(world)
+        world.settle()
+        assert ends(world, target) == expected, f"a crash at step {step}"
+
+
+def test_a_kept_value_stays_though_the_source_is_emptied_and_filled_again() -> None:
+    world, target = world_with(TARGET_WINS)
+    target.people_change("name", "theirs")
+    for value in ("ours 1", None, "ours 2"):
+        world.source.save("p1", name=value)
+        world.settle()
+        assert target.rows["p1"]["name"] == "theirs"
+    assert link(world).content.kept == {"name": "theirs"}
