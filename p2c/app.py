@@ -110,7 +110,7 @@ def check_settings(to: Connection, flow: str) -> None:
     checkpoint = to.service.state.checkpoints.load(flow)
     if checkpoint is None or checkpoint.made_for.fingerprint is None:
         return
-    if not to.service.flows[flow].maps_as(checkpoint.made_for.fingerprint):
+    if not to.service.flows_now[flow].maps_as(checkpoint.made_for.fingerprint):
         tell(f"note: the app maps {flow} differently: its value maps, settings or version are not those given here")
 
 

@@ -17,6 +17,7 @@ from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.clients.http.transport import HttpTransport
 from shared.clock import Clock, SystemClock
+from shared.flows.hand_set import HandSet
 from shared.flows.spec import Deployment, Flows, Systems
 from shared.outbound import Way, straight
 from shared.service import Service
@@ -109,7 +110,8 @@ def assemble(
     sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}
     dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL), sizes[System.DATAVERSE])
     finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY, sizes[System.FINOPS])
-    flows = deployment.wired(Systems(dataverse, finops, Owners(state.links.table)))
+    both = Systems(dataverse, finops, Owners(state.links.table))
+    flows = deployment.wired(both)
     systems: dict[System, SystemPort] = {System.DATAVERSE: dataverse, System.FINOPS: finops}
     environment = Environment(_environment_ids(settings), systems, state.control, clock)
     gates = Gates(state.control, systems, clock, settings.request_timeout_s)
@@ -124,6 +126,7 @@ def assemble(
         limits_of(settings),
         history_days=settings.HISTORY_DAYS,
         history_values_days=settings.HISTORY_VALUES_DAYS,
+        flows_with=HandSet(deployment, both).flows_with,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -151,3 +152,30 @@ class Write:
     alone: bool = False
     lines: tuple[LineWrite, ...] = ()
     former: tuple[Values, ...] = ()
+
+
+BOTH = "both"
+"""The direction of a unit that goes both ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntry:
+    """One entry of a value map that an operator has set by hand above the map document. `map` is the place of its map
+    in the document, such as `countries`, `states.US` or `value_maps.industries`. Of `units`, `name` is the unit in
+    Sales, `code` its symbol in F&O, and `direction` as in the document; elsewhere `direction` means nothing. `flow` is
+    the one for which `who` set it at `at` for `reason`."""
+
+    map: str
+    name: str
+    code: str | int
+    direction: str
+    flow: str
+    who: str
+    reason: str
+    at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """It in words."""
+        direction = "" if self.direction == BOTH else f" ({self.direction})"
+        return f"{self.map} {self.name} = {self.code}{direction}"

@@ -32,6 +32,8 @@ from shared.operations.sender import Sender
 from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.status import RecordCounts, Status, brief_status_of, count_records, status_of
 from shared.operations.undo import Undoing
+from shared.records import MapEntry
+from shared.state.control import Control
 from shared.state.storage.queues import Queues
 from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
@@ -68,13 +70,30 @@ class Service:
     new_id: Callable[[], str] = new_id
     history_days: int = 90
     history_values_days: int = 0
+    flows_with: Callable[[Sequence[MapEntry]], Mapping[str, Flow]] | None = None
+
+    def flows_at(self, control: Control) -> Mapping[str, Flow]:
+        """The flows with the entries of value maps that these control rows have: those are set by hand, above the map
+        document. Of an unreadable row, the document alone is told: the gates of all flows are closed then."""
+        try:
+            entries = control.map_entries()
+        except StateUnreadable:
+            entries = ()
+        return self.flows if not entries or self.flows_with is None else self.flows_with(entries)
+
+    @property
+    def flows_now(self) -> Mapping[str, Flow]:
+        """The flows as they are applied now: one request to the storage."""
+        return self.flows_at(self.state.control)
 
     def pull(self, flow: str, invocation: Invocation | None = None) -> None:
         """Find out which records have changed and queue hints."""
         with self._run(flow, invocation) as run_id:
+            control = self.state.control.at_once()
             Pull(
-                self.flows[flow],
+                self.flows_at(control)[flow],
                 run_id,
+                control=control,
                 gates=self.gates,
                 environment=self.environment,
                 state=self.state,
@@ -90,6 +109,7 @@ class Service:
             Apply(
                 self.flows,
                 flow,
+                self.flows_at,
                 run_id,
                 claim_id=self.new_id(),
                 gates=self.gates,
@@ -117,8 +137,9 @@ class Service:
         source."""
         with self._run(None, invocation) as run_id:
             not_after = self.clock.monotonic() + self.limits.run_budget_s
+            flows = self.flows_now
             Sweep(
-                self.flows,
+                flows,
                 run_id,
                 gates=self.gates,
                 state=self.state,
@@ -127,7 +148,7 @@ class Service:
                 limits=self.limits,
             ).run()
             WriteBack(
-                self.flows,
+                flows,
                 run_id,
                 gates=self.gates,
                 environment=self.environment,
@@ -161,7 +182,7 @@ class Service:
     @property
     def examining(self) -> Examining:
         """Examines records: what would be written of them."""
-        return Examining(self.flows, self.state, self.clock, self.limits)
+        return Examining(self.flows_now, self.state, self.clock, self.limits)
 
     @property
     def sender(self) -> Sender:
@@ -174,19 +195,19 @@ class Service:
 
     def dry_run(self, flow: str) -> DryRun:
         """A dry run of a flow."""
-        return DryRun(self.examining, self.flows[flow])
+        return DryRun(*self._examining(flow))
 
     def side_by_side(self, flow: str, examined: Sequence[Examined], *, remembered: bool = False) -> list[SideBySide]:
         """What the target holds now of these records; with `remembered` what was last written."""
-        return side_by_side(self.examining, self.flows[flow], examined, remembered=remembered)
+        return side_by_side(*self._examining(flow), examined, remembered=remembered)
 
     def explaining(self, flow: str) -> Explaining:
         """Explains why records of a flow are, or are not, in step."""
-        return Explaining(self.examining, self.flows[flow])
+        return Explaining(*self._examining(flow))
 
     def reconciling(self, flow: str) -> Reconciling:
         """Compares both systems, for one flow."""
-        return Reconciling(self.examining, self.flows[flow])
+        return Reconciling(*self._examining(flow))
 
     def status(self, flows: Iterable[str], *, lag_minutes: int | None = None) -> Status:
         """How flows stand."""
@@ -229,7 +250,8 @@ class Service:
 
     def linking(self, flow: str, audit_log: AuditLog) -> Linking:
         """Corrects links of a flow by hand."""
-        return Linking(self.flows[flow], audit_log, self.examining, self.sender)
+        examining, wanted = self._examining(flow)
+        return Linking(wanted, audit_log, examining, self.sender)
 
     def resolving(self, flow: str) -> Resolving:
         """Decides conflicts of a flow."""
@@ -237,7 +259,8 @@ class Service:
 
     def undoing(self, flow: str) -> Undoing:
         """Puts values back that a flow has written."""
-        return Undoing(self.flows[flow], self.examining)
+        examining, wanted = self._examining(flow)
+        return Undoing(wanted, examining)
 
     def forget(self, flow: str, id: str, audit_log: AuditLog) -> int:
         """Remove what is stored of a record that is gone; how many rows."""
@@ -250,6 +273,11 @@ class Service:
     def repairing(self, flow: str, audit_log: AuditLog) -> Repairing:
         """Rows of a flow repaired."""
         return Repairing(self.flows[flow], audit_log, self.flows, self.state, self.sender, self.clock, self.limits)
+
+    def _examining(self, flow: str) -> tuple[Examining, Flow]:
+        """What examines records, and a flow, of the same moment."""
+        examining = self.examining
+        return examining, examining.flows[flow]
 
     @contextmanager
     def _run(self, flow: str | None, invocation: Invocation | None) -> Iterator[str]:

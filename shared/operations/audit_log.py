@@ -23,6 +23,11 @@ class AuditLog:
         self._clock = clock
         self._new_id = new_id
 
+    @property
+    def who(self) -> str:
+        """The operator."""
+        return self._who
+
     def note(
         self, what: str, flow: str, subject: str = "", reason: str = "", *, anywhere: bool = False, run: str = ""
     ) -> None:

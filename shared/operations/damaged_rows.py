@@ -9,7 +9,15 @@ from shared.state.audit import PARTITION as AUDIT
 from shared.state.audit import read_audit_entry
 from shared.state.batches import read_batch
 from shared.state.checkpoints import read_checkpoint
-from shared.state.control import ENVIRONMENT, read_environment, read_flow, read_gate
+from shared.state.control import (
+    ENTRIES,
+    ENVIRONMENT,
+    MAP,
+    read_environment,
+    read_flow,
+    read_gate,
+    read_map_entries,
+)
 from shared.state.decided_contents import read_decided
 from shared.state.failures import read_failure
 from shared.state.filter_sizes import read_size
@@ -77,7 +85,7 @@ class Damages:
         routes = [(self.flows[flow], route) for flow in flows for route in self.flows[flow].routes.values()]
         keys = dict.fromkeys(self.state.keys_of(flow, route).partition for flow, route in routes)
         places += [("keys", partition) for partition in keys]
-        places += [("control", escape(each)) for each in System]
+        places += [("control", escape(each)) for each in (*System, MAP)]
         return [*places, ("runs", AUDIT)]
 
     def _reader(self, table: str, stored: Stored) -> Read | None:
@@ -136,6 +144,8 @@ def _of_control(flow: Flow | None, partition: str, key: str) -> Read | None:
         return partial(read_flow, flow.name)
     if key == TURN and flow is not None:
         return partial(read_turn, flow.name)
+    if (partition, key) == (MAP, ENTRIES):
+        return read_map_entries
     if key == "filter":
         return read_size
     if key == ENVIRONMENT and flow is not None:

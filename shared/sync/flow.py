@@ -12,6 +12,7 @@ from shared import exact_json
 from shared.mapping.results import ResultColumns
 from shared.mapping.verdicts import Filter, Filtered, Known, Mapped, Parent, Rejected, Verdict
 from shared.records import Json, References, SourceRow, TargetRow, Values, WalkPage
+from shared.state.control import Control
 from shared.sync.ports import Lookup, Source, Target, TrackedSource, WalkedSource, WatchedRows
 from shared.systems import System
 
@@ -313,3 +314,7 @@ def dependents(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
 def waiting_for_looks(flows: Mapping[str, Flow], flow: str) -> list[Flow]:
     """The flows whose records wait until records of `flow` are looked at."""
     return [other for other in flows.values() if flow in other.looks_first]
+
+
+# The flows by name, as these control rows want them: operators may have set entries of value maps by hand.
+FlowsAt = Callable[[Control], Mapping[str, Flow]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.errors import AccessRefused, NotSent, SchemaDrift, StorageTrouble, SystemTrouble
+from shared.errors import AccessRefused, NotSent, SchemaDrift, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift
 from shared.sync.flow import Flow
 from shared.sync.ports import SystemPort
@@ -55,9 +55,10 @@ class Gates:
         self._clock = clock
         self.probe_lease_s = probe_lease_s
 
-    def closed_for_pull(self, flow: Flow) -> Closed | None:
-        """Why a pull may not run now; None if it may. It needs only its source: hints may queue up."""
-        now = self._control.at_once()
+    def closed_for_pull(self, flow: Flow, now: Control | None = None) -> Closed | None:
+        """Why a pull may not run now; None if it may. It needs only its source: hints may queue up. `now` are the
+        control rows where they are read already."""
+        now = now or self._control.at_once()
         return _flow_closed(flow, now) or self._closed(now.gate(flow.source_system))
 
     def closed_for_apply(self, flow: Flow, now: Control | None = None) -> Closed | None:
@@ -215,7 +216,14 @@ def _flow_closed(flow: Flow, now: Control) -> Closed | None:
         return Closed(f"flow {flow.name} is off: {flow.off}")
     if control.paused:
         return Closed(f"flow {flow.name} is paused")
-    return Closed(f"flow {flow.name} is blocked: {control.blocked}") if control.blocked else None
+    if control.blocked:
+        return Closed(f"flow {flow.name} is blocked: {control.blocked}")
+    try:
+        now.map_entries()
+    except StateUnreadable as unreadable:
+        # Nobody knows what the value maps are.
+        return Closed(str(unreadable))
+    return None
 
 
 def drift_pause_s(strikes: int) -> float:

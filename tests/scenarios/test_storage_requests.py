@@ -89,7 +89,7 @@ def test_requests_of_a_tick_in_which_nothing_has_changed(counted: Counted) -> No
     assert counted.requests.total() == 39
     counted.requests.clear()
     counted.service.sweep()
-    assert counted.requests.total() == 65
+    assert counted.requests.total() == 66
 
 
 def test_requests_of_a_single_record(counted: Counted) -> None:

@@ -32,7 +32,7 @@ from shared.sync.apply.release import release
 from shared.sync.apply.send import send
 from shared.sync.environment import Environment
 from shared.sync.failure_list import Listing
-from shared.sync.flow import Flow, Route, dependents
+from shared.sync.flow import Flow, FlowsAt, Route, dependents
 from shared.sync.gates import Closed, Gates
 from shared.sync.hints import HintMessage, read_message
 from shared.sync.limits import Limits
@@ -51,6 +51,7 @@ class Apply:
         self,
         flows: Mapping[str, Flow],
         flow: str,
+        flows_at: FlowsAt,
         run_id: str,
         *,
         claim_id: str,
@@ -63,6 +64,7 @@ class Apply:
     ) -> None:
         self._flows = flows
         self._flow = flows[flow]
+        self._flows_at = flows_at
         self._run_id = run_id
         self._claim_id = claim_id
         self._gates = gates
@@ -92,6 +94,8 @@ class Apply:
 
     def _run(self, message: HintMessage, body: str) -> None:
         self._control = self._state.control.at_once()
+        self._flows = self._flows_at(self._control)
+        self._flow = self._flows[self._flow.name]
         closed = self._closed()
         if closed is not None:
             queue, delay_s = place_to_wait(self._flow, closed)

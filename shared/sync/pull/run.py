@@ -12,7 +12,7 @@ from enum import StrEnum
 from shared.clock import Clock
 from shared.errors import LinkRefused, NotSent, SchemaDrift, SystemTrouble
 from shared.state.checkpoints import Checkpoint
-from shared.state.control import BlockKind
+from shared.state.control import BlockKind, Control
 from shared.state.runs import Run
 from shared.state.storage.queues import Queues
 from shared.state.storage.tables import key_order
@@ -55,13 +55,14 @@ class PullEnd(StrEnum):
 
 
 class Pull:
-    """One timer invocation of one flow."""
+    """One timer invocation of one flow, as `control`, the control rows at its beginning, wants it."""
 
     def __init__(
         self,
         flow: Flow,
         run_id: str,
         *,
+        control: Control,
         gates: Gates,
         environment: Environment,
         state: State,
@@ -71,6 +72,7 @@ class Pull:
         new_id: Callable[[], str],
     ) -> None:
         self._flow = flow
+        self._control = control
         self._gates = gates
         self._environment = environment
         self._state = state
@@ -89,7 +91,7 @@ class Pull:
 
         Raises OperatorNeeded if the source has refused its own links too often.
         """
-        closed = self._gates.closed_for_pull(self._flow)
+        closed = self._gates.closed_for_pull(self._flow, self._control)
         if closed is not None:
             log_event("pull_skipped", flow=self._flow.name, run=self._run_id, reason=closed.reason)
             return
