@@ -10,6 +10,7 @@ from shared.clients.http.correlation import correlated
 from shared.clients.http.deadline import reading_until
 from shared.clock import Clock
 from shared.errors import StateUnreadable, StorageTrouble
+from shared.flows.spec import Deployment
 from shared.invocations import Invocation, invoked
 from shared.operations.audit_log import AuditLog
 from shared.operations.cleanup import Cleanup
@@ -24,6 +25,7 @@ from shared.operations.failures import Failing
 from shared.operations.forget import forget
 from shared.operations.link import Linking
 from shared.operations.lookup import locate
+from shared.operations.map_entries import MapEditing
 from shared.operations.reconcile import Comparison, Reconciling
 from shared.operations.repair import Repairing
 from shared.operations.resolve import Resolving
@@ -243,6 +245,10 @@ class Service:
             control=self.state.control,
             checkpoints=self.state.checkpoints,
         )
+
+    def map_editing(self, deployment: Deployment, audit_log: AuditLog) -> MapEditing:
+        """Entries of value maps set by hand, above the document of a deployment."""
+        return MapEditing(deployment, audit_log, control=self.state.control, clock=self.clock)
 
     def drift_blocks(self, audit_log: AuditLog) -> DriftBlocks:
         """Blocks and releases flows by the findings of preflight."""

@@ -121,6 +121,7 @@ class AddressBlock:
                 f"{self.source}_country is {name!r}, which is not in the value map `countries`",
                 remedy="add the name to the value map with its two-letter code, or correct the record",
                 value=str(name),
+                lacks=("countries", str(name), "CODE"),
             )
         return code
 
@@ -152,4 +153,5 @@ class AddressBlock:
             remedy="add the state to the value map with its F&O code, correct the record, "
             "or let unknown states be left out (UNKNOWN_STATE)",
             value=f"{country} {name}",
+            lacks=(f"states.{country}", name, "CODE"),
         )

@@ -282,6 +282,7 @@ def _by_value_map(spec: specs.ByValueMap, into: TargetField, known: Name, ends: 
                 f"{path} is {text!r}, which is not in the value map `{name}`",
                 remedy=f"add it to `value_maps.{name}` of the map document, or correct the record",
                 value=str(text),
+                lacks=(f"value_maps.{name}", str(text), "CODE"),
             )
         return code
 
@@ -292,7 +293,8 @@ def _by_value_map(spec: specs.ByValueMap, into: TargetField, known: Name, ends: 
 def _unit(path: str, into: TargetField, known: Name, ends: Ends) -> Line:
     column, _ = column_at(path, "from", ends, (ColumnKind.TEXT,))
     require_kind(known, "word", "unit", (ColumnKind.TEXT,), into.name)
-    find = finops_unit if ends.towards is System.FINOPS else sales_unit
+    towards = ends.towards
+    find = finops_unit if towards is System.FINOPS else sales_unit
 
     def read(row: Values, maps: ValueMaps) -> Json:
         name = value_of(row, path)
@@ -303,6 +305,7 @@ def _unit(path: str, into: TargetField, known: Name, ends: Ends) -> Line:
                 f"{path} is {name!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map, or correct the record",
                 value=str(name),
+                lacks=("units", str(name), "SYMBOL") if towards is System.FINOPS else ("units", "NAME", str(name)),
             )
         return found
 

@@ -99,13 +99,16 @@ class Rejected:
     """The record cannot be mapped. `cause` groups equal cases, such as `country_unknown`; the message is for
     people and names field and value; `remedy` says what to do. `looked_up` is true when something was missing in the
     target's small tables, which may have been read some minutes ago. `value` is what is wrong in the record, if
-    cases of one cause differ in it: a name that is not listed, or the column of a text that is too long."""
+    cases of one cause differ in it: a name that is not listed, or the column of a text that is too long. `lacks` is the
+    entry that a value map would need for it: the map, the name and the code, of which one is a word in capitals that an
+    operator replaces."""
 
     cause: str
     message: str
     remedy: str
     looked_up: bool = False
     value: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,18 +31,19 @@ class Ownership(StrEnum):
 
 
 class Unmappable(SyncError):
-    """A value has no counterpart in the target. `cause` groups equal cases; `remedy` says what to do; `value` is as in
-    Rejected."""
+    """A value has no counterpart in the target. `cause` groups equal cases; `remedy` says what to do; `value` and
+    `lacks` are as in Rejected."""
 
-    def __init__(self, cause: str, message: str, *, remedy: str, value: str = "") -> None:
+    def __init__(self, cause: str, message: str, *, remedy: str, value: str = "", lacks: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.cause = cause
         self.remedy = remedy
         self.value = value
+        self.lacks = lacks
 
     def rejected(self, *, looked_up: bool = False) -> Rejected:
         """The verdict on a record that has such a value."""
-        return Rejected(self.cause, str(self), self.remedy, looked_up, self.value)
+        return Rejected(self.cause, str(self), self.remedy, looked_up, self.value, self.lacks)
 
 
 # How the meaning of a field without a source begins.
@@ -287,6 +288,7 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
                 f"{source} is {code!r}, which is not in the value map `currencies`",
                 remedy="add the currency to the value map, or correct the record's currency",
                 value=str(code),
+                lacks=("currencies", str(code), "CODE"),
             )
         return known
 
@@ -319,6 +321,7 @@ def mapped_option(source: str, target: str, value_map: str) -> Line:
                 f"{source} is {member!r}, which is not in the value map `{value_map}`",
                 remedy=f"add it to `{value_map}` of the map document",
                 value=str(member),
+                lacks=(value_map, str(member), "CODE"),
             )
         return options[str(member)]
 

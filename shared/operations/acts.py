@@ -1,7 +1,7 @@
 """What exactly an operator does about a failure: the place that a remedy means, and the command, by its cause."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.flows.registry import FLOWS
@@ -45,7 +45,8 @@ CAUSES = frozenset({*_PARTS, *_SETTINGS, *_COMMANDS})
 @dataclass(frozen=True, slots=True)
 class Acts:
     """`parts` of the map document and `settings` are places where the cause can be corrected for all records;
-    `commands` correct this record, `again` sends it once more after a correction."""
+    `commands` correct this record, or add the entry that a value map lacks for it; `again` sends it once more after a
+    correction."""
 
     parts: tuple[str, ...]
     settings: tuple[str, ...]
@@ -69,9 +70,19 @@ def acts_of(failure: Failure, *, whole_cause: bool = False) -> Acts:
     return Acts(
         _PARTS.get(cause, ()),
         tuple(name.replace("FLOW", _prefix(flow)) for name in _SETTINGS.get(cause, ())),
-        tuple(_command(*(told.get(word, word) for word in words)) for words in _COMMANDS.get(cause, ())),
+        (
+            *_entry(failure),
+            *(_command(*(told.get(word, word) for word in words)) for words in _COMMANDS.get(cause, ())),
+        ),
         _command(*again),
     )
+
+
+def _entry(failure: Failure) -> Iterator[str]:
+    """The command that adds the entry which a value map lacks, with the record's own value; the rest is for the
+    operator to write."""
+    if failure.lacks:
+        yield _command("map", "set", failure.flow, *failure.lacks, "--reason", "WHY")
 
 
 def _prefix(flow: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from shared import exact_json
 from shared.errors import Damage, RowConflict, StateUnreadable
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape, unescape
@@ -24,7 +25,8 @@ _ASSIGNED_KEPT, _NOTE_KEPT = 200, 1000
 class Failure:
     """Why a record is not in step and what to do. `number` is the one by which people know it, if it has one. `value`
     is what is wrong in the record, if failures of one cause differ in it; `rival` is the record that already has what
-    this one needs, as its flow and id. `next_try` None: only an operator can retry. `asked_at` is when an operator last
+    this one needs, as its flow and id, and `lacks` the entry that a value map would need for it: map, name and code, of
+    which one is a word in capitals that an operator replaces. `next_try` None: only an operator can retry. `asked_at` is when an operator last
     had it retried, and `retried` how often; `dismissed` is why an operator dismissed it, empty if it is open.
     `assigned` is who looks after it, and `note` what an operator has noted."""
 
@@ -45,6 +47,7 @@ class Failure:
     number: str = ""
     value: str = ""
     rival: tuple[str, str] | None = None
+    lacks: tuple[str, ...] = ()
     etag: str | None = None
 
     @property
@@ -82,6 +85,7 @@ class Failure:
             "value": self.value[:_VALUE_KEPT] or None,
             "rival_flow": self.rival[0] if self.rival else None,
             "rival": self.rival[1] if self.rival else None,
+            "lacks": exact_json.dumps([word[:_VALUE_KEPT] for word in self.lacks]) if self.lacks else None,
         }
         return Row(escape(self.flow), failure_key(self.id), {k: v for k, v in cells.items() if v is not None})
 
@@ -181,6 +185,7 @@ def read_failure(flow: str, stored: Stored) -> Failure:
         number=cells.text("number", ""),
         value=cells.text("value", ""),
         rival=None if rival is None else (cells.text("rival_flow"), rival),
+        lacks=cells.texts("lacks"),
         etag=stored.etag,
     )
 

@@ -142,7 +142,8 @@ def numbered(lines: Sequence[Values], tax: Json, of_tax: Mapping[str, Json]) -> 
 
 def named_in_line(wrong: Unmappable, number: Json) -> Unmappable:
     """What is wrong in a line, with the number of the line; the kind of the error stays."""
-    return type(wrong)(wrong.cause, f"line {number}: {wrong}", remedy=wrong.remedy, value=wrong.value)
+    told = f"line {number}: {wrong}"
+    return type(wrong)(wrong.cause, told, remedy=wrong.remedy, value=wrong.value, lacks=wrong.lacks)
 
 
 def _decimals_of(references: References, currency: Currency) -> int:

@@ -154,6 +154,7 @@ class Catalogue:
                 f"SalesUnitSymbol is {symbol!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map, or correct the product's sales unit in F&O",
                 value=symbol,
+                lacks=("units", "NAME", symbol),
             )
         group_id = self._groups.get(folded_name(group))
         if group_id is None:
@@ -187,6 +188,7 @@ class Catalogue:
                 remedy=f"create or activate a price list in {currency.code}"
                 + (f", or correct {named} of the map document" if forced else ""),
                 value=currency.code,
+                lacks=("price_lists", currency.code, "LIST") if forced and name is None else (),
             )
         return kept if kept in ids else ids[0]
 

@@ -134,5 +134,6 @@ class SalesDocumentMapper(ABC):
         try:
             content = self.lines.content({**line, **also})
         except Unmappable as wrong:
-            raise Unmappable(wrong.cause, f"{named(line)}: {wrong}", remedy=wrong.remedy, value=wrong.value) from wrong
+            told = f"{named(line)}: {wrong}"
+            raise Unmappable(wrong.cause, told, remedy=wrong.remedy, value=wrong.value, lacks=wrong.lacks) from wrong
         return MappedLine(content.owned, content.on_create)

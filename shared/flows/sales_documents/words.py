@@ -58,6 +58,7 @@ def sales_unit_symbol(source: str, target: str) -> Line:
                 f"{source} is {name!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map with its symbol in F&O, or correct the line's unit",
                 value=str(name),
+                lacks=("units", str(name), "SYMBOL"),
             )
         return symbol
 

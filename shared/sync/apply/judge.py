@@ -133,7 +133,9 @@ def _judge_verdict(flow: Flow, of: _Evaluated) -> Judged | Concluded:
             waits = _waits(flow, record, unlinked, parked=True)
             return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=rule, waits=waits)
         case Rejected() as rejected:
-            return record.rejected(rejected.cause, rejected.message, rejected.remedy, value=rejected.value)
+            return record.rejected(
+                rejected.cause, rejected.message, rejected.remedy, value=rejected.value, lacks=rejected.lacks
+            )
         case Mapped() as mapped:
             return _judge_mapped(flow, record, mapped, of.parents)
 

@@ -34,13 +34,15 @@ DECIDED = frozenset(Kind) - {Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED}
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a record is not written, and what a person can do. `value` and `rival` are those of a failure."""
+    """Why a record is not written, and what a person can do. `value`, `rival` and `lacks` are those of a
+    failure."""
 
     cause: str
     message: str
     remedy: str
     value: str = ""
     rival: tuple[str, str] | None = None
+    lacks: tuple[str, ...] = ()
 
     def as_failure(self, flow: str, id: str, number: str, now: datetime) -> Failure:
         """The failure of a record, seen now for the first time."""
@@ -55,6 +57,7 @@ class Rejection:
             number=number,
             value=self.value,
             rival=self.rival,
+            lacks=self.lacks,
         )
 
 

@@ -117,10 +117,17 @@ class Record:
         return Concluded(self, Outcome(kind, link, reason, rejection, waits, fields, write=write))
 
     def rejected(
-        self, cause: str, message: str, remedy: str, *, value: str = "", rival: tuple[str, str] | None = None
+        self,
+        cause: str,
+        message: str,
+        remedy: str,
+        *,
+        value: str = "",
+        rival: tuple[str, str] | None = None,
+        lacks: tuple[str, ...] = (),
     ) -> "Concluded":
         """The record becomes a failure (protocol F2)."""
-        rejection = Rejection(cause, message, remedy, value, rival)
+        rejection = Rejection(cause, message, remedy, value, rival, lacks)
         return self.concluded(Kind.REJECTED, LinkState.REJECTED, reason=cause, rejection=rejection)
 
     def at_its_next_target(self) -> "Concluded":
