@@ -91,7 +91,7 @@ def confirm(question: str, yes: bool) -> None:
 
 
 @contextmanager
-def connected(*, looks_only: bool = False, without_state: bool = False) -> Iterator[Connection]:
+def connected(*, looks_only: bool = False, without_state: bool | None = False) -> Iterator[Connection]:
     """The deployment. Every error becomes one sentence and an exit code."""
     try:
         yield connect(FLOWS, _given["settings"], looks_only=looks_only, without_state=without_state)
@@ -110,8 +110,12 @@ def check_settings(to: Connection, flow: str) -> None:
     checkpoint = to.service.state.checkpoints.load(flow)
     if checkpoint is None or checkpoint.made_for.fingerprint is None:
         return
-    if not to.service.flows_now[flow].maps_as(checkpoint.made_for.fingerprint):
-        tell(f"note: the app maps {flow} differently: its value maps, settings or version are not those given here")
+    known = (to.service.flows, to.service.flows_now)
+    if not any(flows[flow].maps_as(checkpoint.made_for.fingerprint) for flows in known):
+        tell(
+            f"note: the app maps {flow} differently: its value maps, settings or version are not those given here, or "
+            "entries were set by hand since its last pull"
+        )
 
 
 def standstill(to: Connection, flow: str) -> str:

@@ -207,10 +207,11 @@ class Connection:
 
 
 def connect(
-    registry: Flows, settings: Path | None, *, looks_only: bool = False, without_state: bool = False
+    registry: Flows, settings: Path | None, *, looks_only: bool = False, without_state: bool | None = False
 ) -> Connection:
     """The deployment of a settings file in the form of local.settings.json, or of the environment. With azd:
-    `set -a; eval "$(azd env get-values)"; set +a`. Raises Mistake."""
+    `set -a; eval "$(azd env get-values)"; set +a`. With `without_state` None, its storage is used if it is named.
+    Raises Mistake."""
     environ = dict(os.environ)
     mistake = ""
     if settings is not None:
@@ -220,6 +221,8 @@ def connect(
             # The file's own account counts, whatever the environment says about another one.
             environ = _without_storage(environ)
         environ |= values
+    if without_state is None:
+        without_state = not any(_is_of_storage(name) and value.strip() for name, value in environ.items())
     environ = _without_storage(environ) | _NO_STATE if without_state else _with_addresses(environ)
     connection = Connection(registry, environ, looks_only, without_state)
     if mistake:

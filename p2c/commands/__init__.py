@@ -8,6 +8,7 @@ from p2c.commands import explain
 from p2c.commands import plan
 from p2c.commands import preflight
 from p2c.commands import maps
+from p2c.commands import map_entries
 from p2c.commands import reconcile
 from p2c.commands import records
 from p2c.commands import results
@@ -29,6 +30,7 @@ __all__ = [
     "failures",
     "flow_control",
     "links",
+    "map_entries",
     "maps",
     "plan",
     "preflight",

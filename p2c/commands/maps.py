@@ -20,9 +20,11 @@ from shared.errors import SettingsInvalid
 from shared.flows.checks import Check, CheckResult
 from shared.mapping.field_row import FieldRow
 from shared.mapping.map_source import MapSource, map_source
+from shared.operations.map_entries import ListedEntry, listed
 from shared.operations.map_tables import map_differences, map_tables
 from shared.operations.own_columns import own_columns
 from shared.operations.preflight.run import Preflight
+from shared.records import BOTH, MapEntry
 from shared.records import Json as Value
 from shared.systems import System
 from shared.visible import visible
@@ -71,8 +73,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the map that counts: every field of a flow's targets with its source, its rule, ownership and length. A star
-    marks what the document changes."""
-    with connected(looks_only=True, without_state=True) as to:
+    marks what the document changes. If the settings name the storage, what is set by hand is shown, too."""
+    with connected(looks_only=True, without_state=None) as to:
         with_map = to.with_map(file, placeholders=True)
         (name,) = to.flows(flow)
         tables = map_tables(with_map.deployment, name)
@@ -89,6 +91,27 @@ def show(
             else:
                 title = f"{each.part}: {each.source_set} to {each.target_set}"
                 table(["field", "ownership", "from", "how", "length"], map(_cells, each.rows), title=title)
+        by_hand = listed(with_map.deployment, with_map.service.state.control.map_entries())
+        if by_hand and not markdown:
+            entries_table(by_hand)
+
+
+def entries_table(found: Sequence[ListedEntry]) -> None:
+    """The entries of value maps that are set by hand."""
+    if not found:
+        say("No entry is set by hand.")
+        return
+    columns = ["map", "name", "code", "set by", "when (UTC)", "why", "beside the document"]
+    rows = (
+        (each.entry.map, each.entry.name, _code_of(each.entry), each.entry.who, each.entry.at, each.entry.reason,
+         each.meaning)
+        for each in found
+    )  # fmt: skip
+    table(columns, rows, title="set by hand, for every flow")
+
+
+def _code_of(entry: MapEntry) -> str:
+    return f"{entry.code}" if entry.direction == BOTH else f"{entry.code} ({entry.direction})"
 
 
 @maps.command()
@@ -111,7 +134,7 @@ def learn(
         for name, columns in found.items():
             # What somebody has written counts.
             merged[name] = {**columns, **_object(merged.get(name))}
-        _write(into, document.with_part("own_columns", merged))
+        write_map(into, document.with_part("own_columns", merged))
         say(f"{counted(count, 'column')} of your own; {into} has them now.")
 
 
@@ -164,7 +187,8 @@ def _object(value: Value) -> Mapping[str, Value]:
     return value if isinstance(value, dict) else {}
 
 
-def _write(file: Path, text: str) -> None:
+def write_map(file: Path, text: str) -> None:
+    """Write a map document. Raises Mistake."""
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as wrong:

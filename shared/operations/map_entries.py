@@ -1,7 +1,7 @@
 """Entries of value maps, set by hand above the map document: set, taken back, listed, and put into the document.
 
-They count at once, without a deployment. The document stays what is reviewed and promoted: an entry belongs into it, and
-is named as no longer needed once a deployed document has it.
+They count at once, without a deployment. The document stays what is reviewed and promoted: an entry belongs into it,
+and is named as no longer needed once a deployed document has it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -173,6 +173,10 @@ class MapEditing:
                 f"the document has no list {shown(within)} in `{part}`: an entry alone would reject every other name; "
                 "deploy a document with the whole list"
             )
+        # Where a map may have both, a further code is as those that it has.
+        of_own = self._within(part).get(within) if within else None
+        if isinstance(of_own, dict) and of_own and all(isinstance(code, int) for code in of_own.values()):
+            return place, [each for each in known if each == "integer"] or known
         return place, known
 
     def _within(self, part: str) -> Mapping[str, Any]:

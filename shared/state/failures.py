@@ -26,9 +26,9 @@ class Failure:
     """Why a record is not in step and what to do. `number` is the one by which people know it, if it has one. `value`
     is what is wrong in the record, if failures of one cause differ in it; `rival` is the record that already has what
     this one needs, as its flow and id, and `lacks` the entry that a value map would need for it: map, name and code, of
-    which one is a word in capitals that an operator replaces. `next_try` None: only an operator can retry. `asked_at` is when an operator last
-    had it retried, and `retried` how often; `dismissed` is why an operator dismissed it, empty if it is open.
-    `assigned` is who looks after it, and `note` what an operator has noted."""
+    which one is a word in capitals that an operator replaces. `next_try` None: only an operator can retry. `asked_at`
+    is when an operator last had it retried, and `retried` how often; `dismissed` is why an operator dismissed it, empty
+    if it is open. `assigned` is who looks after it, and `note` what an operator has noted."""
 
     flow: str
     id: str
