@@ -36,6 +36,7 @@ from shared.operations.status import RecordCounts, Status, brief_status_of, coun
 from shared.operations.undo import Undoing
 from shared.records import MapEntry
 from shared.state.control import Control
+from shared.state.map_entries import MapEntries
 from shared.state.storage.queues import Queues
 from shared.sync.apply.run import Apply
 from shared.sync.environment import Environment
@@ -78,10 +79,15 @@ class Service:
         """The flows with the entries of value maps that these control rows have: those are set by hand, above the map
         document. Of an unreadable row, the document alone is told: the gates of all flows are closed then."""
         try:
-            entries = control.map_entries()
+            entries = MapEntries(control.table).now()
         except StateUnreadable:
             entries = ()
         return self.flows if not entries or self.flows_with is None else self.flows_with(entries)
+
+    @property
+    def map_entries(self) -> MapEntries:
+        """The entries of value maps that are set by hand."""
+        return MapEntries(self.state.control.table)
 
     @property
     def flows_now(self) -> Mapping[str, Flow]:
@@ -248,7 +254,7 @@ class Service:
 
     def map_editing(self, deployment: Deployment, audit_log: AuditLog) -> MapEditing:
         """Entries of value maps set by hand, above the document of a deployment."""
-        return MapEditing(deployment, audit_log, control=self.state.control, clock=self.clock)
+        return MapEditing(deployment, audit_log, kept=self.map_entries, clock=self.clock)
 
     def drift_blocks(self, audit_log: AuditLog) -> DriftBlocks:
         """Blocks and releases flows by the findings of preflight."""

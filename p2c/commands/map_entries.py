@@ -63,7 +63,7 @@ def unset_entry(flow: Flow, map_name: Map, name: Name, reason: Reason, direction
 def entries(json: Json = False) -> None:
     """List the entries of value maps that are set by hand: by whom, when and why, and whether the document has them."""
     with connected(looks_only=True) as to:
-        found = listed(to.deployment, to.service.state.control.map_entries())
+        found = listed(to.deployment, to.service.map_entries.now())
         if json:
             as_json([_plain(each) for each in found])
         else:
@@ -83,7 +83,7 @@ def export(
     """Write the complete map document with the entries that are set by hand, ready to be reviewed and deployed. A YAML
     document that is written as YAML keeps its comments."""
     with connected(looks_only=True) as to:
-        entries = to.service.state.control.map_entries()
+        entries = to.service.map_entries.now()
         as_yaml = None if file is None else file.suffix.lower() in YAML_SUFFIXES
         text = exported(to.deployment, entries, as_yaml=as_yaml)
         if file is None:

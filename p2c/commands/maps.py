@@ -91,7 +91,7 @@ def show(
             else:
                 title = f"{each.part}: {each.source_set} to {each.target_set}"
                 table(["field", "ownership", "from", "how", "length"], map(_cells, each.rows), title=title)
-        by_hand = listed(with_map.deployment, with_map.service.state.control.map_entries())
+        by_hand = listed(with_map.deployment, with_map.service.map_entries.now())
         if by_hand and not markdown:
             entries_table(by_hand)
 

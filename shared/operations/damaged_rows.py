@@ -9,21 +9,14 @@ from shared.state.audit import PARTITION as AUDIT
 from shared.state.audit import read_audit_entry
 from shared.state.batches import read_batch
 from shared.state.checkpoints import read_checkpoint
-from shared.state.control import (
-    ENTRIES,
-    ENVIRONMENT,
-    MAP,
-    read_environment,
-    read_flow,
-    read_gate,
-    read_map_entries,
-)
+from shared.state.control import ENVIRONMENT, read_environment, read_flow, read_gate
 from shared.state.decided_contents import read_decided
 from shared.state.failures import read_failure
 from shared.state.filter_sizes import read_size
 from shared.state.history import read_entry
 from shared.state.keys import read_key
 from shared.state.links import read_link
+from shared.state.map_entries import ENTRIES, MAP, read_map_entries
 from shared.state.owners import read_owners
 from shared.state.results import TURN, read_result, read_turn
 from shared.state.runs import read_run

@@ -19,7 +19,7 @@ from shared.mapping.names import nearest
 from shared.mapping.value_maps import ValueMaps
 from shared.operations.audit_log import AuditLog, Refused
 from shared.records import BOTH, Json, MapEntry
-from shared.state.control import Control
+from shared.state.map_entries import MapEntries
 
 MOST_ENTRIES = 200
 """How many entries may be set by hand: they are read with every message."""
@@ -90,10 +90,10 @@ def exported(deployment: Deployment, entries: Sequence[MapEntry], *, as_yaml: bo
 class MapEditing:
     """Sets entries, and takes them back. Every action is written to the audit log."""
 
-    def __init__(self, deployment: Deployment, audit_log: AuditLog, *, control: Control, clock: Clock) -> None:
+    def __init__(self, deployment: Deployment, audit_log: AuditLog, *, kept: MapEntries, clock: Clock) -> None:
         self._deployment = deployment
         self._audit_log = audit_log
-        self._control = control
+        self._kept = kept
         self._clock = clock
 
     def set(self, flow: str, map: str, name: str, code: str, reason: str, *, direction: str = BOTH) -> MapEntry | None:
@@ -107,7 +107,7 @@ class MapEditing:
         )
         if len(made.name) > _LONGEST_NAME:
             raise Refused(f"the name has {len(made.name)} characters: an entry has {_LONGEST_NAME} at most")
-        before = self._control.map_entries()
+        before = self._kept.now()
         entry = self._checked(made, codes, before)
         there = code_in(self._deployment.content(), entry)
         same = next((each for each in before if identity(each) == identity(entry)), None)
@@ -127,7 +127,7 @@ class MapEditing:
         _require_reason(reason)
         place = self._place(map)
         wanted = MapEntry(place, name.strip(), "", direction, flow, "", "", self._clock.now())
-        entry = next((each for each in self._control.map_entries() if identity(each) == identity(wanted)), None)
+        entry = next((each for each in self._kept.now() if identity(each) == identity(wanted)), None)
         if entry is None:
             in_document = code_in(self._deployment.content(), wanted) is not None
             helps = "change the document" if in_document else "`p2c map entries` lists what is"
@@ -137,7 +137,7 @@ class MapEditing:
         return entry
 
     def _change(self, change: Callable[[Iterable[MapEntry]], Sequence[MapEntry]]) -> None:
-        self._control.change_map_entries(change)
+        self._kept.change(change)
 
     def _checked(self, made: MapEntry, codes: Sequence[str], before: Iterable[MapEntry]) -> MapEntry:
         """The entry with its code as the document takes it: a text, or a number. Raises Refused."""

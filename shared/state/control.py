@@ -1,23 +1,18 @@
-"""Control: what may run. Two rows per flow (paused, blocked; its environment) and one per system (its gate). One more
-holds what operators have set by hand above the map document: whoever reads what may run knows it, too."""
+"""Control: what may run. Two rows per flow (paused, blocked; its environment) and one per system (its gate)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared import exact_json
 from shared.errors import RowConflict, StateUnreadable, StorageTrouble
-from shared.records import MapEntry
-from shared.state.storage.cells import Cells, drop
+from shared.state.storage.cells import Cells
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
 from shared.state.storage.whole import read_whole
 from shared.systems import System
 
 _ROUNDS = 5
 _FLOW, _GATE, ENVIRONMENT = "flow", "gate", "environment"
-MAP, ENTRIES = "map", "entries"
-_ENTRY = "entry_"
 
 
 class BlockKind(StrEnum):
@@ -248,26 +243,6 @@ class Control:
                 return self._save(Row(escape(flow), ENVIRONMENT, dict(ids)), stored.etag)
         return False
 
-    def map_entries(self) -> tuple[MapEntry, ...]:
-        """The entries of value maps that are set by hand. Raises StateUnreadable."""
-        stored = self._one(MAP, ENTRIES)
-        return () if stored is None else read_map_entries(stored)
-
-    def change_map_entries(
-        self, change: Callable[[tuple[MapEntry, ...]], Sequence[MapEntry] | None]
-    ) -> Sequence[MapEntry] | None:
-        """Change the entries that are set by hand as they are now, despite concurrent changes; returns the saved ones,
-        or None if `change` changes nothing. Raises StorageTrouble and StateUnreadable."""
-        for _ in range(_ROUNDS):
-            stored = self._one(MAP, ENTRIES)
-            changed = change(() if stored is None else read_map_entries(stored))
-            cells: dict[str, Cell] = {
-                f"{_ENTRY}{number:03}": _entry_cell(entry) for number, entry in enumerate(changed or ())
-            }
-            if changed is None or self._save(Row(MAP, ENTRIES, cells), None if stored is None else stored.etag):
-                return changed
-        raise StorageTrouble(f"the entries that are set by hand could not be saved in {_ROUNDS} rounds")
-
     def _one(self, partition: str, key: str) -> Stored | None:
         return self.table.read(escape(partition), [key]).get(key)
 
@@ -332,43 +307,6 @@ def read_gate(system: System, stored: Stored) -> Gate:
         etag=stored.etag,
         age_s=stored.age_s,
     )
-
-
-def read_map_entries(stored: Stored) -> tuple[MapEntry, ...]:
-    """The entries that are set by hand. Raises StateUnreadable."""
-    cells = Cells("control", stored.row, f"{drop('control', stored.row)}, then set them again")
-    return tuple(_entry(cells, name) for name in sorted(stored.row.cells))
-
-
-def _entry_cell(entry: MapEntry) -> str:
-    return exact_json.dumps(
-        {
-            "map": entry.map,
-            "name": entry.name,
-            "code": entry.code,
-            "direction": entry.direction,
-            "flow": entry.flow,
-            "who": entry.who,
-            "reason": entry.reason,
-            "at": entry.at.isoformat(),
-        }
-    )
-
-
-def _entry(cells: Cells, name: str) -> MapEntry:
-    found = cells.json_object(name)
-    texts = {part: found.get(part) for part in ("map", "name", "direction", "flow", "who", "reason", "at")}
-    code = found.get("code")
-    whole = {part: text for part, text in texts.items() if isinstance(text, str)}
-    if whole.keys() != texts.keys() or not isinstance(code, str | int) or isinstance(code, bool):
-        raise cells.unreadable(name, "is no entry of a value map")
-    try:
-        at = datetime.fromisoformat(whole.pop("at"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise cells.unreadable(name, "has no moment at which it was set")
-    return MapEntry(code=code, at=at, **whole)
 
 
 def read_environment(stored: Stored) -> dict[str, str]:

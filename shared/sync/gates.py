@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 from shared.errors import AccessRefused, NotSent, SchemaDrift, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.state.control import BlockKind, Control, FlowControl, Gate, MetDrift
+from shared.state.map_entries import MapEntries
 from shared.sync.flow import Flow
 from shared.sync.ports import SystemPort
 from shared.systems import System
@@ -219,7 +220,7 @@ def _flow_closed(flow: Flow, now: Control) -> Closed | None:
     if control.blocked:
         return Closed(f"flow {flow.name} is blocked: {control.blocked}")
     try:
-        now.map_entries()
+        MapEntries(now.table).now()
     except StateUnreadable as unreadable:
         # Nobody knows what the value maps are.
         return Closed(str(unreadable))

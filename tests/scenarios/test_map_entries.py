@@ -15,8 +15,8 @@ from shared.mapping import map_yaml
 from shared.mapping.map_source import SHIPPED
 from shared.operations.audit_log import Refused
 from shared.operations.map_entries import MOST_ENTRIES, MapEditing
-from shared.state.control import ENTRIES, MAP
 from shared.state.links import LinkState
+from shared.state.map_entries import ENTRIES, MAP
 from shared.state.storage.tables import Put, Row
 from tests.support.assortment import MAP_DOCUMENT, assortment
 from tests.support.operator import answer, operated, p2c
@@ -164,9 +164,9 @@ def test_whatever_step_fails_no_entry_changes_without_an_audit_and_the_command_c
             editing(short).unset(FLOW, "countries", "Wakanda", "why")
 
     def undo() -> None:
-        if way == "unset" and not short.state.control.map_entries():
+        if way == "unset" and not short.service.map_entries.now():
             editing(short).set(FLOW, "countries", "Wakanda", "WK", "why")
-        elif way == "set" and short.state.control.map_entries():
+        elif way == "set" and short.service.map_entries.now():
             editing(short).unset(FLOW, "countries", "Wakanda", "why")
 
     undo()
@@ -176,15 +176,15 @@ def test_whatever_step_fails_no_entry_changes_without_an_audit_and_the_command_c
     assert steps > 3
     for number in range(1, steps + 1):
         undo()
-        before, told = short.state.control.map_entries(), len(audited(short))
+        before, told = short.service.map_entries.now(), len(audited(short))
         short.steps.at[short.steps.count + number] = _trouble
         with pytest.raises(StorageTrouble):
             act()
-        changed = short.state.control.map_entries() != before
+        changed = short.service.map_entries.now() != before
         assert len(audited(short)) > told or not changed
         if not changed:
             act()
-        assert bool(short.state.control.map_entries()) is (way == "set")
+        assert bool(short.service.map_entries.now()) is (way == "set")
 
 
 def test_two_operators_at_once_both_set_their_entry(short: Product) -> None:
@@ -200,7 +200,7 @@ def test_two_operators_at_once_both_set_their_entry(short: Product) -> None:
 
     table.transact = meanwhile  # type: ignore[method-assign]
     editing(short).set(FLOW, "countries", "Wakanda", "WK", "why")
-    assert {each.name for each in short.state.control.map_entries()} == {"Narnia", "Wakanda"}
+    assert {each.name for each in short.service.map_entries.now()} == {"Narnia", "Wakanda"}
 
 
 def test_entries_that_cannot_be_read_hold_every_flow_until_the_row_is_dropped(short: Product) -> None:
@@ -325,7 +325,7 @@ def test_what_would_make_the_document_wrong_is_refused_in_one_sentence(
     told = p2c("map", "set", FLOW, *words, *WHY, code=2)
     assert said in told
     assert len(told.strip().splitlines()) == 1
-    assert not short.state.control.map_entries()
+    assert not short.service.map_entries.now()
     assert not audited(short)
 
 
@@ -343,18 +343,18 @@ def test_a_reason_must_be_given(short: Product) -> None:
     assert "the reason must not be blank" in p2c(
         "map", "set", FLOW, "countries", "Wakanda", "WK", "--reason", " ", code=2
     )
-    assert not short.state.control.map_entries()
+    assert not short.service.map_entries.now()
 
 
 def test_there_are_so_many_entries_at_most(short: Product) -> None:
     entry = editing(short).set(FLOW, "countries", "Wakanda", "WK", "why")
     assert entry is not None
-    short.state.control.change_map_entries(
+    short.service.map_entries.change(
         lambda _: [replace(entry, name=f"Land {number}") for number in range(MOST_ENTRIES)]
     )
     with pytest.raises(Refused, match="200 entries are set by hand, which is the most"):
         editing(short).set(FLOW, "countries", "Wakanda", "WK", "why")
-    assert len(short.state.control.map_entries()) == MOST_ENTRIES
+    assert len(short.service.map_entries.now()) == MOST_ENTRIES
 
 
 def test_a_unit_of_finops_that_is_unknown_is_mended_by_the_command_that_its_product_names() -> None:
