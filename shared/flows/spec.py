@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from pydantic import create_model
 
-from shared import exact_json
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.rows import WriteTable
 from shared.clients.dataverse.target import DataverseTarget, RecordTable
@@ -19,12 +18,11 @@ from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import MapDocument, Policy, PolicyChoices, filters_in_words, model_of
-from shared.mapping.map_entries import with_entries
 from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
 from shared.mapping.value_maps import ValueMaps, as_known_to, read_map_document
 from shared.mapping.verdicts import Filter
-from shared.records import Json, MapEntry, References, SourceRow
+from shared.records import Json, References, SourceRow
 from shared.settings import SCHEDULE, Settings
 from shared.state.owners import Owners
 from shared.state.storage.queues import queues_of
@@ -258,39 +256,6 @@ class Deployment:
     flows: Flows
     settings: Settings
     maps: ValueMaps
-
-    def content(self) -> dict[str, Json]:
-        """The map document as it is written, without what is for editors alone. Raises SettingsInvalid."""
-        content = map_source(self.settings.MAP_DOCUMENT).content()
-        assert isinstance(content, dict)
-        content.pop("$schema", None)
-        return content
-
-    def with_entries(self, entries: Sequence[MapEntry]) -> tuple["Deployment", Mapping[MapEntry, str]]:
-        """The same with entries of value maps that are set by hand above the document, and why those do not count with
-        which the document would be wrong: each deployment of another document may contradict earlier entries. Raises
-        SettingsInvalid if the document itself is wrong."""
-        content = self.content()
-        try:
-            return self._of(with_entries(content, entries)), {}
-        except SettingsInvalid:
-            pass
-        fits: list[MapEntry] = []
-        refused: dict[MapEntry, str] = {}
-        for entry in entries:
-            try:
-                self._of(with_entries(content, [*fits, entry]))
-            except MapInvalid as invalid:
-                refused[entry] = "; ".join(invalid.mistakes)
-            else:
-                fits.append(entry)
-        return self._of(with_entries(content, fits)), refused
-
-    def _of(self, content: dict[str, Json]) -> "Deployment":
-        """The same with a document of this content. Raises SettingsInvalid."""
-        made = replace(self, maps=self.flows.read_map_document(exact_json.dumps(content)))
-        made.require_sound()
-        return made
 
     @property
     def company(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.counting import counted
 from shared.discretion import shown
+from shared.flows.hand_set import content_of, with_hand_set
 from shared.flows.spec import Deployment
 from shared.mapping.map_entries import UNITS, code_in, identity, with_entries
 from shared.mapping.map_source import map_source, written
@@ -58,8 +59,8 @@ def listed(deployment: Deployment, entries: Sequence[MapEntry]) -> list[ListedEn
     """What entries mean beside the document of a deployment. Raises SettingsInvalid."""
     if not entries:
         return []
-    content = deployment.content()
-    _, unfit = deployment.with_entries(entries)
+    content = content_of(deployment)
+    _, unfit = with_hand_set(deployment, entries)
 
     def meant(entry: MapEntry) -> ListedEntry:
         there = code_in(content, entry)
@@ -78,7 +79,7 @@ def exported(deployment: Deployment, entries: Sequence[MapEntry], *, as_yaml: bo
     source = map_source(deployment.settings.MAP_DOCUMENT)
     before = source.content()
     assert isinstance(before, dict)
-    unfit = deployment.with_entries(entries)[1]
+    unfit = with_hand_set(deployment, entries)[1]
     after = with_entries(before, [entry for entry in entries if entry not in unfit])
     if not source.is_yaml or as_yaml is False:
         return written(after, as_yaml=source.is_yaml if as_yaml is None else as_yaml)
@@ -109,7 +110,7 @@ class MapEditing:
             raise Refused(f"the name has {len(made.name)} characters: an entry has {_LONGEST_NAME} at most")
         before = self._kept.now()
         entry = self._checked(made, codes, before)
-        there = code_in(self._deployment.content(), entry)
+        there = code_in(content_of(self._deployment), entry)
         same = next((each for each in before if identity(each) == identity(entry)), None)
         if (same is None and there == entry.code) or (same is not None and same.code == entry.code):
             return None
@@ -129,7 +130,7 @@ class MapEditing:
         wanted = MapEntry(place, name.strip(), "", direction, flow, "", "", self._clock.now())
         entry = next((each for each in self._kept.now() if identity(each) == identity(wanted)), None)
         if entry is None:
-            in_document = code_in(self._deployment.content(), wanted) is not None
+            in_document = code_in(content_of(self._deployment), wanted) is not None
             helps = "change the document" if in_document else "`p2c map entries` lists what is"
             raise Refused(f"{shown(name)} of `{place}` is not set by hand: {helps}")
         self._audit_log.note("map unset", flow, entry.sentence, reason.strip())
@@ -144,7 +145,7 @@ class MapEditing:
         why = ""
         for code in _codes(str(made.code), codes):
             entry = replace(made, code=code)
-            unfit = self._deployment.with_entries([*_others(before, entry), entry])[1]
+            unfit = with_hand_set(self._deployment, [*_others(before, entry), entry])[1]
             if entry not in unfit:
                 return entry
             why = why or unfit[entry]
@@ -152,7 +153,7 @@ class MapEditing:
 
     def _place(self, map: str) -> str:
         """The place of a map: those of the organisation's own value maps may be named without `value_maps`."""
-        own = self._deployment.content().get("value_maps")
+        own = content_of(self._deployment).get("value_maps")
         return f"value_maps.{map}" if isinstance(own, dict) and map in own else map
 
     def _known(self, flow: str, map: str) -> tuple[str, Sequence[str]]:
@@ -180,7 +181,7 @@ class MapEditing:
         return place, known
 
     def _within(self, part: str) -> Mapping[str, Any]:
-        content = self._deployment.content().get(part)
+        content = content_of(self._deployment).get(part)
         return content if isinstance(content, dict) else {}
 
     def _own_maps(self) -> list[str]:

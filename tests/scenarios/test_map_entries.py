@@ -306,7 +306,7 @@ def test_every_value_map_takes_entries_with_codes_of_its_own_type(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("countrys", "Wakanda", "WK"), "'countrys' is no value map of the document: did you mean countries?"),
+        (("contries", "Wakanda", "WK"), "'contries' is no value map of the document: did you mean countries?"),
         (("defaults", "site", "1"), "'defaults' is no value map of the document"),
         (("amount_decimals", "USD", "2"), "`amount_decimals` is no value map of accounts: it is one of quotations"),
         (("countries", "Wakanda", "Wakanda"), "countries.Wakanda is 'Wakanda': write the ISO 3166 code"),
