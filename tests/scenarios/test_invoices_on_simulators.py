@@ -14,13 +14,12 @@ from local.finops.settings import Settings as FinopsSettings
 from local.simulator.faults import Kind, Rule
 from shared.clients import quoting
 from shared.flows.invoices import INVOICES
-from shared.flows.invoices.amounts import DISCOUNTS_FROM
 from shared.operations.reconcile import Drift
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, messages
 from shared.systems import System
 from tests.support.faults import READS, SPOT_FAULTS, name_of
-from tests.support.invoicing import Invoicing, invoicing, invoicing_without_solution
+from tests.support.invoicing import Invoicing, invoicing, invoicing_without_solution, same_amounts
 from tests.support.operator import operated, p2c
 from tests.support.steps import Crash
 from tests.support.trading import trading_as
@@ -34,28 +33,6 @@ def desk() -> Iterator[Invoicing]:
     """All flows between two fresh simulators; the command line works on them."""
     with invoicing() as made, operated(made):
         yield made
-
-
-def same_amounts(desk: Invoicing) -> None:
-    """Every posted invoice is in Sales once, is linked and clean, and costs the same, line by line and as a whole."""
-    ids = desk.ids()
-    assert desk.depth() == 0
-    assert desk.invoices() == sorted(ids)
-    for number, posted in desk.posted().items():
-        link, found = desk.link(ids[number]), desk.invoice(number)
-        assert (link.state, link.dirty, link.claim.id, link.intent) == (LinkState.WRITTEN, False, None, None)
-        assert desk.failure(ids[number]) is None
-        assert found is not None
-        assert Decimal(str(found["totalamount"])) == Decimal(str(posted["TotalInvoiceAmount"]))
-        there = {n: Decimal(str(line["LineAmount"])) for n, line in posted["lines"].items()}
-        here = {
-            n: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
-            for n, line in found["lines"].items()
-        }
-        for n, added in here.items():
-            if n >= DISCOUNTS_FROM and n - DISCOUNTS_FROM in there:
-                here[n - DISCOUNTS_FROM] += added
-        assert {n: here[n] for n in there} == there
 
 
 def state_of(desk: Invoicing, order: str) -> int:

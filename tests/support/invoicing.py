@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
 from typing import Any
 
 from local.finops.settings import Settings as FinopsSettings
 from shared.flows.invoices import INVOICES
+from shared.flows.invoices.amounts import DISCOUNTS_FROM
+from shared.state.links import LinkState
 from tests.support.assortment import MAP_DOCUMENT
 from tests.support.ordering import Ordering
 from tests.support.trading import trading_as
@@ -153,3 +156,25 @@ def invoicing_without_solution(**settings: str) -> Iterator[Invoicing]:
         desk = Invoicing(sales, finops, **{**given, **settings})
         desk.stock("P-1")
         yield desk
+
+
+def same_amounts(desk: Invoicing) -> None:
+    """Every posted invoice is in Sales once, is linked and clean, and costs the same, line by line and as a whole."""
+    ids = desk.ids()
+    assert desk.depth() == 0
+    assert desk.invoices() == sorted(ids)
+    for number, posted in desk.posted().items():
+        link, found = desk.link(ids[number]), desk.invoice(number)
+        assert (link.state, link.dirty, link.claim.id, link.intent) == (LinkState.WRITTEN, False, None, None)
+        assert desk.failure(ids[number]) is None
+        assert found is not None
+        assert Decimal(str(found["totalamount"])) == Decimal(str(posted["TotalInvoiceAmount"]))
+        there = {n: Decimal(str(line["LineAmount"])) for n, line in posted["lines"].items()}
+        here = {
+            n: Decimal(str(line["baseamount"])) - Decimal(str(line["manualdiscountamount"] or 0))
+            for n, line in found["lines"].items()
+        }
+        for n, added in here.items():
+            if n >= DISCOUNTS_FROM and n - DISCOUNTS_FROM in there:
+                here[n - DISCOUNTS_FROM] += added
+        assert {n: here[n] for n in there} == there
