@@ -52,7 +52,13 @@ def test_sales_orders_of_finops_with_numbers_like_those_of_sales_are_shown(desk:
     assert (ranges.verdict, ranges.found) == (CheckResult.BY_HAND, told)
 
 
-def test_a_sales_origin_is_to_be_looked_up_if_one_is_set(desk: Ordering) -> None:
-    desk.start(ORDERS_ORIGIN="Sales")
-    origin = checks(desk)["there is a sales origin Sales, of the type Sales order integration"]
-    assert origin.verdict is CheckResult.BY_HAND
+@pytest.mark.parametrize(("origin", "verdict"), [("Sales", CheckResult.WELL), ("Phone", CheckResult.WRONG)])
+def test_a_sales_origin_is_to_be_looked_up_until_an_order_tells_its_type(
+    desk: Ordering, origin: str, verdict: CheckResult
+) -> None:
+    what = f"there is a sales origin {origin}, of the type Sales order integration"
+    desk.start(ORDERS_ORIGIN=origin)
+    assert checks(desk)[what].verdict is CheckResult.BY_HAND
+    desk.order(desk.account("A-1"))
+    desk.tick()
+    assert checks(desk)[what].verdict is verdict

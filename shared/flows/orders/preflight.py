@@ -6,7 +6,7 @@ from functools import partial
 
 from shared.clients import quoting
 from shared.clients.dataverse.environment import DataverseSystem, TableRows
-from shared.clients.finops.environment import FinopsSystem, rows_of
+from shared.clients.finops.environment import ACROSS, FinopsSystem, rows_of
 from shared.counting import counted
 from shared.flows.checks import FINOPS, SALES, Check, CheckResult, judged, part
 from shared.flows.orders import mapping as orders
@@ -20,6 +20,7 @@ _ORGANISATION = "organizations"
 _PREFIX, _NEXT, _SUFFIX = "orderprefix", "currentordernumber", "uniquespecifierlength"
 _LENGTH = f"numbers of orders have {orders.KEY_LENGTH} characters at most"
 _RANGES = "F&O gives no numbers of Sales to its own sales orders"
+_ORIGIN_CODE, _ORIGIN_TYPE, _INTEGRATION = "SalesOrderOriginCode", "SalesOrderOriginType", "SalesOrderIntegration"
 # How many sales orders of F&O are looked at.
 _LOOKED_AT = 100
 
@@ -35,7 +36,7 @@ def checks_of_finops(deployment: Deployment, dataverse: DataverseSystem, finops:
     origin = deployment.settings_for(OrderSettings).ORDERS_ORIGIN
     if origin:
         what = f"there is a sales origin {origin}, of the type Sales order integration"
-        yield Check(FINOPS, what, CheckResult.BY_HAND, "", section("3"))
+        yield from part(FINOPS, what, partial(_origin, deployment, finops, origin, what))
 
 
 def _length(dataverse: DataverseSystem) -> Iterator[Check]:
@@ -53,7 +54,7 @@ def _ranges(deployment: Deployment, dataverse: DataverseSystem, finops: FinopsSy
         quoting.equals("dataAreaId", deployment.settings.COMPANY),
         quoting.equals(orders.KEY_FIELD, f"{prefix}-{quoting.WILDCARD}"),
     )
-    parameters = {"$filter": wanted, "$select": orders.KEY_FIELD, "$top": str(_LOOKED_AT), "cross-company": "true"}
+    parameters = {"$filter": wanted, "$select": orders.KEY_FIELD, "$top": str(_LOOKED_AT), **ACROSS}
     rows = rows_of(finops.channel, finops.url(orders.TARGET_SET, parameters), orders.TARGET_SET)
     numbers = [str(row[orders.KEY_FIELD]) for row in rows]
     column = order_rows.KEY_COLUMN
@@ -68,6 +69,21 @@ def _ranges(deployment: Deployment, dataverse: DataverseSystem, finops: FinopsSy
         f"Sales, such as {strange[0]}: did F&O number them?"
     )
     yield Check(FINOPS, _RANGES, CheckResult.BY_HAND, found, section("3"))
+
+
+def _origin(deployment: Deployment, finops: FinopsSystem, origin: str, what: str) -> Iterator[Check]:
+    """F&O shows no sales origins, but the type of one in an order: without such an order, people look it up."""
+    wanted = quoting.all_of(
+        quoting.equals("dataAreaId", deployment.settings.COMPANY), quoting.equals(_ORIGIN_CODE, origin)
+    )
+    parameters = {"$filter": wanted, "$select": f"{orders.KEY_FIELD},{_ORIGIN_TYPE}", "$top": "1", **ACROSS}
+    rows = list(rows_of(finops.channel, finops.url(orders.TARGET_SET, parameters), orders.TARGET_SET))
+    if not rows:
+        yield Check(FINOPS, what, CheckResult.BY_HAND, "", section("3"))
+        return
+    kind = str(rows[0][_ORIGIN_TYPE])
+    found = f"the sales order {rows[0][orders.KEY_FIELD]} has this origin, and the type {kind}"
+    yield judged(FINOPS, what, kind == _INTEGRATION, found, f"change the type of the sales origin: {section('3')}")
 
 
 def _pattern(dataverse: DataverseSystem) -> tuple[str, int, int]:
