@@ -61,6 +61,8 @@ SUBJECTS = {
     "waiting": "apply",
     "failures": "blame",
 }
+# Words in the names of the scenario tests of a flow, where they are not the flow's own name.
+_CALLED = {"ordersback": ("ordersback", "orders_of_finops")}
 SIMULATION = "simulation"
 
 
@@ -95,10 +97,20 @@ def stages_for(root: Path, file: str, *, seeds: int, thorough: bool = False) -> 
         add(name, _glob(root, patterns))
     if seeds:
         stages.append(Stage(SIMULATION, seeds=seeds))
-    behind = _BEHIND.get(part_of(file), {}) | ({"scenarios": _ALL_SCENARIOS} if thorough else {})
+    of_flows = {"flows": [f"tests/scenarios/test_*{word}*.py" for word in _words_of_flows(root, file)]}
+    behind = of_flows | _BEHIND.get(part_of(file), {}) | ({"scenarios": _ALL_SCENARIOS} if thorough else {})
     for name, patterns in behind.items():
         add(name, _glob(root, patterns))
     return stages
+
+
+def _words_of_flows(root: Path, file: str) -> list[str]:
+    """What scenario tests are called by that play a flow with this module: its own flow, or those that share it."""
+    importing = _importing(root).get(file, set()) if file.startswith("shared/flows/") else set()
+    folders = {
+        Path(each).parts[2] for each in (file, *importing) if each.startswith("shared/flows/") and each.count("/") > 2
+    }
+    return sorted(word for folder in folders for word in _CALLED.get(folder, (folder,)))
 
 
 def _ordered(tests: Iterable[str], file: str, distances: dict[str, int]) -> tuple[str, ...]:

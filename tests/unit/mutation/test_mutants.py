@@ -102,3 +102,11 @@ def test_a_mutant_has_the_diff_by_which_it_is_shown(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text("x = a and b\n", encoding="utf-8")
     mutant = Mutant("tiny.py", ((1, 6), (1, 9)), "ReplaceAndWithOr", 0)
     assert mutant.diff(tmp_path)[3:] == ["-x = a and b", "+x = a or b"]
+
+
+def test_what_flows_share_is_judged_by_the_scenarios_of_each_of_them() -> None:
+    stages = {stage.name: stage.files for stage in stages_for(ROOT, "shared/flows/finops_documents/words.py", seeds=0)}
+    assert {
+        "tests/scenarios/test_invoices_on_simulators.py",
+        "tests/scenarios/test_orders_of_finops.py",
+    } <= set(stages["flows"])
