@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from local.simulator.owncolumns import OverlayUnreadable, OwnColumns
+from shared.mapping.dates import Behavior
 from shared.mapping.names import ColumnKind, Name
 
 NAMESPACE = "Microsoft.Dynamics.DataEntities"
@@ -164,8 +165,11 @@ def _own_property(place: str, name: str, column: Name, enumerations: dict[str, E
         raise OverlayUnreadable(
             f"own_columns.{place} is of the type {column.kind}, which F&O does not have: write member with its members"
         )
+    if column.behavior is Behavior.TIME_ZONE_INDEPENDENT:
+        kind = Kind.DATE_TIME
     enumeration = _enumeration(place, column.members, enumerations) if kind is Kind.ENUM else None
-    edm_type = {Kind.ENUM: f"{NAMESPACE}.{enumeration and enumeration.name}", Kind.DATE: "Edm.DateTimeOffset"}
+    moment = dict.fromkeys((Kind.DATE, Kind.DATE_TIME), "Edm.DateTimeOffset")
+    edm_type = {Kind.ENUM: f"{NAMESPACE}.{enumeration and enumeration.name}", **moment}
     return Property(
         name=name,
         kind=kind,

@@ -182,7 +182,8 @@ FieldSpec = Annotated[
 
 class OwnColumn(Part):
     """A column of Sales, or a field of F&O, that only this organisation has. An enumeration of F&O lists its members,
-    first the one that an emptied field holds; a date column of Sales says how it behaves, and a lookup to which table
+    first the one that an emptied field holds; a date column of Sales says how it behaves, a
+    field of F&O that it is TimeZoneIndependent if it holds a time as well, and a lookup to which table
     it leads. A lookup is named after its navigation, with capital letters."""
 
     type: Literal["text", "whole", "decimal", "yes_no", "option", "member", "date", "id", "lookup"]

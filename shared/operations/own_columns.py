@@ -8,6 +8,7 @@ from shared.clients.dataverse.environment import API, DataverseSystem
 from shared.clients.finops.environment import FinopsSystem, rows_of
 from shared.flows.spec import Deployment
 from shared.mapping.date_columns import told_behaviors
+from shared.mapping.dates import Behavior
 from shared.mapping.map_document import NEVER_MAPPED
 from shared.mapping.names import shipped
 from shared.operations.live_types import text_lengths
@@ -28,6 +29,8 @@ _FINOPS = {
     "String": "text", "Integer": "whole", "Int32": "whole", "Int64": "whole", "Real": "decimal", "Decimal": "decimal",
     "Double": "decimal", "Guid": "id", "Date": "date", "UtcDateTime": "date", "Enum": "member",
 }  # fmt: skip
+# The type of a field that holds a time as well.
+_WITH_TIME = "UtcDateTime"
 # What Sales adds to a column that refers to something: its name, which cannot be selected.
 _NAMED = frozenset({"Lookup", "Customer", "Owner", "Picklist", "Boolean", "State", "Status"})
 
@@ -111,8 +114,12 @@ def _of_finops(system: FinopsSystem, collection: str) -> Iterator[tuple[str, Jso
     for name, each in properties_of(system, collection):
         kind = _FINOPS.get(str(each.get("DataType")))
         if name not in known and kind is not None:
-            members = members_of(system, str(each.get("TypeName"))) if kind == "member" else []
-            yield name, {"type": kind, **({"members": members} if kind == "member" else {})}
+            entry: dict[str, Json] = {"type": kind}
+            if kind == "member":
+                entry["members"] = members_of(system, str(each.get("TypeName")))
+            if each.get("DataType") == _WITH_TIME:
+                entry["behavior"] = str(Behavior.TIME_ZONE_INDEPENDENT)
+            yield name, entry
 
 
 def properties_of(system: FinopsSystem, collection: str) -> Iterator[tuple[str, Values]]:

@@ -30,6 +30,7 @@ OWN: dict[str, dict[str, Any]] = {
         "ContosoNote": {"type": "text"},
         "ContosoSeats": {"type": "whole"},
         "ContosoShare": {"type": "decimal"},
+        "ContosoSeen": {"type": "date", "behavior": "TimeZoneIndependent"},
         "ContosoSince": {"type": "date"},
         "ContosoTier": {"type": "member", "members": ["None", "Gold", "Silver"]},
     },
