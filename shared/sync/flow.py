@@ -160,8 +160,9 @@ class Route:
     that needs no write than it should (None if it has not). With `once`, a row is written until its creation is
     finished, and from then on belongs to the users of the target: it is neither changed nor created again.
     `on_conflict` and `on_target_deleted` are the policies of the map document (docs/mapping.md, Policies). What others
-    change in the lines of a document is always written over. `when_taken` says what a user does if another row has the
-    key of a record."""
+    change in the lines of a document is always written over. `maintained_elsewhere` says of a key and its row, which we
+    have not made, that another deployment maintains the row (None if nothing says so): then it is neither linked nor
+    written. `when_taken` says what a user does if another row has the key of a record."""
 
     name: str
     entity: str
@@ -178,6 +179,7 @@ class Route:
     updates: bool = False
     left_out: Callable[[TargetRow], Filtered | None] | None = None
     disagreement: Callable[[TargetRow, Mapped], Rejected | None] | None = None
+    maintained_elsewhere: Callable[[str, TargetRow], Rejected | None] | None = None
     when_taken: str = "give it another number"
 
     @property

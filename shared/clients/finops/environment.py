@@ -69,6 +69,12 @@ class FinopsSystem:
             "correct the company in the settings, or give the user access to it",
         )
 
+    def companies(self) -> Iterator[tuple[str, str]]:
+        """The code and the name of each company that the application's user may see. Raises SystemTrouble."""
+        url = self.url("LegalEntities", {"$select": "LegalEntityId,Name", **ACROSS})
+        for row in rows_of(self.channel, url, "LegalEntities"):
+            yield str(row.get("LegalEntityId") or ""), str(row.get("Name") or "")
+
     def url(self, path: str, parameters: Mapping[str, str] | None = None) -> str:
         """The address of a collection or record, or of the service's own ones such as $batch."""
         options = f"?{quoting.query(parameters)}" if parameters else ""

@@ -1,9 +1,11 @@
 """The accounts flow: its mapping as the settings want it, and how it reaches both systems."""
 
+from collections.abc import Iterator
 from functools import partial
 
+from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.sources import DataverseTable
-from shared.clients.finops.environment import FinopsTable
+from shared.clients.finops.environment import FinopsSystem, FinopsTable
 from shared.clients.finops.keys import FinopsKey
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
@@ -14,7 +16,9 @@ from shared.flows.accounts.mapping import (
     OnHold,
     PartyNumber,
 )
+from shared.flows.accounts.preflight import others_customers
 from shared.flows.accounts.settings import AccountSettings
+from shared.flows.checks import Check
 from shared.flows.choices import address_rules_of, route_to, scope_of
 from shared.flows.required_columns import (
     RequiredColumns,
@@ -73,6 +77,11 @@ def required_columns(deployment: Deployment) -> RequiredColumns:
     )
 
 
+def checks_of_finops(deployment: Deployment, dataverse: DataverseSystem, finops: FinopsSystem) -> Iterator[Check]:
+    """What F&O tells of the accounts that this deployment keeps."""
+    return others_customers(account_mapper(deployment), deployment, dataverse, finops)
+
+
 ACCOUNTS_FLOW = FlowSpec(
     name=ACCOUNTS,
     source=System.DATAVERSE,
@@ -83,6 +92,7 @@ ACCOUNTS_FLOW = FlowSpec(
     wire=wire,
     tables=lambda deployment: (account_mapper(deployment).table,),
     required_columns=required_columns,
+    checks_of_finops=checks_of_finops,
     filters=OF_SALES,
     sales_table="account",
     results_in=accounts.ENTITY_SET,

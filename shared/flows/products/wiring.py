@@ -5,12 +5,14 @@ from decimal import Decimal
 
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
+from shared.clients.dataverse.rows import own_id
 from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
 from shared.clients.finops.source import FinopsSource
 from shared.flows.choices import how_dates_behave, zone_of
 from shared.flows.products import PRODUCTS, catalogue, price_lists
 from shared.flows.products import mapping as products
 from shared.flows.products.catalogue import ProductMaps
+from shared.flows.products.deployments import OtherDeployments, company_columns
 from shared.flows.products.mapping import PriceItems, ProductChoices, ProductMapper, Vanished, ZeroPrice
 from shared.flows.products.preflight import catalogue_checks
 from shared.flows.products.settings import ProductSettings
@@ -53,7 +55,8 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     source = FinopsSource(systems.finops, products.ENTITY_SET, products.KEY_FIELD, settings.COMPANY, mapper.select)
     lookups = {name: LookupTable(select) for name, select in catalogue.TABLES.items()}
     lookups |= how_dates_behave(price_lists.DATE_COLUMNS)
-    namespace = f"{PRODUCTS}|{deployment.company}"
+    namespace = _namespace(deployment.company)
+    others = OtherDeployments(systems.finops, deployment.company, _id_in, company_columns(mapper.table))
     target = DataverseTarget(systems.dataverse, _product_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
     route = Route(
         "product",
@@ -63,6 +66,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         adopt_existing=mapper.choices.adopt_existing,
         detail=mapper,
         adoption=mapper,
+        maintained_elsewhere=others.refusal,
     )
     return Wiring(
         feed=Walked(source, settings.PRODUCTS_FULL_WALK_DAYS * _DAY_S),
@@ -74,6 +78,15 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         lookup=DataverseLookup(systems.dataverse, lookups),
         basis=mapper.basis,
     )
+
+
+def _namespace(company: str) -> str:
+    return f"{PRODUCTS}|{company}"
+
+
+def _id_in(company: str, folded_number: str) -> str:
+    """The id that the sync of a company gives to the product with a number."""
+    return own_id(_namespace(company), products.LOGICAL_NAME, folded_number)
 
 
 def _product_table(mapper: ProductMapper) -> RecordTable:

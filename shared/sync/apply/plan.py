@@ -118,8 +118,12 @@ def _plan_by_target(route: Route, judged: Judged, row: TargetRow | None) -> Plan
         return _plan_creation(route, judged)
     if route.updates:
         return _plan_update(route, judged, row)
-    if not (link.linked or row.ours or _was_there(route, judged) or route.adopt_existing):
-        return Occupied(judged)
+    if not (link.linked or row.ours or _was_there(route, judged)):
+        elsewhere = route.maintained_elsewhere and route.maintained_elsewhere(judged.content.key, row)
+        if elsewhere:
+            return judged.record.rejected(elsewhere.cause, elsewhere.message, elsewhere.remedy, value=elsewhere.value)
+        if not route.adopt_existing:
+            return Occupied(judged)
     return _plan_row(route, judged, row)
 
 
