@@ -146,9 +146,10 @@ def test_what_people_put_there_is_lost_only_if_the_source_is_to_win_and_nothing_
     assert all(row[name] == source[name] for name in FIELDS if name not in theirs) or stopped
     # Only what people have put there stops a record.
     assert not stopped or (conflict is STOP and any(row[name] != source[name] for name in theirs))
-    for name, kept in link(world).content.kept.items():
+    # Perhaps people have changed it once more since it was looked at.
+    for kept in link(world).content.kept.values():
         assert conflict is TARGET_WINS
-        assert kept in target.theirs.values() or kept == target.rows["p1"][name]
+        assert str(kept).startswith("theirs")
     assert link(world).content.sent == () or stopped
 
 
