@@ -75,7 +75,10 @@ def _plain(columns: Mapping[str, Name]) -> Mapping[str, Name]:
     return {
         name: column
         for name, column in columns.items()
-        if name.isidentifier() and not name.startswith("_") and (column.options or column.kind is not ColumnKind.OPTION)
+        if name.isidentifier()
+        and not name.startswith("_")
+        and column.kind is not ColumnKind.LOOKUP
+        and (column.options or column.kind is not ColumnKind.OPTION)
     }
 
 

@@ -71,6 +71,19 @@ def _of_sales(system: DataverseSystem, table: str, logical_name: str) -> Iterato
         if options.get(name):
             entry["options"] = options[name]
         yield column, entry
+    yield from _lookups(system, logical_name)
+
+
+def _lookups(system: DataverseSystem, logical_name: str) -> Iterator[tuple[str, Json]]:
+    """The lookups that lead to one table, if that is one of the tables of the flows. A customizer's lookup has the
+    schema name as the name of its navigation."""
+    sets = {table.id_column.removesuffix("id"): name for name, table in shipped().items() if table.id_column}
+    lookups = "/Microsoft.Dynamics.CRM.LookupAttributeMetadata"
+    for column, row in attributes_of(system, logical_name, "SchemaName,Targets", lookups):
+        targets, navigation = row.get("Targets"), str(row.get("SchemaName") or "")
+        table = sets.get(str(targets[0])) if isinstance(targets, list) and len(targets) == 1 else None
+        if table and navigation != column and _is_own(column):
+            yield navigation, {"type": "lookup", "table": table}
 
 
 def _is_own(column: str) -> bool:

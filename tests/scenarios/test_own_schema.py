@@ -15,6 +15,8 @@ from tests.unit.local import dataverse_world, finops_environment
 
 OWN: dict[str, dict[str, Any]] = {
     "accounts": {
+        "_new_keeperid_value": {"type": "id"},
+        "new_KeeperId": {"type": "lookup", "table": "contacts"},
         "new_code": {"type": "text", "length": 5},
         "new_key": {"type": "yes_no"},
         "new_note": {"type": "text", "length": 5000},

@@ -80,6 +80,18 @@ def test_the_records_get_values_of_every_declared_column_and_keep_their_own(tmp_
     assert [row["new_customersince"] for row in filled[:5]] == [*(f"2020-01-0{day}" for day in range(1, 5)), None]
 
 
+def test_a_lookup_of_ones_own_and_a_choice_without_known_options_stay_blank(tmp_path: Path) -> None:
+    (tmp_path / "accounts.jsonl").write_text('{"name": "A"}\n', encoding="utf-8")
+    own = {
+        "new_KeeperId": Name(ColumnKind.LOOKUP, leads_to="contacts"),
+        "_new_keeperid_value": Name(ColumnKind.ID),
+        "new_KeeperId.fullname": Name(ColumnKind.TEXT),
+        "new_tier": Name(ColumnKind.OPTION),
+    }
+    with filled_folder(tmp_path, {"accounts": own}) as folder:
+        assert (folder / "accounts.jsonl").read_text(encoding="utf-8") == '{"name": "A"}\n'
+
+
 COLUMNS = st.one_of(
     st.builds(Name, st.just(ColumnKind.TEXT), length=st.one_of(st.none(), st.integers(1, 40))),
     st.builds(Name, st.sampled_from([ColumnKind.WHOLE, ColumnKind.DECIMAL, ColumnKind.YES_NO, ColumnKind.ID])),
