@@ -148,7 +148,7 @@ def _pages(settings: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
         "audit": "/audit",
         "map": f"/map?{accounts}",
     }
-    with serving(_ToBenchmark(FLOWS, settings), writes=True) as pages:
+    with serving(_ToBenchmark(FLOWS, settings, reads_once=True), writes=True) as pages:
         thread = Thread(target=pages.run)
         thread.start()
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from p2c.output import table, words
+from shared.counting import counted
 from shared.operations.examine import FieldChange
 from shared.operations.side_by_side import FieldValues
 from shared.records import Values
@@ -11,6 +12,7 @@ from shared.state.history import Entry
 SHOWN = 20
 """As many entries are shown; the others are counted."""
 _LONGEST = 60
+_PLURALS = frozenset({"pages", "hints"})
 # So many things with many fields are shown beside each other.
 _BESIDE = 4
 
@@ -70,6 +72,14 @@ def written_of(entry: Entry) -> str:
     stayed = [f"{name} stays {short(there)}, not {short(ours)}" for name, (there, ours) in entry.kept.items()]
     separator = "; " if entry.values or stayed else ", "
     return separator.join([*written, *stayed])
+
+
+def run_counts(counts: Mapping[str, int]) -> str:
+    """What a run counted: outcomes of records, or pages and hints."""
+    return ", ".join(
+        counted(count, name.removesuffix("s")) if name in _PLURALS else f"{count} {name}"
+        for name, count in counts.items()
+    )
 
 
 def field_of(change: FieldChange | FieldValues) -> str:

@@ -26,6 +26,7 @@ from local.demo.explanation import save, save_picture
 from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.orderscenes import OrderScenes
 from local.demo.ownvalues import filled_folder
+from local.demo.pages import serving_console
 from local.demo.productscenes import ProductScenes
 from local.demo.progress_reader import ProgressReader
 from local.demo.quotescenes import QuoteScenes
@@ -247,9 +248,6 @@ def _tell(
     _say(console, "Inspect it as an operator, in another terminal in this folder:")
     command = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "status"])
     screen.write_verbatim(console, f"  {command}\n")
-    _say(console, "Or in a browser, at the address that this shows:")
-    pages = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "console", "--write"])
-    screen.write_verbatim(console, f"  {pages}\n")
     arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
     clerk = _clerk(act, session, configuration, arrivals)
@@ -268,7 +266,9 @@ def _tell(
         for part in (*summary.findings(result), summary.closing_line(result.trial)):
             console.print(part)
 
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), serving_console(_settings_file(act.place)) as address:
+        _say(console, "Or in a browser on this computer, as long as the demo runs:")
+        screen.write_verbatim(console, f"  {address}\n")
         tell(scenes, options.pause_s, once=None if options.trust else trust)
     act.place.save()
     console.print("\nEnding the demo ...", highlight=False)

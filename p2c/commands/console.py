@@ -1,5 +1,6 @@
 """The console: the same answers and acts as pages in a browser, for those who do not use a terminal."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Annotated
 
@@ -25,8 +26,9 @@ def console(
 ) -> None:
     """Serve pages on this computer that show what these commands show. Only a browser on this computer that has the
     address can use them. Ctrl-C ends it."""
-    with connected(looks_only=not write) as to:
+    with connected(looks_only=not write) as connection:
         _require_packages()
+        to = replace(connection, reads_once=True)
         # Its packages are an extra: no other command needs them.
         from p2c.console.server import serving  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
 """The records of a flow, and its runs, as lists."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from datetime import datetime
@@ -16,12 +16,11 @@ from p2c.arguments import file_named, moment
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table, words
 from p2c.sheets import harmless
-from shared.counting import counted
+from p2c.texts import run_counts
 from shared.operations.records_list import STATES, Listed, listed_records
 from shared.state.runs import Run
 
 _COLUMNS = tuple(field.name for field in fields(Listed))
-_PLURALS = frozenset({"pages", "hints"})
 
 
 @app.command(rich_help_panel="Inspect")
@@ -89,16 +88,10 @@ def runs(flow: MaybeFlow = None, limit: Limit = 20, json: Json = False) -> None:
         if not found:
             say("No runs.")
             return
-        rows = ((run.started, run.flow, run.kind, f"{run.seconds:.1f}", _in_words(run.counts), run.id) for run in found)
+        rows = (
+            (run.started, run.flow, run.kind, f"{run.seconds:.1f}", run_counts(run.counts), run.id) for run in found
+        )
         table(["started (UTC)", "flow", "kind", "seconds", "what", "run"], rows, whole={"run"})
-
-
-def _in_words(counts: Mapping[str, int]) -> str:
-    """What a run counted: outcomes of records, or pages and hints."""
-    return ", ".join(
-        counted(count, name.removesuffix("s")) if name in _PLURALS else f"{count} {name}"
-        for name, count in counts.items()
-    )
 
 
 @contextmanager

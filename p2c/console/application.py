@@ -17,6 +17,7 @@ from p2c.console.guard import Guard, Secrets
 from p2c.console.pages import acts, decisions, failures, overview, records, setup
 from p2c.console.site import HERE, Site
 from p2c.troubles import TOLD, Told, told
+from shared.operations.read_once import reading_once
 
 Page = Callable[[Site, Request], Response]
 
@@ -39,7 +40,7 @@ def _served(site: Site, page: Page) -> Callable[[Request], Response]:
     @wraps(page)
     def serve(request: Request) -> Response:
         try:
-            with site.courtesy.page():
+            with site.courtesy.page(), reading_once():
                 return page(site, request)
         except TOLD as error:
             return _trouble(site, request, told(error))

@@ -18,7 +18,7 @@ from p2c.console.counting import Counting, Courtesy
 from p2c.console.guard import FORM
 from p2c.console.languages import LANGUAGE, LANGUAGES, Language, chosen
 from p2c.output import age, words
-from p2c.texts import field_of, flat, nested_rows, short, written_of
+from p2c.texts import field_of, flat, nested_rows, run_counts, short, written_of
 from shared.flows.required_columns import attribute_of
 from shared.operations.acts import acts_of
 from shared.operations.failures import Cause
@@ -53,7 +53,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"age": age, "short": short, "field": field_of, "flat": flat, "nested": nested_rows, "acts": _acts}
-    made.filters |= {"told": words, "written": written_of, "attribute": attribute_of}
+    made.filters |= {"told": words, "counts": run_counts, "written": written_of, "attribute": attribute_of}
     return made
 
 

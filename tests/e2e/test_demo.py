@@ -23,6 +23,7 @@ from tests.e2e.demonstration import (
     running_demo,
     sales_system,
 )
+from tests.support.consoled import visited
 from tests.support.patience import PATIENCE_S
 
 SAMPLE = Sample(
@@ -67,6 +68,8 @@ def test_begun_in_the_worst_order_it_syncs_everything_and_continues_after_edits_
     with running_demo(SMALL, *kept, **SOONER) as (demo, read_to):
         read_to("Now users edit records")
         assert f"'{keep}/run/local.settings.json' status" in read_to("./p2c.sh")[-1]
+        with visited(read_to("?key=")[-1].strip()) as console:
+            assert "accounts" in console.page("/records")
         story = read_to("kill -9")
         assert_all_scenes(story)
         # On a slow machine one flow may be done before another has begun.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Event
 from urllib.parse import quote
 
@@ -15,7 +16,10 @@ from p2c.console.languages import LANGUAGES, chosen
 from shared.errors import StorageTrouble
 from shared.mapping.map_source import SHIPPED
 from shared.operations.status import RecordCounts
+from shared.state.audit import AuditEntry
+from shared.state.history import history_row
 from shared.state.links import Link, LinkState
+from shared.state.runs import Run
 from shared.state.storage.tables import Put
 from tests.support.consoled import Consoled, consoled
 from tests.support.operator import p2c
@@ -167,6 +171,46 @@ def test_no_text_of_a_record_is_markup(sync: Product, console: Consoled) -> None
         shown = console.get(path).text
         assert "<script>alert" not in shown, path
         assert "<img" not in shown
+
+
+def test_no_text_of_any_row_is_markup_or_obeyed(sync: Product, console: Consoled) -> None:
+    """Everything that is kept: what both systems say, what operators write, and what a row may hold by damage."""
+    hostile = f"{MARKUP}\x1b[31m\u202e"
+    (id,) = sync.linked(1)
+    sync.edit(id, **dict.fromkeys(("name", "description", "address1_city"), MARKUP))
+    failed = sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    failure = sync.failure(failed)
+    assert failure is not None
+    said = replace(failure, message=hostile, remedy=hostile, cause=hostile, value=hostile, number=hostile)
+    sync.state.failures.put(replace(said, assigned=hostile, note=hostile))
+    time = sync.clock.now()
+    values = {hostile: (hostile, hostile)}
+    entry = history_row(
+        FLOW, id, time=time, claim="c", run=hostile, outcome=hostile, fields=hostile, why=hostile, values=values
+    )
+    sync.state.links.table.transact([Put(entry)])
+    link = Link(FLOW, "0", state=LinkState.FILTERED, rule=hostile, target_key=hostile)
+    sync.state.links.table.transact([Put(link.to_row())])
+    sync.state.runs.add(Run(FLOW, hostile, hostile, time, 1.0, {"pages": 1}))
+    sync.state.audit.add(AuditEntry(time, hostile, hostile, FLOW, hostile, hostile), "1")
+    sync.state.control.change_flow(FLOW, lambda now: replace(now, blocked=hostile))
+    assert "&lt;script&gt;" in console.page("/audit")
+    paths = (
+        *PAGES,
+        *(f"/record?flow={FLOW}&id={each}" for each in (id, failed, quote(hostile))),
+        f"/failures?flow={FLOW}&cause={quote(hostile)}",
+        f"/records?flow={FLOW}&rule={quote(hostile)}",
+        f"/undo?flow={FLOW}&id={id}",
+        f"/children?flow={FLOW}&id={quote(hostile)}",
+        f"/find?q={quote(hostile)}",
+        f"/?done={quote(hostile)}&count={quote(hostile)}",
+    )
+    for path in paths:
+        shown = console.get(path).text
+        assert "<script>alert" not in shown, path
+        assert "<img" not in shown, path
+        assert not {"\x1b", "\u202e"} & set(shown), path
 
 
 def test_a_control_character_is_shown_as_its_number(sync: Product, console: Consoled) -> None:
