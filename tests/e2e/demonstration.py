@@ -180,8 +180,7 @@ def assert_well(report: Report) -> None:
 
 
 def assert_everything_is_written(first: Report, folder: Path, sample: Sample) -> None:
-    """Every record of the sample is where it belongs, by as few requests as can be. `folder` has the exchanges. In the
-    worst order invoices come before the status of their orders, which are read-only in Sales then."""
+    """Every record of the sample is where it belongs, by as few requests as can be. `folder` has the exchanges."""
     assert_well(first)
     accounts, products = first["flows"]["accounts"], first["flows"]["products"]
     assert (accounts["read"], accounts["outcomes"]["created"]) == (sample.accounts, sample.accounts)

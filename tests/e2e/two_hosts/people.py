@@ -1,9 +1,11 @@
 """People who go on with their work in both systems, whatever happens to the sync."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from local.demo.clerk import Clerk
 from local.demo.configuration import Configuration
 from local.demo.edits import ACTIVE, INACTIVE, Fulfilment, Sales
 from local.demo.flows import Watched
@@ -13,6 +15,7 @@ from local.demo.selling import LOST, Catalogue, Seller, Wanted
 from local.demo.session import Session
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
+from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.mapping.verdicts import Mapped
@@ -36,6 +39,7 @@ class People:
     memory: Memory
     until: Until
     _resting: dict[str, list[str]] = field(default_factory=dict)
+    _taken: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _quotes: list[tuple[str, str]] = field(default_factory=list)
     _withdrawn: list[dict[str, Json]] = field(default_factory=list)
 
@@ -51,6 +55,9 @@ class People:
             Deed.QUOTE: self._quote,
             Deed.QUOTE_REVISED: self._revise,
             Deed.QUOTE_LOST: self._lose,
+            Deed.ORDER: self._order,
+            Deed.ORDER_TAKEN: self._take_order,
+            Deed.ORDERS_HANDLED: self._handle_orders,
             Deed.PRICES_CHANGE: self._change_prices,
             Deed.PRODUCT_APPEARS: self._release,
             Deed.PRODUCT_RESTS: self._withdraw,
@@ -58,12 +65,16 @@ class People:
         deeds[edit.deed](edit)
 
     def end_the_day(self) -> None:
-        """Whoever rests comes back, so that every record is for its target again."""
+        """Whoever rests comes back, so that every record is for its target again, and so does what was ordered: each
+        order is confirmed, and its totals are calculated."""
         for flow, ids in self._resting.items():
             for id in ids:
                 self._desk(flow).change(id, ACTIVE)
         if self._withdrawn:
             self._fulfilment.put_products(self._withdrawn)
+        for number in self._clerk.orders("Active"):
+            self._clerk.confirm(number)
+        self._clerk.calculate_totals()
 
     def record(self, flow: str, pick: float) -> str | None:
         """The id of a source record, None where there is none."""
@@ -73,6 +84,10 @@ class People:
     @property
     def _fulfilment(self) -> Fulfilment:
         return Fulfilment(self.session.finops, self.configuration.company)
+
+    @property
+    def _clerk(self) -> Clerk:
+        return Clerk(self.session.finops, self.configuration.company)
 
     def _desk(self, flow: str) -> Sales:
         contacts = ("contacts", "contact") if flow == CONTACTS else ("accounts", "account")
@@ -166,6 +181,34 @@ class People:
         id, number = self._quotes.pop(int(edit.pick * len(self._quotes)))
         self._note(QUOTATIONS, number)
         Seller(self.session.sales).close(id, LOST)
+
+    def _order(self, edit: Edit) -> None:
+        seller, wanted = Seller(self.session.sales), self._wanted(edit)
+        account = _pick(self._awake(ACCOUNTS), edit)
+        catalogue = self._catalogue(wanted)
+        id, _ = seller.order(f"/accounts({account.id})", f"Order {edit.number}", wanted, catalogue)
+        seller.activate(id)
+
+    def _take_order(self, edit: Edit) -> None:
+        clerk, number = self._clerk, f"TEL-{next(self._taken):04d}"
+        customers = clerk.customers()
+        self.memory.note_theirs(ORDERS, number)
+        clerk.take_order(number, customers[int(edit.pick * len(customers))])
+
+    def _handle_orders(self, edit: Edit) -> None:
+        """Some orders go one step further; some invoices are for half of what was delivered."""
+        clerk = self._clerk
+        halvable, invoice = clerk.halvable(), clerk.invoice_half if edit.number % 2 else clerk.invoice
+        steps: list[tuple[Callable[[str], object], list[str]]] = [
+            (lambda number: (invoice if number in halvable else clerk.invoice)(number), clerk.orders("Delivered")),
+            (clerk.invoice, clerk.orders("DeliveredPartiallyInvoiced")),
+            (clerk.deliver, clerk.orders("Confirmed")),
+            (clerk.confirm, clerk.orders("Active")),
+        ]
+        for do, numbers in steps:
+            for number in numbers[:_AT_ONCE]:
+                do(number)
+        clerk.calculate_totals()
 
     def _wanted(self, edit: Edit) -> list[Wanted]:
         numbers = self._quotable()

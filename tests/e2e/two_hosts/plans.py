@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from local.demo.systems import DATAVERSE, FINOPS
-from shared.flows.invoices import INVOICES
-from shared.flows.ordersback import ORDERSBACK
 from shared.flows.registry import FLOWS
-from shared.state.storage.queues import hold_queue, queues_of
+from shared.state.storage.queues import queues_of
 from tests.e2e.two_hosts.garbage import BODIES, STRAYS, TOUCHES
 
 STORAGE = "storage"
 HOSTS = ("first host", "second host")
-# These flows are off: nobody reads for them.
-_OFF = (ORDERSBACK, INVOICES)
 
 
 class Deed(StrEnum):
@@ -31,6 +27,9 @@ class Deed(StrEnum):
     QUOTE = "an account is quoted"
     QUOTE_REVISED = "a quote is revised"
     QUOTE_LOST = "a quote is lost"
+    ORDER = "an account orders"
+    ORDER_TAKEN = "a clerk takes an order"
+    ORDERS_HANDLED = "a clerk goes on with some orders"
     PRICES_CHANGE = "some products get other prices"
     PRODUCT_APPEARS = "a product is released"
     PRODUCT_RESTS = "a product is not sellable, or sellable again"
@@ -110,12 +109,12 @@ Step = Edit | Garbage | Strike
 
 _OF_QUOTES = frozenset({Deed.QUOTE, Deed.QUOTE_REVISED, Deed.QUOTE_LOST})
 _OF_PRODUCTS = frozenset({Deed.PRICES_CHANGE, Deed.PRODUCT_APPEARS, Deed.PRODUCT_RESTS})
-# What is noted for the comparison of a record that moves or ends is read from both systems.
-_OF_BOTH = _OF_QUOTES | {Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
-# What is held for a flow that is off stays until it is on.
-_QUEUES = tuple(
-    queue for flow in FLOWS.names for queue in queues_of(flow) if flow not in _OFF or queue != hold_queue(flow)
-)
+_OF_FINOPS = _OF_PRODUCTS | {Deed.ORDER_TAKEN, Deed.ORDERS_HANDLED}
+# What needs customers or products of the other system.
+_LATER = _OF_QUOTES | {Deed.ORDER, Deed.ORDER_TAKEN}
+# What is noted for the comparison of a record that moves or ends is read from both systems, and so is what is sold.
+_OF_BOTH = _OF_QUOTES | {Deed.ORDER, Deed.CONTACT_MOVES, Deed.CONTACT_RESTS, Deed.PRODUCT_RESTS}
+_QUEUES = tuple(queue for flow in FLOWS.names for queue in queues_of(flow))
 _KILLS = ((Trouble.ORPHANS, HOSTS[0]), *((Trouble.KILLED, part) for part in (HOSTS[1], DATAVERSE, FINOPS)))
 _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
@@ -139,10 +138,10 @@ def plan(seed: int) -> tuple[Step, ...]:
     steps: list[Step] = []
     for number, (trouble, part) in enumerate(strikes):
         # Products are in Sales some seconds after the start.
-        edits.without = _OF_QUOTES if number < len(strikes) // 3 else frozenset()
+        edits.without = _LATER if number < len(strikes) // 3 else frozenset()
         for _ in range(_BETWEEN):
             steps += [edits.draw(), *_some(litter, chance)]
-        steps += [_edit(chance, Deed.ACCOUNTS_CHANGE), _edit(chance, Deed.PRICES_CHANGE)]
+        steps += [_edit(chance, deed) for deed in (Deed.ACCOUNTS_CHANGE, Deed.PRICES_CHANGE, Deed.ORDERS_HANDLED)]
         edits.without |= _impossible(part)
         meanwhile: list[Edit | Garbage] = [edits.draw() for _ in range(_MEANWHILE)]
         if part != STORAGE:
@@ -178,12 +177,12 @@ def _impossible(part: str) -> frozenset[Deed]:
     """What nobody can do while a part is in trouble."""
     if part not in (DATAVERSE, FINOPS):
         return frozenset()
-    return _OF_BOTH | (_OF_PRODUCTS if part == FINOPS else frozenset(Deed) - _OF_PRODUCTS)
+    return _OF_BOTH | (_OF_FINOPS if part == FINOPS else frozenset(Deed) - _OF_FINOPS)
 
 
 def _readable(part: str) -> tuple[str, ...]:
     """The flows whose source answers while a part is in trouble."""
-    return tuple(flow.name for flow in FLOWS if flow.name not in _OFF and part != str(flow.source))
+    return tuple(flow.name for flow in FLOWS if part != str(flow.source))
 
 
 def _litter(chance: random.Random) -> list[Litter]:

@@ -42,8 +42,6 @@ _HASTY = {
     "REQUEST_TIMEOUT_S": "5",
     "CLAIM_MARGIN_S": "5",
 }
-# Nobody orders here.
-_OFF = {"ORDERS_BACK": "off", "INVOICES": "off"}
 # A message that failed comes back at once.
 _HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
 # And the timers of a host that has ended tick after the shortest times that Microsoft's host takes, not after a minute.
@@ -238,7 +236,7 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
     """
     with small_folder(SAMPLES) as data:
         configuration = read_configuration(
-            {**_HASTY, **_OFF},
+            _HASTY,
             unit_group=samples.unit_group(data),
             units=samples.unit_pairs(data),
             hasty=True,
