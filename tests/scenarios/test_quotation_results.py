@@ -1,5 +1,7 @@
 """What becomes of a quote in F&O comes back into columns of its row in Sales."""
 
+import json
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ from local.simulator.faults import Kind, Rule
 from shared.flows.quotations import QUOTATIONS
 from shared.systems import System
 from tests.scenarios.test_results_on_simulators import STATE, Told, document, telling
+from tests.support.project import ROOT
 
 STATUS, NUMBER, ORDER = "new_quotationstatus", "new_quotationnumber", "new_quotationorder"
 COLUMNS = {"status": STATUS, "number": NUMBER, "order": ORDER, "look_every_minutes": 5}
@@ -126,3 +129,34 @@ def test_trouble_while_results_are_looked_at_or_written_holds_nothing_up_and_los
     desk.clock.sleep(3600)
     desk.play(2)
     assert shown(desk, quote) == ("Sent", number, None)
+
+
+def documented_example() -> dict[str, dict[str, object]]:
+    """The example of docs/mapping.md. The user in whose name it writes is one of the reader's own."""
+    text = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8").partition("## The result of a record in Sales")[2]
+    (example,) = re.findall(r'```json\n("results": .*?)```', text, flags=re.DOTALL)
+    results: dict[str, dict[str, object]] = json.loads(f"{{{example}}}")["results"]
+    del results["quotations"]["written_for"]
+    return results
+
+
+def test_the_example_of_the_documents_shows_people_what_became_of_their_records() -> None:
+    with telling(SalesSettings(administrator=True), **documented_example()) as desk:
+        refused = desk.account("A-2", address1_line1="1 Road", address1_country="Narnia")
+        account = desk.account("A-1")
+        desk.play(1)
+        quote, _ = desk.quote(account)
+        order, _ = desk.order(account)
+        kept, _ = desk.order(account, lines=0)
+        desk.play(8)
+        assert desk.told(f"accounts({account})")[0] == "written"
+        assert desk.told(f"accounts({refused})")[0] == "rejected"
+        assert "Narnia" in str(desk.told(f"accounts({refused})")[1])
+        assert shown(desk, quote)[0] == "Created"
+        assert [desk.told(f"salesorders({id})")[1] for id in (order, kept)] == [
+            None,
+            "the order is empty. What helps: add lines (no_lines)",
+        ]
+        before = desk.sent(System.DATAVERSE)[1]
+        desk.play(8)
+        assert desk.sent(System.DATAVERSE)[1] == before
