@@ -87,8 +87,7 @@ class Oracle:
             if listed != "text_not_sendable":
                 yield Problem("I1", record, f"no message can carry its number, and listed is {listed}")
             return
-        if record in self._books.dismissed and record in self._facts.left_alone and self._was_not_read(record, entry):
-            # A poison message has named it, or its workers have died, and an operator wants no further try.
+        if self._is_left_alone(record, entry):
             return
         if entry is None and self._trade.is_unmet(record):
             return
@@ -122,9 +121,11 @@ class Oracle:
             case Mapped() as mapped:
                 yield from self._mapped(record, entry, mapped, failure)
 
-    def _was_not_read(self, record: Record, entry: Entry | None) -> bool:
-        """Whether what is told of it says nothing of what it holds."""
-        return entry is None or self._books.failures.get(record) in ("crashed", "poison")
+    def _is_left_alone(self, record: Record, entry: Entry | None) -> bool:
+        """Whether a poison message has named a record, or its workers have died, so that nothing was read of it, and an
+        operator wants no further try."""
+        was_not_read = entry is None or self._books.failures.get(record) in ("crashed", "poison")
+        return was_not_read and record in self._books.dismissed and record in self._facts.left_alone
 
     def _told(self, record: Record) -> str:
         return f"the mapping says {short(self._verdict(record))}"
@@ -371,7 +372,7 @@ class Oracle:
 
     def _of_gone_records(self) -> Iterator[Problem]:
         for record, entry in self._books.entries.items():
-            if self._exists(record):
+            if self._exists(record) or self._is_left_alone(record, entry):
                 continue
             if entry.state not in ("deleted", "ended"):
                 yield Problem("I1", record, f"it is gone in its source, and {entry.state}")

@@ -230,7 +230,7 @@ class TradeJudge:
     def _known_invoice(self, record: Record, parents: Sequence[Parent]) -> Known:
         rows, keys, flows = {}, {}, {}
         for parent in parents:
-            found = self._named(parent)
+            found = None if parent.is_look else self._named(parent)
             if found is not None:
                 keys[parent], (flows[parent], rows[parent]) = parent.id, found
         is_there = bool(self.rows.get((INVOICES, record)))
