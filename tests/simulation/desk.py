@@ -130,8 +130,7 @@ class Desk:
         if row is None:
             return False
         if dice.random() < 0.5 or not row.lines:
-            # Nobody can tell it from an order of F&O then, unless the sync knows it already.
-            row.doubtful = row.doubtful or (row.of is not None and not self.is_tied(row.of))
+            self._doubt(row)
             row.values["SalesOrderName"] = "changed there"
             row.touched.add("SalesOrderName")
         elif dice.random() < 0.5:
@@ -176,9 +175,14 @@ class Desk:
         customers = self.stage.finops.rows_of(self._company(dice), CUSTOMERS)
         if customers:
             row = customers[dice.choice(sorted(customers))]
+            self._doubt(row)
             row.values["IsExternallyMaintained"] = dice.choice(["Yes", "Yes", "No"])
             row.touched.add("IsExternallyMaintained")
         return bool(customers)
+
+    def _doubt(self, row: Row) -> None:
+        """Somebody changes a row that the sync does not know yet: then nobody can tell it from one of F&O."""
+        row.doubtful = row.doubtful or (row.of is not None and not self.is_tied(row.of))
 
     def _delete(self, company: str, row: Row) -> None:
         finops, key = self.stage.finops, fold(row.key)

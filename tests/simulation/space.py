@@ -79,8 +79,8 @@ UNREACHED: Mapping[str, str] = {
     "not created in Sales here: scenario tests play ORDERS_BACK=all",
     r"cause (conflict|value_unknown)": "the map document of the histories has no further fields, and decides about no "
     "changes of others",
-    r"cause totals_differ": "people of the histories add no line to an invoice, and what they change of it differs in a "
-    "field before it does in the total: scenario tests play it",
+    r"cause totals_differ": "people of the histories add no line to an invoice, and what they change of it is found "
+    "in a field, before the total is compared: scenario tests play it",
     r"cause date_malformed": "the model writes moments as F&O does",
     r"outcome (orders|ordersback|invoices) ended": "none of their filters ends a record",
     r"outcome invoices filtered": "the desk posts invoices of orders only",

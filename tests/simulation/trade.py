@@ -21,8 +21,9 @@ from tests.simulation.targets import CUSTOMERS, INVOICES, ORDERS, ORDERS_OF_SALE
 
 TRADE = ("orders", "ordersback", "invoices")
 _NO_ROW, _CLOSED, _INVOICED = "no_target_row", "closed_in_sales", "invoiced_in_sales"
+_NO_TOTALS = "totals_not_calculated"
 # Why nothing comes back of a sales order that was made of an order of Sales.
-_OF_LINKED = (_NO_ROW, _CLOSED, _INVOICED, "not_confirmed", "totals_not_calculated")
+_OF_LINKED = (_NO_ROW, _CLOSED, _INVOICED, "not_confirmed", _NO_TOTALS)
 _NOT_SELLABLE = "dataverse.0x8004f908"
 # What an order names of others: their numbers may change.
 _OF_PARENTS = (orders.CUSTOMER_FIELD, orders.QUOTATION_FIELD)
@@ -258,6 +259,10 @@ class TradeJudge:
             # One that is in Sales stays there, and waits only until whoever was unlinked has a number again.
             yield from self.waits(record, entry, missing)
             return
+        if row is None and failure is None and (told_later := self._is_told_later(mapped)):
+            if entry.state != "waiting" or not set(told_later) & set(self.books.waits.get(record, [])):
+                yield Problem("I1", record, f"{told_later} is told first; it is {entry.state} {entry.reason}")
+            return
         differs = [] if row is None else list(self._differences(mapped, row))
         if failure is not None:
             if not self._is_true_of_invoice(record, failure, mapped, row, differs):
@@ -269,6 +274,13 @@ class TradeJudge:
                 yield Problem("I3", record, "it counts as written, and is not in Sales")
         elif differs:
             yield Problem("I3", record, f"{'; '.join(differs[:3])}")
+
+    def _is_told_later(self, mapped: Mapped) -> list[Record]:
+        """The sales orders that an invoice names and that come back once their totals are calculated: before that the
+        invoice would make the order read-only in Sales (protocol W4). Each of them is judged by itself."""
+        named = [(parent.flow, parent.id) for parent in mapped.parents if parent.is_look]
+        known = {record: self.books.entries.get(record) for record in named}
+        return [record for record, entry in known.items() if entry is not None and entry.reason == _NO_TOTALS]
 
     def _differences(self, mapped: Mapped, row: Row) -> Iterator[str]:
         """What of an invoice is not as F&O has posted it, apart from what people of Sales have changed since."""
