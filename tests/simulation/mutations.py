@@ -247,7 +247,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "order_that_was_closed_is_missed": Mutation(
         "an order that has left the open ones is not looked at once more",
-        38, "I1", _instead(walked, "look_at", _only_gone),
+        87, "I1", _instead(walked, "look_at", _only_gone),
     ),
     "status_after_the_invoice": Mutation(
         "a status is sent to an order that Sales lets nobody change",
