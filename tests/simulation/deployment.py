@@ -1,6 +1,6 @@
 """The product as one deployment of it runs, over the models instead of both systems' services."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shared.bootstrap import limits_of, state_of
@@ -27,7 +27,7 @@ from shared.sync.flow import Flow, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.ports import Lookup, SystemPort, Target
 from shared.systems import System
-from tests.simulation.finops import Collection, Company, Documents, Orders, Products
+from tests.simulation.finops import COMPANIES, Collection, Company, Documents, Orders, Products
 from tests.simulation.sales import ModelDocuments, ModelTarget, Sales
 from tests.simulation.salesorders import NEW_LINE, NEW_ORDER, WalkedDocuments
 from tests.simulation.script import ALL_FLOWS, FLOWS
@@ -110,6 +110,14 @@ def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0)
     return Deployment(key, service, clock)
 
 
+class _Companies(FinopsSystem):
+    """Knows the companies of the model; nothing else is asked of it. The flows keep them from one history to the next,
+    so to ask is no step of a worker."""
+
+    def companies(self) -> Iterator[tuple[str, str]]:
+        yield from ((company, "") for company in COMPANIES)
+
+
 def _flows(stage: Stage, key: SettingsKey, settings: Settings) -> Mapping[str, Flow]:
     """The flows of these settings; made once, since the models are the same objects in every history."""
     if key not in stage.flows:
@@ -119,8 +127,8 @@ def _flows(stage: Stage, key: SettingsKey, settings: Settings) -> Mapping[str, F
 
 def _made_flows(stage: Stage, key: SettingsKey, settings: Settings) -> dict[str, Flow]:
     mappers = mappers_of(key)
-    unused = FinopsSystem(stage.sales.channel, settings.COMPANY)
-    flows = deployment_of(key).wired(Systems(stage.sales, unused, Owners(stage.tables["links"])))
+    finops = _Companies(stage.sales.channel, settings.COMPANY)
+    flows = deployment_of(key).wired(Systems(stage.sales, finops, Owners(stage.tables["links"])))
     made: dict[str, Flow] = {}
     for name, flow in flows.items():
         routes = {

@@ -13,6 +13,7 @@ I6  All of this comes about by itself, and a quiet system writes nothing (judged
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from shared.flows.products import mapping as products
 from shared.flows.quotations import mapping as quotations
@@ -35,6 +36,8 @@ from tests.simulation.targets import (
 )
 from tests.simulation.trade import TRADE, TradeJudge
 
+# A sync derives the ids of its rows from names (version 5 of a UUID), people's are others.
+_OF_NAMES = 5
 ENTITIES = {("accounts", "customer"): CUSTOMERS, ("contacts", "customer"): CUSTOMERS, ("contacts", "contact"): PERSONS}
 ENTITIES |= {("quotations", "quotation"): QUOTATIONS, ("products", "product"): "products"}
 ENTITIES |= {("orders", "order"): ORDERS, ("ordersback", "status"): ORDERS_OF_SALES, ("invoices", "invoice"): INVOICES}
@@ -331,6 +334,8 @@ class Oracle:
                 return row is not None and bool(row.values.get(quotation_rules.ORDER_FIELD))
             case "product_is_family":
                 return row is not None and row.values.get(products.STRUCTURE) == products.FAMILY
+            case "maintained_by_other_deployment":
+                return row is not None and not row.made and UUID(str(row.values["productid"])).version == _OF_NAMES
             case "product_not_published":
                 return row is not None and row.values.get(products.STATE) not in products.COUNTS_AS[products.ACTIVE]
         return False
