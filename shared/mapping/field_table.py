@@ -175,6 +175,10 @@ class FieldTable:
         """Whether the map document gives a row of the target by its name."""
         return bool(self._naming)
 
+    def names_row(self, field: str) -> bool:
+        """Whether the map document gives the row of a field by its name."""
+        return field in self._naming
+
     def name_for(self, field: str, row: Values) -> str | None:
         """The name that the map document gives for a field that the flow looks up; None leaves the choice to the flow.
         Raises Unmappable."""

@@ -185,7 +185,9 @@ class DataverseDocuments(TrackedRows):
     def _line_parameters(self) -> dict[str, str]:
         of = self.tables.lines
         select = self._lines.columns([self._header_column, of.position, *of.select])
-        return {"$select": select, "$expand": quoting.expansions({**of.expand, of.header: [_VERSION]})}
+        # The mapping may read columns of the header behind the same navigation.
+        header = [*of.expand.get(of.header, ()), _VERSION]
+        return {"$select": select, "$expand": quoting.expansions({**of.expand, of.header: header})}
 
     def _seen_header_version(self, line: Row) -> int:
         header = line.get(self.tables.lines.header)
@@ -194,7 +196,11 @@ class DataverseDocuments(TrackedRows):
         return self._headers.version_of(header)
 
     def _plain_line(self, line: Row) -> dict[str, Json]:
-        return {name: value for name, value in _plain(line).items() if name != self.tables.lines.header}
+        of, plain = self.tables.lines, _plain(line)
+        behind = plain.pop(of.header)
+        if of.header in of.expand and isinstance(behind, dict):
+            plain[of.header] = {name: behind.get(name) for name in of.expand[of.header]}
+        return plain
 
     def _place(self, line: Row) -> tuple[bool, int, str]:
         position = line.get(self.tables.lines.position)

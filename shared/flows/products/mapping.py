@@ -207,6 +207,9 @@ class ProductMapper:
         symbol, code = value_of(values, "SalesUnitSymbol"), value_of(values, "CurrencyCode")
         item = known.applied.get(ITEM)
         kept = str(item["pricelevelid"]) if isinstance(item, dict) and item.get("pricelevelid") else None
+        if self.table.names_row(PRICE_LIST):
+            # It may be on a list that a rule named which holds no more.
+            kept = None
         currency = catalogue.currency(None if code is None else str(code))
         group, unit = catalogue.unit(None if symbol is None else str(symbol), self.table.name_for(UNIT_GROUP, values))
         price_list = catalogue.price_list(
