@@ -78,11 +78,13 @@ class Service:
     def flows_at(self, control: Control) -> Mapping[str, Flow]:
         """The flows with the entries of value maps that these control rows have: those are set by hand, above the map
         document. Of an unreadable row, the document alone is told: the gates of all flows are closed then."""
+        if self.flows_with is None:
+            return self.flows
         try:
             entries = MapEntries(control.table).now()
         except StateUnreadable:
             entries = ()
-        return self.flows if not entries or self.flows_with is None else self.flows_with(entries)
+        return self.flows_with(entries) if entries else self.flows
 
     @property
     def map_entries(self) -> MapEntries:

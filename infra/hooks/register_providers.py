@@ -6,6 +6,7 @@ subscription run this by hand before it.
 """
 
 from cli import az, run, tell, value
+from map_document import require_map_document
 
 PROVIDERS = (
     "Microsoft.App",
@@ -19,7 +20,9 @@ PROVIDERS = (
 
 
 def register() -> None:
-    """Register what is missing, one after the other, and wait for it: some minutes at most."""
+    """Register what is missing, one after the other, and wait for it: some minutes at most. Before that, the map
+    document must be there: what is provisioned names it."""
+    require_map_document()
     subscription = ("--subscription", value("AZURE_SUBSCRIPTION_ID"))
     listed = az("provider", "list", "--query", "[].{name:namespace, state:registrationState}", *subscription)
     registered = {each["name"].casefold() for each in listed if each["state"] == "Registered"}

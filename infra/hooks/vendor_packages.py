@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from cli import ROOT, Failed, names, run, tell
+from map_document import require_map_document
 
 # Wheels that load where glibc is 2.28 or newer, as in the image of the platform.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
@@ -45,4 +46,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--target", type=Path, default=ROOT / ".python_packages" / "lib" / "site-packages")
     given = parser.parse_args()
-    run(lambda: vendor(given.target))
+
+    def package() -> None:
+        """What must be there for the package, and what goes into it."""
+        require_map_document()
+        vendor(given.target)
+
+    run(package)

@@ -117,6 +117,40 @@ def test_what_is_not_registered_is_registered_in_the_subscription_of_the_environ
     assert "Registering the resource provider Microsoft.App" in ended.said
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "shared/mapping/nowhere.yaml",
+            "MAP_DOCUMENT is shared/mapping/nowhere.yaml, and there is no such file",
+        ),
+        ("examples/contoso.yaml", "and the package has only what is in `shared`"),
+        ("/etc/contoso.json", "and the package has only what is in `shared`"),
+        ("shared/../README.md", "MAP_DOCUMENT is set, and the package has only"),
+        ("AccountKey=abc123", "MAP_DOCUMENT is set, and the package has only"),
+    ],
+)
+@pytest.mark.parametrize("hook", ["register_providers", "vendor_packages"])
+def test_a_map_document_that_the_package_lacks_ends_azd_before_anything_is_deployed(
+    desk: Desk, hook: str, given: str, said: str
+) -> None:
+    ended = desk.run(hook, answers={}, environ={**AZD, "MAP_DOCUMENT": given})
+    assert (ended.code, ended.calls) == (1, [])
+    assert said in ended.failed
+    assert "abc123" not in ended.failed
+    assert len(ended.failed.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "given", ["", "shared/mapping/value_maps.json", "/home/site/wwwroot/shared/mapping/value_maps.json"]
+)
+def test_a_map_document_that_is_in_the_package_is_taken(desk: Desk, given: str) -> None:
+    ended = desk.run(
+        "register_providers", answers={"az provider list": [providers()]}, environ={**AZD, "MAP_DOCUMENT": given}
+    )
+    assert ended.code == 0, ended.failed
+
+
 def test_nothing_is_registered_twice(desk: Desk) -> None:
     ended = desk.run("register_providers", answers={"az provider list": [providers()]})
     assert (ended.code, len(ended.calls)) == (0, 1)
@@ -245,7 +279,7 @@ def test_azd_calls_every_hook_on_every_system() -> None:
     assert called == {
         event: (f"python3 infra/hooks/{name}.py", f"python infra/hooks/{name}.py") for event, name in scripts.items()
     }
-    assert {file.stem for file in HOOKS.glob("*.py")} == {*scripts.values(), "cli"}
+    assert {file.stem for file in HOOKS.glob("*.py")} == {*scripts.values(), "cli", "map_document"}
 
 
 def test_what_is_told_to_a_person_stays_on_the_screen() -> None:

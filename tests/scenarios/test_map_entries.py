@@ -70,6 +70,27 @@ def test_the_remedy_of_a_rejected_record_is_a_command_that_mends_it_without_anot
     assert audited(short) == [("map set", "countries Wakanda = WK", "a new customer")]
 
 
+def test_each_value_map_that_lacks_something_is_named_with_the_value_of_the_record(short: Product) -> None:
+    fields = {"accounts": {"LineOfBusinessId": {"word": "value_map", "from": "sic", "map": "industries"}}}
+    short.start(MAP_DOCUMENT=json.dumps({**SHORT, "fields": fields, "value_maps": {"industries": {"Retail": "RTL"}}}))
+    state: dict[str, object] = {
+        "address1_country": "United States",
+        "address1_stateorprovince": "New Wakanda",
+        "address1_city": "Zana",
+    }
+    wrong: dict[str, dict[str, object]] = {
+        "p2c map set accounts states.US 'New Wakanda' CODE --reason WHY": state,
+        "p2c map set accounts value_maps.industries 'Fish & more' CODE --reason WHY": {"sic": "Fish & more"},
+    }
+    ids = {command: short.account(f"A-{number}", **values) for number, (command, values) in enumerate(wrong.items())}
+    short.tick()
+    for command, id in ids.items():
+        assert command in answer("explain", FLOW, id)["acts"]
+        p2c(*shlex.split(command.replace("CODE", "XX"))[1:])
+    short.tick()
+    short.check_in_step(list(ids.values()))
+
+
 def test_an_entry_is_used_by_a_message_that_was_queued_before_it_was_set(short: Product) -> None:
     id = short.account("A-1", **WAKANDA)
     short.service.pull(FLOW)
