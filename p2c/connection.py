@@ -189,6 +189,10 @@ class Connection:
         made_from = self.service.state.links.load(flow, [id])[id].content.revisions
         return max(made_from, key=lambda id: made_from[id], default=None)
 
+    def address_of_row(self, table: str, id: str) -> str:
+        """The address of a row of Sales."""
+        return filled(self._templates[0], {"id": id, "table": table, "key": "", "company": self.settings.COMPANY})
+
     def addresses_of_rival(self, failure: Failure | None) -> list[str]:
         """The addresses of the record that already has the key which a failed one needs."""
         if failure is None or failure.rival is None:

@@ -8,6 +8,7 @@ import typer
 
 from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
 from p2c.output import as_json, say, table
+from p2c.referred import referred_in
 from p2c.texts import flat, nested_rows, short, show_columns, show_values, written_of
 from shared.operations.causers import causers_of
 from shared.operations.explain import Explanation
@@ -39,6 +40,9 @@ def explain(
         show_explanation(
             told, to.addresses(name, id, told.examined.key, told.examined.row), to.addresses_of_rival(failure)
         )
+        if told.examined.row is not None:
+            for each in referred_in(told.examined.row.values):
+                say(f"  refers to {each.flow} {each.record}: {to.address_of_row(each.table, each.id)}")
 
 
 @app.command(rich_help_panel="Inspect")

@@ -22,7 +22,7 @@ from shared.state.links import Link, LinkState
 from shared.state.runs import Run
 from shared.state.storage.tables import Put
 from tests.support.consoled import Consoled, consoled
-from tests.support.operator import p2c
+from tests.support.operator import operated, p2c
 from tests.support.product import FLOW, Product, product
 from tests.support.trading import trading
 
@@ -247,6 +247,24 @@ def test_a_record_shows_what_waits_for_it() -> None:
         path = f"/children?flow={FLOW}&id={account}"
         assert f'hx-get="{path.replace("&", "&amp;")}"' in console.page(f"/record?flow={FLOW}&id={account}")
         assert f"/record?flow=contacts&amp;id={contact}" in console.page(path)
+
+
+def test_a_quote_leads_to_its_customer_and_to_its_products() -> None:
+    with trading() as desk, operated(desk), consoled(desk) as console:
+        account = desk.account("A-1")
+        desk.tick()
+        _, number = desk.quote(account, lines=2)
+        desk.tick()
+        shown = console.page(f"/record?flow=quotations&id={number}")
+        for link in (f"/record?flow=accounts&amp;id={account}", "/record?flow=products&amp;id=P-1"):
+            assert shown.count(link) == 1
+        product = (desk.product("P-1") or {})["productid"]
+        explained = p2c("explain", "quotations", number)
+        assert (
+            f"refers to products P-1: {desk.settings.DATAVERSE_URL}/main.aspx?pagetype=entityrecord&etn=product"
+            in explained
+        )
+        assert product in explained
 
 
 def test_a_count_of_many_records_reads_nothing_while_a_page_is_made(sync: Product) -> None:

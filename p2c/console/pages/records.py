@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from p2c.console.site import Site, asked, back_to
+from p2c.referred import referred_in
 from shared.operations.causers import causers_of
 from shared.operations.lines import fields_of_lines
 from shared.operations.lookup import NotFound
@@ -62,10 +63,12 @@ def record(site: Site, request: Request) -> Response:
     service = site.to.service
     told = service.explaining(flow).explain(id)
     failure = told.examined.failure or told.failure
+    row = told.examined.row
     return site.page(
         request,
         "record.html",
         told=told,
+        referred=[] if row is None else referred_in(row.values),
         history=zip(told.history, causers_of(service.state.audit, told.history), strict=True),
         line_fields=fields_of_lines(told.lines),
         flow=flow,
