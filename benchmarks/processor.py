@@ -23,6 +23,7 @@ from benchmarks.reporting import report
 from benchmarks.stage import Plan, Stage, running_stage
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
+from shared.records import Values
 
 _TIME_LIMIT_S = 600
 RUNS = (FIRST_SYNC, UNCHANGED)
@@ -96,8 +97,13 @@ def _runs(stage: Stage, flow: Flow, profile: Path | None, told: Collection[str])
 
 def _lines(stage: Stage, flow: str) -> int:
     """How many lines the records have, as far as they are documents."""
-    rows = stage.watched(flow).sources(stage.systems)
-    return sum(len(value) for row in rows for value in row.values.values() if isinstance(value, list))
+    return sum(lines_in(row.values) for row in stage.watched(flow).sources(stage.systems))
+
+
+def lines_in(row: Values) -> int:
+    """How many lines a row holds: the rows in its list, or in the lists of these, as in the revisions of a quote."""
+    lists = (value for value in row.values() if isinstance(value, list))
+    return sum(max(lines_in(part), 1) if isinstance(part, dict) else 1 for each in lists for part in each)
 
 
 def _in_process(flow: str, profile: Path | None, variables: dict[str, str]) -> Applied:

@@ -20,7 +20,7 @@ from shared.mapping.field_row import FieldRow
 from shared.mapping.map_document import MapDocument
 from shared.mapping.map_source import mistaken
 from shared.mapping.names import Names
-from shared.mapping.ranges import Ranges, check_range, range_of
+from shared.mapping.ranges import Ranges, check_range, is_in_range, range_of
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (
@@ -201,7 +201,7 @@ class FieldTable:
         for name, value in values.items():
             if isinstance(value, str):
                 self._check_text(self._by_name[name], value, row)
-            elif self._ranges[name] is not None:
+            elif not is_in_range(self._ranges[name], value):
                 check_range(self._origin(name, row), name, self._ranges[name], value, target_set=self.target_set)
         self._check_target(values)
         owned = {name: value for name, value in values.items() if self._by_name[name].ownership in _OWNED}

@@ -46,13 +46,18 @@ def range_of(field: TargetField, columns: Ranges | None) -> Range | None:
     return {int: INT32, Decimal: DECIMAL}.get(field.type)
 
 
+def is_in_range(known: Range | None, value: Json) -> bool:
+    """Whether a field accepts a value, as far as it is a number."""
+    return known is None or isinstance(value, bool) or not isinstance(value, int | Decimal) or known.holds(value)
+
+
 def check_range(name: str, field: str, known: Range | None, number: Json, *, target_set: str) -> None:
     """Raises Unmappable for a number that the field does not accept. `name` says where it comes from."""
-    if known is None or isinstance(number, bool) or not isinstance(number, int | Decimal) or known.holds(number):
+    if is_in_range(known, number):
         return
     raise Unmappable(
         "number_out_of_range",
-        f"{name} is {Decimal(number):f}; {field} of {target_set} takes {known}",
+        f"{name} is {Decimal(str(number)):f}; {field} of {target_set} takes {known}",
         remedy=f"correct {name}",
         value=name,
     )

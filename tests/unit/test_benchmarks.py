@@ -10,6 +10,7 @@ import pytest
 from benchmarks import __main__, document, operations
 from benchmarks.flows import MEASURED
 from benchmarks.limits import lowest_bound
+from benchmarks.processor import lines_in
 from benchmarks.records import write_samples
 from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
@@ -114,6 +115,12 @@ def test_the_document_of_the_project_has_a_place_for_every_figure() -> None:
     document.require_places(
         document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations", "processor", "way", "memory", "console"]
     )
+
+
+def test_lines_are_counted_also_behind_the_revisions_of_a_document() -> None:
+    assert lines_in({"number": "1"}) == 0
+    assert lines_in({"number": "1", "lines": [{"quantity": 1}, {"quantity": 2}]}) == 2
+    assert lines_in({"revisions": [{"lines": [{"quantity": 1}, {"quantity": 2}]}, {"lines": [{"quantity": 3}]}]}) == 3
 
 
 def test_no_records_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
