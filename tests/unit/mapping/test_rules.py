@@ -224,3 +224,34 @@ def test_naming_a_price_list_changes_the_fingerprint() -> None:
     own = test_products.mapper(fields={"products": {"pricelevelid": {"word": "constant", "value": "Retail"}}})
     other = test_products.mapper(fields={"products": {"pricelevelid": {"word": "constant", "value": "List"}}})
     assert len({own.fingerprint, other.fingerprint, test_products.MAPPER.fingerprint}) == 3
+
+
+# Fields that are off as shipped
+
+# Street number and county also need their settings.
+PARTS_OF_INVOICE_ADDRESS = ("Street", "City", "State", "ZipCode", "CountryRegionISOCode")
+COPIED: Json = {"word": "copy", "from": "description"}
+ROLE: Json = {"word": "option", "from": "accountrolecode", "to": {"1": "DM", "2": "EMP"}}
+OFF: list[tuple[str, str, Json]] = [
+    *(("accounts", f"InvoiceAddress{name}", "owned") for name in PARTS_OF_INVOICE_ADDRESS),
+    *(
+        (part, name, "owned")
+        for part in ("accounts", "contact_customers")
+        for name in ("PaymentTerms", "SalesTaxGroup")
+    ),
+    *((part, "TaxExemptNumber", COPIED) for part in ("accounts", "contact_customers")),
+    ("accounts", "PrimaryContactTwitter", "owned"),
+    ("contact_customers", "PrimaryContactTwitter", COPIED),
+    ("contact_persons", "DecisionMakingRoleCode", ROLE),
+    ("contact_persons", "IsReceivingDirectMail", "owned"),
+    ("products", "isstockitem", "owned"),
+]
+
+
+@pytest.mark.parametrize(("part", "field", "entry"), OFF)
+def test_a_field_that_is_off_as_shipped_is_sent_after_one_line(part: str, field: str, entry: Json) -> None:
+    shipped = next(t for flow in FLOWS for t in flow.tables(deployment()) if t.part == part)
+    assert next(row.ownership for row in shipped.rows() if row.field == field) == "off"
+    assert field not in shipped.target_fields
+    on = deployment(fields={part: {field: entry}})
+    assert field in next(t for flow in FLOWS for t in flow.tables(on) if t.part == part).target_fields
