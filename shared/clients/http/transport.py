@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -113,12 +114,15 @@ def _manager(origin: Origin, pool_size: int, outbound: Outbound) -> PoolManager:
     make: Callable[..., PoolManager] = PoolManager
     if outbound.proxy and origin.scheme == "https":
         make = partial(ProxyManager, outbound.proxy)
+    authorities = outbound.ca_file or DEFAULT_CA_BUNDLE_PATH
+    is_folder = Path(authorities).is_dir()
     return make(
         num_pools=1,
         maxsize=pool_size,
         block=True,
         socket_options=options,
-        ca_certs=outbound.ca_file or DEFAULT_CA_BUNDLE_PATH,
+        ca_certs=None if is_folder else authorities,
+        ca_cert_dir=authorities if is_folder else None,
     )
 
 

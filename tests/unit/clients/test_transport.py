@@ -223,6 +223,14 @@ def test_a_certificate_of_an_authority_that_was_not_named_is_refused(tmp_path: P
     assert requests in ([], [b""])
 
 
+def test_a_folder_of_authorities_is_read_as_a_folder(tmp_path: Path) -> None:
+    none = tmp_path / "none"
+    none.mkdir()
+    with system(tmp_path, ANSWER) as (port, _, requests), proxy(port) as company, pytest.raises(CertificateRefused):
+        through(Outbound(company.address, str(none)))
+    assert requests in ([], [b""])
+
+
 @pytest.mark.parametrize("status", [407, 502])
 def test_a_proxy_that_makes_no_tunnel_has_sent_nothing(status: int) -> None:
     answered = rf"no connection through the proxy \(it answered {status}\)"
