@@ -3,17 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.flows.accounts import ACCOUNTS
-from shared.flows.contacts import CONTACTS
-from shared.flows.products import PRODUCTS
+from shared.flows.spec import Flows
 from shared.records import Json, Values
 
-# By table of Sales: the flow of its records, and the column by which the flow knows them.
-_KNOWN = {
-    "account": (ACCOUNTS, "accountid"),
-    "contact": (CONTACTS, "contactid"),
-    "product": (PRODUCTS, "productnumber"),
-}
 _MOST = 20
 
 
@@ -27,24 +19,25 @@ class Referred:
     record: str
 
 
-def referred_in(values: Values) -> list[Referred]:
-    """The rows that a record refers to, each once, in their order; no more than a few."""
-    return list(dict.fromkeys(_found(values)))[:_MOST]
+def referred_in(values: Values, flows: Flows) -> list[Referred]:
+    """The rows of these flows that a record refers to, each once, in their order; no more than a few."""
+    return list(dict.fromkeys(_found(values, flows)))[:_MOST]
 
 
-def _found(value: Json | Values) -> Iterator[Referred]:
+def _found(value: Json | Values, flows: Flows) -> Iterator[Referred]:
     if isinstance(value, list):
         for each in value:
-            yield from _found(each)
+            yield from _found(each, flows)
     elif isinstance(value, dict):
         for each in value.values():
-            yield from _of_row(each) if isinstance(each, dict) else ()
-            yield from _found(each)
+            yield from _of_row(each, flows) if isinstance(each, dict) else ()
+            yield from _found(each, flows)
 
 
-def _of_row(row: Values) -> Iterator[Referred]:
+def _of_row(row: Values, flows: Flows) -> Iterator[Referred]:
     """A row that a lookup leads to has its id under the name of its table."""
-    for table, (flow, column) in _KNOWN.items():
+    for flow in flows:
+        table, column = flow.referred_as or ("", "")
         id, record = row.get(f"{table}id"), row.get(column)
         if isinstance(id, str) and isinstance(record, str):
-            yield Referred(table, id, flow, record)
+            yield Referred(table, id, flow.name, record)

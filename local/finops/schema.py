@@ -139,11 +139,11 @@ def _shipped() -> Schema:
 def _extended(shipped: Schema, own: OwnColumns) -> Schema:
     enumerations = dict(shipped.enumerations)
     entities: dict[str, EntityType] = {}
-    for name, of in shipped.entities.items():
+    for name, kind in shipped.entities.items():
         fields = {
             each: _own_property(f"{name}.{each}", each, own[name][each], enumerations) for each in own.get(name, ())
         }
-        entities[name] = replace(of, properties={**fields, **of.properties}, others=entities)
+        entities[name] = replace(kind, properties={**fields, **kind.properties}, others=entities)
     return Schema(entities, enumerations)
 
 
@@ -199,7 +199,7 @@ def _enumeration(place: str, members: tuple[str, ...], enumerations: dict[str, E
 def metadata_document(schema: Schema) -> bytes:
     """The CSDL document, as served at /data/$metadata."""
     shipped = (SCHEMAS / "finops-metadata.xml").read_bytes()
-    own = {of.name: [each for each in of.properties.values() if each.own] for of in schema.entities.values()}
+    own = {kind.name: [each for each in kind.properties.values() if each.own] for kind in schema.entities.values()}
     if not any(own.values()):
         return shipped
     text = shipped.decode()

@@ -50,10 +50,10 @@ class Tables:
         self._seed = seed
         self.schema = schema or load_schema()
         stored = [self.schema.entities[name] for name in SERVED if not SERVED[name].view_of]
-        self._store = Store([_table(of) for of in stored], path)
+        self._store = Store([_table(kind) for kind in stored], path)
         install(self._store)
-        for of in stored:
-            self._fill(of)
+        for kind in stored:
+            self._fill(kind)
 
     def copied(self) -> "Tables":
         """A copy of the same rows in memory."""

@@ -41,7 +41,7 @@ def explain(
             told, to.addresses(name, id, told.examined.key, told.examined.row), to.addresses_of_rival(failure)
         )
         if told.examined.row is not None:
-            for each in referred_in(told.examined.row.values):
+            for each in referred_in(told.examined.row.values, to.registry):
                 say(f"  refers to {each.flow} {each.record}: {to.address_of_row(each.table, each.id)}")
 
 

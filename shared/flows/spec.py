@@ -79,9 +79,10 @@ class FlowSpec:
     `required_columns` says what preflight looks for; `checks_of_sales` asks what else Sales must have, and
     `checks_of_finops` what F&O must have beside what is in Sales. `filters` are the rules of the mapping in words.
     `sales_table` is the table whose rows an operator opens in Sales, empty if the id of a record does not lead to one;
-    `row_in_sales` finds the id of that row in a record with another id. `results_in` is the entity set of that table if
-    the results of records may be written into its rows, and `result_columns` the model of the columns for them;
-    `watched` reads those fields of the target that some of these columns get.
+    `row_in_sales` finds the id of that row in a record with another id. `referred_as` is the table whose rows other
+    records of Sales refer to, with the column by which the flow knows them. `results_in` is the entity set of that
+    table if the results of records may be written into its rows, and `result_columns` the model of the columns for
+    them; `watched` reads those fields of the target that some of these columns get.
     """
 
     name: str
@@ -98,6 +99,7 @@ class FlowSpec:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     sales_table: str = ""
     row_in_sales: Callable[[SourceRow], str | None] | None = None
+    referred_as: tuple[str, str] | None = None
     results_in: str = ""
     result_columns: type[ResultColumns] = ResultColumns
     watched: "Callable[[ResultColumns, Deployment, Systems], WatchedRows] | None" = None

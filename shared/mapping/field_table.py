@@ -4,13 +4,10 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import ValidationError
 
 from shared.errors import SchemaDrift
 from shared.mapping.condition_specs import NamedFilter, leaves_of
@@ -21,6 +18,7 @@ from shared.mapping.map_document import MapDocument
 from shared.mapping.map_source import mistaken
 from shared.mapping.names import Names
 from shared.mapping.ranges import Ranges, check_range, is_in_range, range_of
+from shared.mapping.row_models import attribute_of, column_of, source_model, target_model
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (
@@ -29,7 +27,6 @@ from shared.mapping.words import (
     Ownership,
     TargetField,
     Unmappable,
-    WireType,
     Word,
     blank,
     columns_of,
@@ -46,7 +43,6 @@ from shared.systems import System
 _BLANK_DATES = ("1900-01-01T00:00:00Z", "1900-01-01T12:00:00Z")
 _OWNED = (Ownership.OWNED, Ownership.FILL_IF_BLANK)
 _LINE_BREAKS = "\n\r\t"
-_ATTRIBUTE = "column_"
 _UTC = ZoneInfo("UTC")
 NOT_ALLOWED = "text_not_allowed"
 # Unicode categories: control characters and halves of a surrogate pair; in numbers also format characters, such as a
@@ -132,11 +128,11 @@ class FieldTable:
         self.columns = tuple({column.name: column for column in read}.values())
         self.used = used
         self._sources = {field.name: word.sources(field.name) for word in used for field in word.fields}
-        self._source_model = _source_model(part, self.columns)
+        self._source_model = source_model(part, self.columns)
         self._usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
         self._lengths = {field.name: _shortest(field.max_length, self._usual.get(field.name)) for field in self.fields}
         self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
-        self._target_model = _target_model(
+        self._target_model = target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)
         )
 
@@ -216,12 +212,12 @@ class FieldTable:
         """Raises SchemaDrift if a column is not of the type that the mapping knows."""
         read = {column.name: value_of(row, column.name) for column in self.columns}
         try:
-            self._source_model.model_validate({_attribute(name): value for name, value in read.items()})
+            self._source_model.model_validate({attribute_of(name): value for name, value in read.items()})
         except ValidationError as invalid:
             wrong = invalid.errors()[0]
             raise SchemaDrift(
                 self._source,
-                f"column {_column(wrong['loc'][0])} is not what the mapping expects "
+                f"column {column_of(wrong['loc'][0])} is not what the mapping expects "
                 f"({wrong['msg']}); compare the column's type with the mapping",
             ) from invalid
 
@@ -333,40 +329,10 @@ def refuse_characters(name: str, text: str, *, allowed: str = "", categories: fr
         )
 
 
-def _attribute(name: str) -> str:
-    """A model's attribute for a column: it has no dot, unlike a navigation path, nor an underscore before it."""
-    return f"{_ATTRIBUTE}{name.replace('.', '__')}"
-
-
-def _column(attribute: object) -> str:
-    return str(attribute).removeprefix(_ATTRIBUTE).replace("__", ".")
-
-
 def _shortest(verified: int | None, usual: int | None) -> int | None:
     """A verified length is not turned off by the document, and may be made shorter there."""
     known = [length for length in (verified, usual) if length is not None]
     return min(known, default=None)
-
-
-# To build a model takes longer than everything else in a mapping, so the same columns share one.
-@lru_cache(maxsize=64)
-def _source_model(flow: str, columns: tuple[Column, ...]) -> type[BaseModel]:
-    fields: dict[str, Any] = {_attribute(c.name): (_accepted(c.type) | None, None) for c in columns}
-    return create_model(f"{flow.capitalize()}Row", __config__=ConfigDict(extra="forbid", strict=True), **fields)
-
-
-@lru_cache(maxsize=64)
-def _target_model(target_set: str, fields: tuple[tuple[str, WireType, int | None], ...]) -> type[BaseModel]:
-    defined: dict[str, Any] = {}
-    for name, kind, length in fields:
-        limit = Field(default=None, max_length=length) if kind is str else Field(default=None)
-        defined[name] = (_accepted(kind) | None, limit)
-    return create_model(f"{target_set}Write", __config__=ConfigDict(extra="forbid", strict=True), **defined)
-
-
-def _accepted(kind: type) -> Any:
-    """A whole number is a decimal on the wire, too."""
-    return (Decimal | int) if kind is Decimal else kind
 
 
 def _normal(value: Json, field: TargetField | None) -> Json:

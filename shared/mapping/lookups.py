@@ -1,10 +1,11 @@
-"""The word `lookup`: a lookup of Sales that is set by an alternate key of the row to which it refers."""
+"""Lookups of Sales: by an alternate key of the row to which they refer (the word `lookup`), or by the id of a row that
+the mapping has looked up."""
 
 from shared.mapping import field_specs as specs
 from shared.mapping.names import TYPES, ColumnKind, nearest
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.word_checks import CALLED, Ends, column_at, refuse
-from shared.mapping.words import KeyReference, Line, Ownership, TargetField, Unmappable, value_of
+from shared.mapping.words import Column, KeyReference, Line, Ownership, TargetField, Unmappable, value_of
 from shared.records import Json, Values
 from shared.systems import System
 
@@ -66,3 +67,15 @@ def _checked(key: str, source: str, field: str) -> str:
             value=key,
         )
     return key
+
+
+def looked_up_name(target: str) -> str:
+    """The name of the row that a lookup refers to, among the row's columns."""
+    return f"={target}"
+
+
+def looked_up(source: str, target: str, meaning: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
+    """The id of a row of the target, which the mapping has looked up beforehand."""
+    columns = (Column(source),) if source else ()
+    name = looked_up_name(target)
+    return Line(columns, TargetField(target, ownership, empty=None), meaning, lambda row, _maps: row.get(name))

@@ -133,7 +133,7 @@ def model_of(
 ) -> type[MapDocument]:
     """The model of the whole document: what its flows add to it, the names of their parts of `text_lengths` and
     `fields`, their own names with the policies that they may have, and further parts."""
-    policies = {"additionalProperties": False, "properties": {name: of.schema for name, of in flows.items()}}
+    policies = {"additionalProperties": False, "properties": {name: choices.schema for name, choices in flows.items()}}
     # Names that are known only now: no type checker can follow them.
     named_parts: dict[str, Any] = {
         "text_lengths": (dict[Literal[tuple(lengths)], dict[Code, Length]], ...),  # type: ignore[misc]

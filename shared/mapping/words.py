@@ -295,18 +295,6 @@ def currency(source: str, target: str, *, ownership: Ownership) -> Line:
     return Line((Column(source),), TargetField(target, ownership), "value map `currencies`, blank: default", read)
 
 
-def looked_up_name(target: str) -> str:
-    """The name of the row that a lookup refers to, among the row's columns."""
-    return f"={target}"
-
-
-def looked_up(source: str, target: str, meaning: str, *, ownership: Ownership = Ownership.OWNED) -> Line:
-    """The id of a row of the target, which the mapping has looked up beforehand."""
-    columns = (Column(source),) if source else ()
-    name = looked_up_name(target)
-    return Line(columns, TargetField(target, ownership, empty=None), meaning, lambda row, _maps: row.get(name))
-
-
 def mapped_option(source: str, target: str, value_map: str) -> Line:
     """A member of an enumeration as an option, by value map; one that is not listed is refused."""
 

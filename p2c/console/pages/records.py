@@ -68,7 +68,7 @@ def record(site: Site, request: Request) -> Response:
         request,
         "record.html",
         told=told,
-        referred=[] if row is None else referred_in(row.values),
+        referred=[] if row is None else referred_in(row.values, site.to.registry),
         history=zip(told.history, causers_of(service.state.audit, told.history), strict=True),
         line_fields=fields_of_lines(told.lines),
         flow=flow,

@@ -95,5 +95,6 @@ ACCOUNTS_FLOW = FlowSpec(
     checks_of_finops=checks_of_finops,
     filters=OF_SALES,
     sales_table="account",
+    referred_as=("account", "accountid"),
     results_in=accounts.ENTITY_SET,
 )

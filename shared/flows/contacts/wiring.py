@@ -123,6 +123,7 @@ CONTACTS_FLOW = FlowSpec(
         ),
     },
     sales_table="contact",
+    referred_as=("contact", "contactid"),
     results_in=contacts.ENTITY_SET,
     parents=(ACCOUNTS,),
 )

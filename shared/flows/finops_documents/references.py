@@ -11,9 +11,10 @@ from shared.flows.products import catalogue
 from shared.flows.products.catalogue import Catalogue, Currency
 from shared.mapping.amounts import DECIMALS
 from shared.mapping.dates import today
+from shared.mapping.lookups import looked_up_name
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Parent
-from shared.mapping.words import Unmappable, looked_up_name, value_of
+from shared.mapping.words import Unmappable, value_of
 from shared.records import Json, References, Values
 
 # The collections in which documents name what they refer to.

@@ -61,22 +61,11 @@ from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products.catalogue import PRICE_LIST, NotThere
 from shared.flows.sales_documents.discounts import number_of
 from shared.mapping.field_table import FieldTable, require_sound
+from shared.mapping.lookups import looked_up, looked_up_name
 from shared.mapping.numbers import Numbering
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, MappedLine, Parent, Verdict
-from shared.mapping.words import (
-    Column,
-    Line,
-    Ownership,
-    TargetField,
-    Unmappable,
-    Word,
-    constant,
-    copy,
-    looked_up,
-    looked_up_name,
-    value_of,
-)
+from shared.mapping.words import Column, Line, Ownership, TargetField, Unmappable, Word, constant, copy, value_of
 from shared.records import Json, SourceRow, Values
 from shared.systems import System
 

@@ -63,11 +63,12 @@ from shared.mapping.date_columns import DateColumns
 from shared.mapping.dates import Behavior
 from shared.mapping.days import day
 from shared.mapping.field_table import FieldTable, require_sound
+from shared.mapping.lookups import looked_up, looked_up_name
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
-from shared.mapping.words import Column, Unmappable, Word, constant, copy, default, looked_up, looked_up_name
+from shared.mapping.words import Column, Unmappable, Word, constant, copy, default
 from shared.records import SourceRow, Values
 
 HEADER_SET, LINE_SET = "salesorders", "salesorderdetails"

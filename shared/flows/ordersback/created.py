@@ -63,20 +63,10 @@ from shared.flows.sales_documents.words import RequestedDate
 from shared.mapping.date_columns import DateColumns, behaviors_of, beside
 from shared.mapping.dates import local_day
 from shared.mapping.field_table import FieldTable, require_sound
+from shared.mapping.lookups import looked_up, looked_up_name
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Known, Mapped, MappedLine, Parent, Rejected
-from shared.mapping.words import (
-    Column,
-    Ownership,
-    Unmappable,
-    Word,
-    constant,
-    copy,
-    looked_up,
-    looked_up_name,
-    mapped_option,
-    value_of,
-)
+from shared.mapping.words import Column, Ownership, Unmappable, Word, constant, copy, mapped_option, value_of
 from shared.records import Json, SourceRow, Values
 from shared.systems import System
 

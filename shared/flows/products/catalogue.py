@@ -11,9 +11,10 @@ from pydantic import Field
 from shared.errors import OperatorNeeded
 from shared.flows.products.price_lists import PriceList, folded_name, price_lists
 from shared.mapping.amounts import DECIMALS, rounded_half_up
+from shared.mapping.lookups import looked_up_name
 from shared.mapping.units import sales_unit
 from shared.mapping.value_maps import Code, Iso3, ValueMaps, as_known_to
-from shared.mapping.words import Unmappable, looked_up_name
+from shared.mapping.words import Unmappable
 from shared.records import Json, References, Values
 from shared.systems import System
 

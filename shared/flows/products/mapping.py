@@ -16,6 +16,7 @@ from shared.flows.products.catalogue import PRICE_LIST, UNIT_GROUP, Catalogue, L
 from shared.mapping.amounts import rounded
 from shared.mapping.dates import today
 from shared.mapping.field_table import FieldTable, require_sound
+from shared.mapping.lookups import looked_up
 from shared.mapping.numbers import Numbering
 from shared.mapping.ranges import Range, Ranges, check_range
 from shared.mapping.value_maps import ValueMaps
@@ -27,7 +28,6 @@ from shared.mapping.words import (
     Word,
     constant,
     copy,
-    looked_up,
     mapped_option,
     value_of,
     yes_as_true,

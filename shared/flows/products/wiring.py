@@ -163,4 +163,5 @@ PRODUCTS_FLOW = FlowSpec(
     tables=lambda deployment: (product_mapper(deployment).table,),
     required_columns=required_columns,
     checks_of_sales=catalogue_checks,
+    referred_as=("product", "productnumber"),
 )

@@ -62,11 +62,12 @@ from shared.mapping.date_columns import DateColumns
 from shared.mapping.dates import EMPTY_DATE, Behavior
 from shared.mapping.days import day
 from shared.mapping.field_table import FieldTable, require_sound
+from shared.mapping.lookups import looked_up_name
 from shared.mapping.numbers import Numbering, record_number
 from shared.mapping.scope import Scope
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Verdict
-from shared.mapping.words import Column, Line, TargetField, Unmappable, Word, constant, copy, default, looked_up_name
+from shared.mapping.words import Column, Line, TargetField, Unmappable, Word, constant, copy, default
 from shared.records import Json, SourceRow, Values
 
 HEADER_SET, LINE_SET = "quotes", "quotedetails"

@@ -9,18 +9,10 @@ from typing import Literal
 from shared.flows.sales_documents.discounts import number_of, plain, require_decimals
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.mapping.addresses import AddressBlock, AddressRules
+from shared.mapping.lookups import looked_up_name
 from shared.mapping.units import finops_unit
 from shared.mapping.value_maps import ValueMaps, as_known_to
-from shared.mapping.words import (
-    Column,
-    Line,
-    Ownership,
-    TargetField,
-    Unmappable,
-    Word,
-    looked_up_name,
-    value_of,
-)
+from shared.mapping.words import Column, Line, Ownership, TargetField, Unmappable, Word, value_of
 from shared.records import Json, Values
 
 ACCOUNT, CONTACT = "customerid_account.accountid", "customerid_contact.contactid"

@@ -29,14 +29,14 @@ def key_checks(dataverse: DataverseSystem, deployment: Deployment, types: LiveTy
 
 def _checks(dataverse: DataverseSystem, flows: Mapping[tuple[str, str], set[str]], types: LiveTypes) -> Iterator[Check]:
     tables = types.tables()
-    for (entity_set, column), of in flows.items():
+    for (entity_set, column), names in flows.items():
         what = f"{entity_set} has an active key of {column}"
         status = _status(dataverse, tables[entity_set], column) if entity_set in tables else "there is no such table"
         if status == "Active":
-            yield Check(SALES, what, CheckResult.WELL, flows=tuple(sorted(of)))
+            yield Check(SALES, what, CheckResult.WELL, flows=tuple(sorted(names)))
         else:
             found = status and f"it is {status}" if entity_set in tables else status
-            yield Check(SALES, what, CheckResult.WRONG, found or "it has none", _REMEDY, tuple(sorted(of)))
+            yield Check(SALES, what, CheckResult.WRONG, found or "it has none", _REMEDY, tuple(sorted(names)))
 
 
 def _status(dataverse: DataverseSystem, table: str, column: str) -> str:
