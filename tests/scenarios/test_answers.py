@@ -135,6 +135,7 @@ def test_a_record_that_exists_already_is_told_the_command_and_the_setting(sync: 
     id = sync.account("A 1")
     sync.tick()
     assert answer("explain", FLOW, id)["acts"] == [
+        "part `policies` of the map document (setting MAP_DOCUMENT)",
         "setting ACCOUNTS_ON_EXISTING",
         "p2c links accounts link 'A 1'",
         "p2c retry accounts 'A 1'",
