@@ -21,7 +21,7 @@ def require_map_document() -> None:
     # A value that is no path may be something else, put there by mistake.
     named = f"MAP_DOCUMENT is {given}" if path.suffix in _SUFFIXES else "MAP_DOCUMENT is set"
     helps = f"write its path from this folder, such as `azd env set MAP_DOCUMENT {_PACKAGED}/mapping/contoso.json`."
-    if path.is_absolute() or ".." in path.parts or path.parts[0] != _PACKAGED:
+    if path.is_absolute() or ".." in path.parts or path.parts[:1] != (_PACKAGED,):
         raise Failed(f"{named}, and the package has only what is in `{_PACKAGED}`: put the file there, and {helps}")
     if not Path(ROOT, path).is_file():
         raise Failed(f"{named}, and there is no such file in {ROOT}: {helps}")

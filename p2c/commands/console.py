@@ -18,7 +18,11 @@ _NEEDED = ("jinja2", "starlette", "uvicorn")
 @app.command(rich_help_panel="Inspect")
 def console(
     write: Annotated[
-        bool, typer.Option("--write", help="allow changes: retry, dismiss, repair, pause; default: it only shows")
+        bool,
+        typer.Option(
+            "--write",
+            help="allow changes: retry, dismiss, repair, decide conflicts, put values back, pause; default: only show",
+        ),
     ] = False,
     port: Annotated[
         int, typer.Option(parser=whole_number(0, 65535), metavar="N", help="the port; default: a free one")

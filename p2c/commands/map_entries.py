@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from p2c.app import Flow, Json, connected
+from p2c.app import Flow, Json, Reason, check_settings, connected
 from p2c.arguments import file_named
 from p2c.commands.maps import entries_table, maps, write_map
 from p2c.output import as_json, say
@@ -21,7 +21,6 @@ Map = Annotated[
     typer.Argument(metavar="MAP", help="a value map of the document: countries, states.US, units, or one of your own"),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="the name in the map; of units, the unit in Sales")]
-Reason = Annotated[str, typer.Option(help="why; kept in the audit log")]
 Direction = Annotated[
     str, typer.Option(metavar="DIRECTION", help="of units only: both, to_finops or to_sales, as in the document")
 ]
@@ -40,6 +39,7 @@ def set_entry(  # noqa: PLR0917 - the words of an entry
     next pull and message on; every record is looked at again, the rejected ones too."""
     with connected() as to:
         (known,) = to.flows(flow)
+        check_settings(to, known)
         editing = to.service.map_editing(to.deployment, to.audit_log)
         entry = editing.set(known, map_name, name, code, reason, direction=direction)
         if entry is None:
@@ -54,6 +54,7 @@ def unset_entry(flow: Flow, map_name: Map, name: Name, reason: Reason, direction
     """Take back an entry that is set by hand: the map document alone counts again."""
     with connected() as to:
         (known,) = to.flows(flow)
+        check_settings(to, known)
         editing = to.service.map_editing(to.deployment, to.audit_log)
         entry = editing.unset(known, map_name, name, reason, direction=direction)
         say(f"{entry.sentence} is taken back: the map document counts again from the next pull and message on.")
@@ -80,9 +81,11 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write the complete map document with the entries that are set by hand, ready to be reviewed and deployed. A YAML
-    document that is written as YAML keeps its comments."""
+    """Write the complete map document with the entries that are set by hand, ready to be reviewed and deployed. Of a
+    YAML document that is written as YAML only the parts that get entries are written anew; comments elsewhere stay."""
     with connected(looks_only=True) as to:
+        for name in to.flows(None):
+            check_settings(to, name)
         entries = to.service.map_entries.now()
         as_yaml = None if file is None else file.suffix.lower() in YAML_SUFFIXES
         text = exported(to.deployment, entries, as_yaml=as_yaml)

@@ -8,11 +8,9 @@ from p2c.app import Flow, Yes, app, confirm, connected, located, standstill
 from p2c.mistakes import Mistake
 from p2c.output import say, table
 from p2c.texts import short
-from shared.operations.resolve import Conflict
+from shared.operations.resolve import SIDES, Conflict
 from shared.sync.flow import Flow as SyncedFlow
 from shared.systems import System
-
-_SYSTEMS = {"sales": System.DATAVERSE, "finops": System.FINOPS}
 
 
 @app.command(rich_help_panel="Change")
@@ -69,14 +67,14 @@ def _takes(given: list[str], conflict: Conflict) -> dict[str, System]:
     named: dict[str, System] = {}
     for text in given:
         field, equals, system = text.rpartition("=")
-        if system not in _SYSTEMS:
+        if system not in SIDES:
             raise Mistake(f"--take {text}: write sales or finops, or FIELD=sales or FIELD=finops")
         if equals and field not in fields:
             raise Mistake(f"--take {text}: {field} is not in conflict; these are: {', '.join(fields)}")
         if equals:
-            named[field] = _SYSTEMS[system]
+            named[field] = SIDES[system]
         else:
-            default = _SYSTEMS[system]
+            default = SIDES[system]
     takes = {field: whose for field in fields if (whose := named.get(field, default)) is not None}
     open_ones = [field for field in fields if field not in takes]
     if open_ones:

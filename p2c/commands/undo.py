@@ -51,7 +51,10 @@ def undo(
         target = to.service.flows[name].target_system.label
         confirm(f"Write {counted(count, 'value')} back to {target}?", yes)
         done = sum(undoing.undo(plan, to.audit_log) for plan in plans)
-        say(f"{name}: put back: {done}. The sync writes a field again when it changes in the source.")
+        say(
+            f"{name}: put back: {done}. The sync writes a field again when it changes in the source, "
+            "unless a policy keeps what others have changed."
+        )
 
 
 def show_undo(plan: UndoPlan) -> None:

@@ -14,6 +14,9 @@ from shared.sync.apply.record import Judged
 from shared.sync.flow import Flow
 from shared.systems import System
 
+# The systems as an operator names them.
+SIDES: Mapping[str, System] = {"sales": System.DATAVERSE, "finops": System.FINOPS}
+
 
 @dataclass(frozen=True, slots=True)
 class Contested:
@@ -114,4 +117,4 @@ class Resolving:
 
 def _named(system: System) -> str:
     """A system as an operator names it."""
-    return "sales" if system is System.DATAVERSE else "finops"
+    return next(name for name, each in SIDES.items() if each is system)

@@ -47,7 +47,7 @@ class UndoPlan:
 @dataclass(frozen=True, slots=True)
 class Undoing:
     """Puts values of one flow back, as a person in the target would: the sync writes a field again when it changes in
-    the source, or when a comparison repairs it."""
+    the source, or when a comparison repairs it, unless a policy keeps what others have changed."""
 
     flow: Flow
     examining: Examining
@@ -139,7 +139,10 @@ class Undoing:
             whose = f" by run {run}" if run else ""
             raise Refused(f"the history has no change of {id}{whose}; what was created is ended in the target by hand")
         if not writes[0].values:
-            raise Refused(f"the history has no values of {id}: they are kept only with HISTORY_VALUES_DAYS")
+            raise Refused(
+                f"the history has no values of {id}: they are kept with HISTORY_VALUES_DAYS, or where a policy has "
+                "looked; correct the record in the target by hand"
+            )
         return writes[0]
 
 

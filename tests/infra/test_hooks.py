@@ -126,6 +126,7 @@ def test_what_is_not_registered_is_registered_in_the_subscription_of_the_environ
         ),
         ("examples/contoso.yaml", "and the package has only what is in `shared`"),
         ("/etc/contoso.json", "and the package has only what is in `shared`"),
+        ("/home/site/wwwroot/", "MAP_DOCUMENT is set, and the package has only"),
         ("shared/../README.md", "MAP_DOCUMENT is set, and the package has only"),
         ("AccountKey=abc123", "MAP_DOCUMENT is set, and the package has only"),
     ],

@@ -1,6 +1,7 @@
 """The console over HTTP: what it shows, what it changes, and whom it lets in. In a real browser: tests/e2e."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event
@@ -524,3 +525,13 @@ def test_a_conflict_is_decided_field_by_field(sync: Product) -> None:
 def test_the_command_says_which_packages_are_missing(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     assert "with its extra `console`" in p2c("console", code=2)
+
+
+def test_the_audit_leads_to_records_and_takes_nothing_else_for_one(sync: Product, console: Consoled) -> None:
+    done = (("map set", "countries Wakanda = WK"), ("retry", "id-1 id-2"), ("sync", "everything"), ("link", "id-3 KEY"))
+    for number, (what, subject) in enumerate(done):
+        entry = AuditEntry(sync.clock.now(), "operator", what, FLOW, subject, "why")
+        sync.state.audit.add(entry, str(number))
+    page = console.page("/audit")
+    assert "countries Wakanda = WK" in page
+    assert set(re.findall(r"/record\?[^\"]*id=([\w-]+)", page)) == {"id-1", "id-2", "id-3"}

@@ -76,8 +76,8 @@ def link(world: World) -> Link:
     return world.state.links.load("parents", ["p1"])["p1"]
 
 
-def decide(world: World, system: System) -> bool:
-    """An operator decides a conflict for one side; whether there was one."""
+def decide(world: World, system: System) -> tuple[str, ...]:
+    """An operator decides a conflict for one side; the fields that were in conflict."""
     service = world.service()
     resolving = service.resolving("parents")
     try:
@@ -85,8 +85,8 @@ def decide(world: World, system: System) -> bool:
         takes = {each.field: system for each in shown.fields}
         resolving.resolve(shown, takes, "as agreed", service.audit_log("operator"))
     except (Refused, SyncError):
-        return False
-    return True
+        return ()
+    return tuple(takes)
 
 
 # Edits, also such that their write gets no clear answer, or is throttled.
@@ -161,16 +161,16 @@ def test_after_a_decision_both_systems_hold_what_was_decided(
     world, target = world_with(conflict)
     play(world, target, history)
     before = dict(target.rows["p1"])
-    contested = {name for name in FIELDS if before[name] != world.source.rows["p1"].values[name]}
-    if not decide(world, taken):
+    decided = decide(world, taken)
+    if not decided:
         assert link(world).state is LinkState.WRITTEN
         return
     world.settle()
     assert link(world).state is LinkState.WRITTEN
     assert world.state.failures.load("parents", ["p1"]) == {}
-    for name in contested:
-        there, ours = target.rows["p1"][name], world.source.rows["p1"].values[name]
-        assert there in ((ours, before[name]) if taken is System.DATAVERSE else (before[name], ours))
+    for name in decided:
+        ours = world.source.rows["p1"].values[name]
+        assert target.rows["p1"][name] == (ours if taken is System.DATAVERSE else before[name])
     settled = dict(target.rows["p1"])
     world.settle()
     assert target.rows["p1"] == settled

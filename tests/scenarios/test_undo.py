@@ -94,7 +94,7 @@ def test_what_cannot_be_undone_is_told_with_the_reason(keeping: Product, argumen
 
 def test_without_values_in_the_history_nothing_can_be_put_back(sync: Product) -> None:
     changed(sync, name="Renamed")
-    assert "kept only with HISTORY_VALUES_DAYS" in p2c("undo", FLOW, "A-0", code=2)
+    assert "kept with HISTORY_VALUES_DAYS" in p2c("undo", FLOW, "A-0", code=2)
 
 
 # --- documents --------------------------------------------------------------------------------------------------------

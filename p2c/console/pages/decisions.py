@@ -11,11 +11,9 @@ from starlette.responses import Response
 
 from p2c.console.site import Site, asked, back_to, given
 from p2c.mistakes import Mistake
-from shared.operations.resolve import Conflict
+from shared.operations.resolve import SIDES, Conflict
 from shared.operations.undo import UndoPlan
 from shared.systems import System
-
-_SYSTEMS = {"sales": System.DATAVERSE, "finops": System.FINOPS}
 
 
 def undo_page(site: Site, request: Request) -> Response:
@@ -57,9 +55,9 @@ def resolve(site: Site, request: Request) -> Response:
     conflict = resolving.look(id)
     _require_shown(site, request, _of_conflict(conflict))
     taken = {each.field: given(request, f"take {each.field}") for each in conflict.fields}
-    if not all(system in _SYSTEMS for system in taken.values()):
+    if not all(system in SIDES for system in taken.values()):
         raise Mistake(site.language(request).text("decide_each"))
-    takes = {field: _SYSTEMS[system] for field, system in taken.items()}
+    takes = {field: SIDES[system] for field, system in taken.items()}
     resolving.resolve(conflict, takes, given(request, "reason"), site.to.audit_log)
     return back_to("/record", flow=flow, id=id, done="decided", count=len(takes))
 

@@ -14,6 +14,8 @@ from shared.state.runs import Run
 from shared.systems import System
 
 _AUDIT = 100
+# The acts whose subjects are ids of records.
+_OF_RECORDS = {"retry", "dismiss", "assign", "sync", "repair", "undo", "resolve", "link", "unlink", "forget"}
 _RUNS = 50
 # For each flow: a small one is counted at once.
 _COUNT_PATIENCE_S = 0.05
@@ -71,7 +73,7 @@ def runs(site: Site, request: Request) -> Response:
 
 def audit(site: Site, request: Request) -> Response:
     """What operators have done."""
-    return site.page(request, "audit.html", entries=site.to.service.state.audit.latest(_AUDIT))
+    return site.page(request, "audit.html", entries=site.to.service.state.audit.latest(_AUDIT), of_records=_OF_RECORDS)
 
 
 def language(_: Site, request: Request) -> Response:

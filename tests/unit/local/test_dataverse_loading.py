@@ -161,7 +161,7 @@ def test_a_mistake_in_the_arguments_is_one_line(capsys: pytest.CaptureFixture[st
     ("content", "told"),
     [
         ("{", "is not JSON"),
-        ("[]", '"entities"'),
+        ("[]", "is no object in braces"),
         ('{"entities": {"nope": {}}}', "nope"),
         ('{"entities": {"account": {"attributes": [{"name": "new_x"}]}}}', "account.new_x lacks schema_name"),
     ],
