@@ -26,10 +26,12 @@ _VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 @dataclass
 class Proxy:
-    """What a proxy was asked for, line by line, and whatever went through its tunnels, as it saw it."""
+    """What a proxy was asked for, line by line, with the logins that came with it, and whatever went through its
+    tunnels, as it saw it."""
 
     address: str
     asked: list[str] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
     seen: bytearray = field(default_factory=bytearray)
 
 
@@ -93,7 +95,10 @@ def _listening() -> Iterator[tuple[socket.socket, Callable[[Callable[[socket.soc
 
 
 def _tunnel(client: socket.socket, made: Proxy, leads_to: int | None, refusal: str) -> None:
-    made.asked.append(_head(client).split(b" HTTP/")[0].decode())
+    asked, *headers = _head(client).decode().split("\r\n")
+    made.asked.append(asked.partition(" HTTP/")[0])
+    named = (header.partition(": ") for header in headers)
+    made.logins += [value for name, _, value in named if name.lower() == "proxy-authorization"]
     if leads_to is None:
         client.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode())
         return

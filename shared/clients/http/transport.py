@@ -7,12 +7,13 @@ import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
+from urllib3.util import make_headers, parse_url
 
 from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
 from shared.clients.http.origin import Origin, require_same_origin
@@ -113,7 +114,10 @@ def _manager(origin: Origin, pool_size: int, outbound: Outbound) -> PoolManager:
     # Plain http is allowed for loopback only, so the proxy never sees a token: it opens a tunnel.
     make: Callable[..., PoolManager] = PoolManager
     if outbound.proxy and origin.scheme == "https":
-        make = partial(ProxyManager, outbound.proxy)
+        # The library does not read the login of the address. Its bytes go as they are, whatever letters they make.
+        login = parse_url(outbound.proxy).auth
+        headers = make_headers(proxy_basic_auth=unquote(login, "latin-1")) if login else None
+        make = partial(ProxyManager, outbound.proxy, proxy_headers=headers)
     authorities = outbound.ca_file or DEFAULT_CA_BUNDLE_PATH
     is_folder = Path(authorities).is_dir()
     return make(

@@ -1,5 +1,6 @@
 """What happens on real sockets: what was surely not sent, what may have arrived, and what is never done."""
 
+import base64
 import gzip
 import socket
 import threading
@@ -215,6 +216,17 @@ def test_a_proxy_makes_a_tunnel_and_never_sees_the_token(tmp_path: Path) -> None
     assert b"Authorization: Bearer the-token" in requests[0]
     assert company.seen
     assert b"the-token" not in company.seen
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"), [("u:p%40", b"u:p@"), ("u:%E2%82%AC", b"u:\xe2\x82\xac"), ("u:\u00fc", b"u:\xc3\xbc")]
+)
+def test_a_proxy_gets_the_name_and_the_password_of_its_address(tmp_path: Path, login: str, sent: bytes) -> None:
+    with system(tmp_path, ANSWER) as (port, authority, requests), proxy(port) as company:
+        address = company.address.replace("http://", f"http://{login}@")
+        assert through(Outbound(address, str(authority))).body == b"ok"
+    assert company.logins == [f"Basic {base64.b64encode(sent).decode()}"]
+    assert b"proxy-authorization" not in requests[0].lower()
 
 
 def test_a_certificate_of_an_authority_that_was_not_named_is_refused(tmp_path: Path) -> None:
