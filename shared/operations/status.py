@@ -21,8 +21,8 @@ from shared.systems import System
 _KEPT = (LinkState.FILTERED, LinkState.ENDED)
 _HOUR = timedelta(hours=1)
 _LAG_MINUTES, _WALKED_LAG_MINUTES = 15, 60
-# A skipped record was no work.
 _TOLD_EVERY = 1000
+# A skipped record was no work.
 _OUTCOMES = tuple(each for each in Kind if each is not Kind.SKIPPED)
 
 

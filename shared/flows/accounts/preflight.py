@@ -1,7 +1,6 @@
 """Preflight's check of the accounts of several companies: each account is the customer of one."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 
 from shared.clients import quoting
@@ -69,7 +68,7 @@ def _kept(mapper: AccountMapper, dataverse: DataverseSystem, numbers: list[str])
         "$select": quoting.columns([accounts.ID_COLUMN, accounts.KEY_COLUMN, *mapper.select]),
         "$expand": quoting.expansions(mapper.table.expand),
     }
-    now = Known(datetime.now(UTC))
+    now = Known(dataverse.channel.clock.now())
     for row in dataverse.rows_with(accounts.ENTITY_SET, accounts.KEY_COLUMN, numbers, parameters):
         values = {name: value for name, value in row.items() if "@" not in name}
         if not isinstance(mapper.evaluate(SourceRow(str(row[accounts.ID_COLUMN]), None, values), now), Filtered):
