@@ -6,6 +6,7 @@ company. So the row itself tells it in two ways: its id, which a sync derives fr
 entities).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -37,7 +38,7 @@ class OtherDeployments:
     id_in: Callable[[str, str], str]
     columns: tuple[str, ...]
     _companies: Mapping[str, str] = field(default_factory=dict)
-    _until_s: float = 0.0
+    _until_s: float = -math.inf
 
     def refusal(self, key: str, row: TargetRow) -> Rejected | None:
         """Why a product that is in Sales, and that we have not made, is another deployment's; None if nothing says so.
@@ -66,7 +67,7 @@ class OtherDeployments:
     def _known(self) -> Mapping[str, str]:
         """The name of each other company by its code, as the state of a sync has that."""
         now_s = self.finops.channel.clock.monotonic()
-        if not self._companies or now_s >= self._until_s:
+        if now_s >= self._until_s:
             found = {code.casefold(): f"{code} ({name})" if name else code for code, name in self.finops.companies()}
             self._companies = {code: name for code, name in found.items() if code != self.company.casefold()}
             self._until_s = now_s + _KEPT_S
