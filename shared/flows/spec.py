@@ -231,6 +231,10 @@ class Flows:
             further={"results": results},
         )
 
+    def knowing(self, part: str) -> tuple[str, ...]:
+        """The flows that know a part of the map document; own value maps belong to any mapping."""
+        return tuple(flow.name for flow in self.specs if part in (*flow.value_maps.model_fields, "value_maps"))
+
     def read_settings(self, environ: Mapping[str, str]) -> Settings:
         """The settings of an environment. Raises SettingsInvalid."""
         return self.settings.read(environ)

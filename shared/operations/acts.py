@@ -80,9 +80,12 @@ def acts_of(failure: Failure, *, whole_cause: bool = False) -> Acts:
 
 def _entry(failure: Failure) -> Iterator[str]:
     """The command that adds the entry which a value map lacks, with the record's own value; the rest is for the
-    operator to write."""
-    if failure.lacks:
-        yield _command("map", "set", failure.flow, *failure.lacks, "--reason", "WHY")
+    operator to write. A map that another flow owns is named with that flow: an entry counts for all."""
+    if not failure.lacks:
+        return
+    knowing = FLOWS.knowing(failure.lacks[0].partition(".")[0])
+    flow = failure.flow if failure.flow in knowing else next(iter(knowing), failure.flow)
+    yield _command("map", "set", flow, *failure.lacks, "--reason", "WHY")
 
 
 def _prefix(flow: str) -> str:

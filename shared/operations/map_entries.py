@@ -166,7 +166,7 @@ class MapEditing:
             close = nearest(place, [*found, *self._own_maps()])
             hint = f"did you mean {close}?" if close else f"they are {', '.join(found)}"
             raise Refused(f"{shown(map)} is no value map of the document: {hint}")
-        users = [each.name for each in self._deployment.flows if part in _parts(each.value_maps)]
+        users = self._deployment.flows.knowing(part)
         if flow not in users:
             raise Refused(f"`{part}` is no value map of {flow}: it is one of {', '.join(users)}")
         if within and within not in self._within(part):
@@ -210,11 +210,6 @@ def _codes(code: str, types: Sequence[str]) -> list[str | int]:
     is_number = code.isascii() and code.removeprefix("-").isdigit() and len(code) <= len(str(2**31))
     numbers = [int(code)] if "integer" in types and is_number else []
     return [*([code] if "string" in types else []), *numbers]
-
-
-def _parts(model: type[ValueMaps]) -> frozenset[str]:
-    """The parts of the document that a flow knows; own value maps belong to any mapping."""
-    return frozenset((*model.model_fields, "value_maps"))
 
 
 def _maps(model: type[ValueMaps]) -> dict[str, Sequence[str]]:

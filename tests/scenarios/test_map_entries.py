@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from shared.errors import StorageTrouble
 from shared.flows.registry import FLOWS
 from shared.mapping import map_yaml
 from shared.mapping.map_source import SHIPPED
+from shared.operations.acts import acts_of
 from shared.operations.audit_log import Refused
 from shared.operations.map_entries import MOST_ENTRIES, MapEditing
+from shared.state.failures import Failure
 from shared.state.links import LinkState
 from shared.state.map_entries import ENTRIES, MAP
 from shared.state.storage.tables import Put, Row
@@ -29,6 +32,7 @@ SHORT: dict[str, Any] = {
 }
 WAKANDA = {"address1_country": "Wakanda", "address1_city": "Birnin Zana"}
 WHY = ("--reason", "a new customer")
+MOMENT = datetime(2026, 7, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -89,6 +93,14 @@ def test_each_value_map_that_lacks_something_is_named_with_the_value_of_the_reco
         p2c(*shlex.split(command.replace("CODE", "XX"))[1:])
     short.tick()
     short.check_in_step(list(ids.values()))
+
+
+def test_the_command_for_a_missing_entry_is_accepted_whichever_flow_lacks_it(short: Product) -> None:
+    for flow in FLOWS.names:
+        for name in (("price_lists", "USD"), ("units", "Barrel"), ("states.US", "New Wakanda")):
+            failure = Failure(flow, "1", "c", "", "", first_seen=MOMENT, last_seen=MOMENT, lacks=(*name, flow))
+            (command,) = acts_of(failure).commands
+            assert "it counts from the next pull and message on" in p2c(*shlex.split(command)[1:])
 
 
 def test_an_entry_is_used_by_a_message_that_was_queued_before_it_was_set(short: Product) -> None:
