@@ -269,7 +269,8 @@ class Service:
 
     def resolving(self, flow: str) -> Resolving:
         """Decides conflicts of a flow."""
-        return Resolving(self.flows[flow], self.examining, self.sender)
+        examining, wanted = self._examining(flow)
+        return Resolving(wanted, examining, self.sender)
 
     def undoing(self, flow: str) -> Undoing:
         """Puts values back that a flow has written."""
@@ -286,7 +287,8 @@ class Service:
 
     def repairing(self, flow: str, audit_log: AuditLog) -> Repairing:
         """Rows of a flow repaired."""
-        return Repairing(self.flows[flow], audit_log, self.flows, self.state, self.sender, self.clock, self.limits)
+        flows = self.flows_now
+        return Repairing(flows[flow], audit_log, flows, self.state, self.sender, self.clock, self.limits)
 
     def _examining(self, flow: str) -> tuple[Examining, Flow]:
         """What examines records, and a flow, of the same moment."""

@@ -248,6 +248,24 @@ def test_a_row_that_stays_deleted_comes_back_only_by_an_operator(
     assert memo_and_name(sync, "A-1")[1] == "Litware III"
 
 
+def test_a_row_stays_deleted_when_its_source_record_goes_and_comes_back(decided: Callable[..., Product]) -> None:
+    sync = decided(on_target_deleted="unlink")
+    id = deleted(sync)
+    sync.settle()
+    assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
+    sync.settle()
+    assert (sync.link(id).state, sync.link(id).rule) == (LinkState.DELETED, "target_deleted")
+    assert sync.account("A-1", accountid=id, name="Litware III") == id
+    sync.settle()
+    assert (sync.link(id).state, sync.link(id).rule) == (LinkState.FILTERED, "target_deleted")
+    assert sync.customer("A-1") is None
+    with operated(sync):
+        p2c("links", "accounts", "unlink", id, "--yes")
+        p2c("sync", "accounts", id)
+    sync.settle()
+    assert memo_and_name(sync, "A-1")[1] == "Litware III"
+
+
 def test_the_number_of_a_row_that_stays_deleted_goes_to_no_other_record(decided: Callable[..., Product]) -> None:
     sync = decided(on_target_deleted="unlink")
     id = deleted(sync)

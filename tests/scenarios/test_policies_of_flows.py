@@ -102,6 +102,22 @@ def test_a_conflict_in_a_contact_person_is_decided(taken: str, profession: str) 
         assert desk.failure(id) is None
 
 
+@pytest.mark.parametrize("policy", ["stop", "target_wins", "source_wins"])
+def test_a_contact_person_that_people_ended_before_sales_did_resumes_with_its_contact(policy: str) -> None:
+    with trading(MAP_DOCUMENT=deciding(CONTACTS, on_conflict=policy)) as desk:
+        desk.flow = CONTACTS
+        id = desk.contact(desk.account("A-1"))
+        desk.tick()
+        assert desk.finops.patch(person_url(desk), {"IsInactive": "Yes"}, COMPANY).status_code == 204
+        desk.sales.patch(f"contacts({id})", {"statecode": 1, "statuscode": 2}, If_Match="*")
+        desk.tick()
+        assert (person(desk)["IsInactive"], desk.link(id).state) == ("Yes", LinkState.ENDED)
+        desk.sales.patch(f"contacts({id})", {"statecode": 0, "statuscode": 1}, If_Match="*")
+        desk.tick()
+        assert (person(desk)["IsInactive"], desk.link(id).state) == ("No", LinkState.WRITTEN)
+        assert desk.failure(id) is None
+
+
 @EVERY_FAULT
 def test_a_contact_person_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
     with trading(MAP_DOCUMENT=deciding(CONTACTS, on_target_deleted="unlink")) as desk:

@@ -1,5 +1,6 @@
 """Rows that cannot be read, mended by an operator: shown, begun anew without doubling anything, or dropped."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import RecordRejected
+from shared.mapping.map_source import SHIPPED
 from shared.operations.audit_log import Refused
 from shared.operations.repair import Repairing, drop
 from shared.state.decided_contents import decided_row
@@ -355,6 +357,23 @@ def test_a_contact_is_begun_again_at_the_row_that_the_mapping_names_of_those_tha
         desk.settle(3)
         after = service.state.links.load("contacts", [contact])[contact]
         assert (after.state, after.route, after.target_key) == (LinkState.WRITTEN, before.route, before.target_key)
+
+
+def test_a_contact_is_begun_again_at_the_row_that_entries_set_by_hand_lead_to() -> None:
+    document = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
+    with trading(MAP_DOCUMENT=json.dumps(document)) as desk, operated(desk):
+        p2c("map", "set", "contacts", "countries", "Wakanda", "WK", "--reason", "a new customer")
+        where = {"address1_country": "Wakanda", "address1_city": "Birnin Zana"}
+        contact = desk.contact(desk.account("A-1"), **where)
+        desk.settle(3)
+        desk.sales.patch(f"contacts({contact})", {"msdynce_isactivecustomer": True}, If_Match="*")
+        desk.settle(3)
+        service = desk.service
+        before = service.state.links.load("contacts", [contact])[contact]
+        assert (before.route, [left.route for left in before.former]) == ("customer", ["contact"])
+        damage(in_memory(service.state.links.table), "contacts", link_key(contact), {"state": None, "route": 7})
+        desk.clock.sleep(LIVE_S)
+        assert service.repairing("contacts", service.audit_log("operator")).repair(contact) == before.target_key
 
 
 def test_a_record_that_waited_when_its_link_was_damaged_waits_no_longer_once_it_is_written() -> None:

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from local.simulator.faults import Kind, Rule
 from shared.mapping.map_source import SHIPPED
 from shared.operations.audit_log import Refused
 from shared.state.links import LinkState
 from shared.systems import System
+from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
 
 SHORT: dict[str, Any] = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
 ROW = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')"
+WAKANDA = {"address1_country": "Wakanda", "address1_city": "Birnin Zana"}
 WHY = ("--reason", "they know better", "--yes")
 
 
@@ -181,3 +184,32 @@ def test_a_value_that_others_change_after_the_decision_is_not_written_over(stopp
     stopping.tick()
     assert stopping.failure(id) is not None
     assert memo_and_name(stopping)[0] == "Theirs once more"
+
+
+@pytest.mark.parametrize("policy", ["stop", "target_wins"])
+def test_a_decision_for_the_source_holds_though_its_answer_is_lost_and_the_source_changes_again(policy: str) -> None:
+    with product(MAP_DOCUMENT=by_policy("stop")) as sync, operated(sync):
+        id = stopped(sync)
+        sync.start(MAP_DOCUMENT=by_policy(policy))
+        p2c("resolve", FLOW, "A-1", "--take", "sales", *WHY)
+        sync.finops.faults.add(Rule(Kind.DROP_AFTER, WRITES, times=1))
+        sync.drain()
+        assert memo_and_name(sync) == ("Ours again", "Litware II")
+        assert sync.link(id).dirty
+        sync.edit(id, description="Ours the third time")
+        sync.settle()
+        assert memo_and_name(sync) == ("Ours the third time", "Litware II")
+        assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
+
+
+def test_a_conflict_of_a_record_that_needs_an_entry_set_by_hand_is_decided(stopping: Product) -> None:
+    id = stopping.account("A-1", name="Litware", description="Ours", **WAKANDA)
+    p2c("map", "set", FLOW, "countries", "Wakanda", "WK", "--reason", "a new customer")
+    stopping.tick()
+    people_change(stopping, SalesMemo="Theirs")
+    stopping.edit(id, description="Ours again")
+    stopping.tick()
+    p2c("resolve", FLOW, "A-1", "--take", "sales", *WHY)
+    stopping.drain()
+    assert memo_and_name(stopping) == ("Ours again", "Litware")
+    assert stopping.failure(id) is None

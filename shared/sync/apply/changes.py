@@ -103,15 +103,15 @@ class Changes:
         known, there, agree = judged.record.link.content, row.values[name], self._route.rules.agree
         if agree(name, judged.content.owned[name], there):
             return False
+        unclear = [sent[name] for sent in known.sent if name in sent]
         if name in known.overruled:
-            return there != known.overruled[name]
+            return there != known.overruled[name] and not any(agree(name, value, there) for value in unclear)
         if self._is_kept(judged, row, name):
             return False
         if name not in known.applied:
             # Nothing was written there, unless the source was emptied while the target's value stayed.
             return name in known.kept
-        ours = (known.applied[name], *(sent[name] for sent in known.sent if name in sent))
-        return not any(agree(name, value, there) for value in ours)
+        return not any(agree(name, value, there) for value in (known.applied[name], *unclear))
 
     def _is_kept(self, judged: Judged, row: TargetRow, name: str) -> bool:
         """Whether both values are those for which it was decided that the target's stays."""

@@ -32,7 +32,7 @@ def judge(
     when the target's small tables cannot be read."""
     rest: list[Record] = []
     for record in records:
-        if _stays_away(record):
+        if record.row is not None and _stays_away(record):
             yield record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=TARGET_DELETED)
         else:
             rest.append(record)
@@ -113,13 +113,15 @@ def _row_of(parent: Parent, link: Link) -> str | None:
 def _stays_away(record: Record) -> bool:
     """Whether the row of a record was deleted in the target and stays deleted, whatever changes in the source."""
     link = record.link
-    return record.row is not None and not link.linked and link.rule == TARGET_DELETED and bool(link.former)
+    return not link.linked and link.rule == TARGET_DELETED and bool(link.former)
 
 
 def _judge_row(flow: Flow, record: Record) -> Judged | Concluded:
     """A record that is gone, or not in the scope of the first run."""
     if record.row is None:
-        return _end(flow, record, Ending(Kind.DELETED, LinkState.DELETED, "deleted"))
+        # If the source record comes back, its row still stays deleted.
+        rule = TARGET_DELETED if _stays_away(record) else "deleted"
+        return _end(flow, record, Ending(Kind.DELETED, LinkState.DELETED, rule))
     return record.concluded(Kind.FILTERED, LinkState.FILTERED, reason=OUT_OF_SCOPE)
 
 

@@ -274,15 +274,16 @@ def _conflict(route: Route, judged: Judged, row: TargetRow, fields: Sequence[str
 
 def _plan_ending(route: Route, judged: Judged, row: TargetRow | None) -> Planned | Concluded:
     """Plan the end of a record: only the fields that its end changes are written, and not those that the row has
-    already, since the applied content may be outdated."""
+    already, since the applied content may be outdated. What the row has already is remembered as written: otherwise
+    nothing would take it back when the record resumes."""
     ending, agree = judged.ending, route.rules.agree
     assert ending is not None
-    values = {}
-    if row is not None:
-        ended, there = route.rules.ended(), row.values
-        values = {name: value for name, value in ended.items() if not agree(name, value, there.get(name))}
-    if row is None or not values:
+    if row is None:
         return judged.record.concluded(ending.kind, ending.state, reason=ending.rule)
+    ended, there = route.rules.ended(), row.values
+    values = {name: value for name, value in ended.items() if not agree(name, value, there.get(name))}
+    if not values:
+        return unchanged(route, judged)
     alone = _goes_alone(judged)
     write = Write(judged.id, judged.content.key, values, create=False, target_id=row.id, before=row, alone=alone)
     return Planned(judged, write)
