@@ -242,3 +242,20 @@ def test_a_kept_value_stays_though_the_source_is_emptied_and_filled_again() -> N
         world.settle()
         assert target.rows["p1"]["name"] == "theirs"
     assert link(world).content.kept == {"name": "theirs"}
+
+
+def test_texts_of_which_no_more_can_be_remembered_list_their_record_and_nothing_else_fails() -> None:
+    world, target = world_with(STOP)
+    texts = [letter * 11_000 for letter in "abcd"]
+    target.fault = unanswered
+    for text in texts:
+        world.source.save("p1", name=text)
+        tick(world)
+        world.clock.sleep(600)
+    failure = world.state.failures.load("parents", ["p1"])["p1"]
+    assert failure.cause == "state_too_large"
+    target.fault = lambda _: None
+    world.source.save("p1", name="short")
+    world.settle()
+    assert (target.rows["p1"]["name"], link(world).state) == ("short", LinkState.WRITTEN)
+    assert not world.state.failures.load("parents", ["p1"])

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from shared.errors import RowTooLarge
-from shared.records import LineAction, Write
+from shared.records import Json, LineAction, Write
+from shared.state.link_parts import LinkContent
 from shared.state.link_targets import Intent
 from shared.state.links import Link, Links, Place
 from shared.state.storage.tables import check_size
@@ -29,7 +30,7 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
     notes: dict[str, Link] = {}
     for each in planned:
         target = None if each.judged.leaves else target_of(route, each)
-        too_large = _too_large(each, target)
+        too_large = _too_large(route, each, target)
         noted = None if too_large else _noted(route, each, target)
         if noted is not None:
             notes[each.id] = noted
@@ -47,11 +48,13 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
             yield item.record.retried(delay_s=BUSY_DELAY_S)
 
 
-def _too_large(planned: Planned, target: WrittenTarget | None) -> Concluded | None:
+def _too_large(route: Route, planned: Planned, target: WrittenTarget | None) -> Concluded | None:
     """The outcome of a record whose link cannot hold the note."""
     record, write = planned.record, planned.write
     sent = (*record.sent_for(write.key), dict(write.values))
     content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
+    if _counts(route, record.link, write):
+        content = replace(content, sent=_sent(content, write))
     link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), content=content)
     try:
         check_size((link if target is None else target.on(link)).to_row())
@@ -72,7 +75,7 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
         return replace(link, held_key=judged.content.key)
     if not link.linked:
         link = replace(link, route=route.name, held_key=write.key)
-    link = _with_values(planned, link, write, counts=route.looks_for_conflicts and write.before is not None)
+    link = _with_values(planned, link, write, counts=_counts(route, link, write))
     if route.document is not None and judged.ending is None:
         ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
         if write.before is not None and takes_over(record.link):
@@ -104,9 +107,19 @@ def _with_values(planned: Planned, link: Link, write: Write, *, counts: bool) ->
     first = sorted(set(write.values) - set(content.applied) - set(content.touched))
     if first:
         content = replace(content, touched=(*content.touched, *first))
-    if counts and link.linked:
-        content = replace(content, sent=(*content.sent, dict(write.values))[-_SENT_KEPT:])
+    if counts:
+        content = replace(content, sent=_sent(content, write))
     return link if content is link.content else replace(link, content=content)
+
+
+def _counts(route: Route, link: Link, write: Write) -> bool:
+    """Whether what a write sends must be told from the changes of others."""
+    return route.looks_for_conflicts and write.before is not None and link.linked
+
+
+def _sent(content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
+    """What writes without a clear answer have sent, this one included."""
+    return (*content.sent, dict(write.values))[-_SENT_KEPT:]
 
 
 def _same_note(now: Link, noted: Link) -> bool:
