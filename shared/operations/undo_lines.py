@@ -1,15 +1,11 @@
 """The lines of a document, put back to what they were before a write of the sync."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.records import Json, LineAction, LineWrite, Values
-from shared.state.history import ADDED, REMOVED, Change
-from shared.sync.apply.changed_values import line_of
+from shared.state.history import ADDED, OF_LINE, REMOVED, Change, line_of
 from shared.sync.flow import DocumentRules
-
-_OF_LINE = re.compile(r"line ([0-9]+)(?: (.+))?")
 
 
 @dataclass(slots=True)
@@ -35,7 +31,7 @@ def line_changes(values: Mapping[str, Change]) -> list[LineChange]:
     """The lines among the values of an entry, by number; the values of the header are not among them."""
     found: dict[int, LineChange] = {}
     for name, change in values.items():
-        match = _OF_LINE.fullmatch(name)
+        match = OF_LINE.fullmatch(name)
         if match is None:
             continue
         number = int(match[1])
@@ -49,7 +45,7 @@ def line_changes(values: Mapping[str, Change]) -> list[LineChange]:
 
 def is_of_line(name: str) -> bool:
     """Whether a field among the values of an entry belongs to a line."""
-    return _OF_LINE.fullmatch(name) is not None
+    return OF_LINE.fullmatch(name) is not None
 
 
 def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) -> LineUndo:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from types import MappingProxyType
 
 from shared import exact_json
@@ -22,6 +22,8 @@ KEPT = "kept"
 """The property that holds what stays in the target, and what the source has there."""
 ADDED, REMOVED = "added", "removed"
 """What an entry says, as its new value, of a line of a document as a whole."""
+OF_LINE = re.compile(r"line ([0-9]+)(?: (.+))?")
+"""The name of a line, or of a field of a line, among the fields of a document."""
 _PAGE = 1000
 # A property holds 32,768 characters.
 _VALUES_KEPT = 30_000
@@ -30,6 +32,11 @@ _END_OF_TIME_MS = 253_402_300_799_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEHIND_THE_ID = re.compile(r"\|[0-9]{15}\|[^|]*")
 _INVERTED = re.compile(r"(?:^|\|)([0-9]{15})(?:\||$)")
+
+
+def line_of(number: int) -> str:
+    """The name of a line among the fields of a document."""
+    return f"line {number}"
 
 
 def inverted(time: datetime) -> str:
@@ -82,13 +89,23 @@ def has_values(row: Row) -> bool:
 
 
 def _as_text(values: Mapping[str, Change]) -> str:
-    """As many of the values as a property holds, in their order."""
-    kept: dict[str, Json] = {name: [old, new] for name, (old, new) in values.items()}
-    text = exact_json.dumps(kept)
-    while len(text) > _VALUES_KEPT:
-        kept.popitem()
-        text = exact_json.dumps(kept)
-    return text
+    """As many of the values as a property holds, in their order. Those of a line are kept together or not at all: who
+    puts an added line back removes it if it is as it was added, and sees that by all its values."""
+    kept: dict[str, Json] = {}
+    # A comma stands where a part has two braces, and the last part has none behind it.
+    size = 1
+    for _, names in groupby(values, key=_line_or_field):
+        part: dict[str, Json] = {name: list(values[name]) for name in names}
+        size += len(exact_json.dumps(part)) - 1
+        if size > _VALUES_KEPT:
+            break
+        kept |= part
+    return exact_json.dumps(kept)
+
+
+def _line_or_field(name: str) -> str:
+    of_line = OF_LINE.fullmatch(name)
+    return line_of(int(of_line[1])) if of_line else name
 
 
 @dataclass(frozen=True, slots=True)

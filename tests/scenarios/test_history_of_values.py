@@ -1,14 +1,17 @@
 """Who set a field, when, from which value and because of what; for as long as a deployment keeps values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import pytest
 
 from local.simulator.faults import Kind, Rule
-from shared.state.history import Histories, history_row
+from shared.operations.undo_lines import line_changes
+from shared.records import LineAction, LineWrite, TargetRow, Values, Write
+from shared.state.history import Change, Histories, history_row
 from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Put
+from shared.sync.apply.changed_values import changed_values
 from tests.support.clock import ManualClock
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
@@ -97,14 +100,34 @@ def test_values_are_removed_after_their_own_days_and_the_entry_stays(keeping: Pr
     assert entries[0]["fields"] == ["OrganizationName"]
 
 
-def test_of_many_values_as_many_are_kept_as_a_property_holds() -> None:
-    values = {f"F{number}": (None, "x" * 900) for number in range(100)}
+def kept_of(values: Mapping[str, Change]) -> Mapping[str, Change]:
+    """What an entry with these values holds."""
     row = history_row(FLOW, "a", time=MOMENT, claim="c", run="r", outcome="created", fields="F0", values=values)
     table = MemoryTable(ManualClock())
     table.transact([Put(row)])
     (entry,) = Histories(table).latest(FLOW, "a", 9)
-    assert 20 < len(entry.values) < 40
-    assert list(entry.values) == list(values)[: len(entry.values)]
+    return entry.values
+
+
+def test_of_many_values_as_many_are_kept_as_a_property_holds() -> None:
+    values = {f"F{number}": (None, "x" * 900) for number in range(100)}
+    kept = kept_of(values)
+    assert len(kept) == 32
+    assert list(kept) == list(values)[:32]
+
+
+@pytest.mark.parametrize("action", [LineAction.CREATE, LineAction.UPDATE, LineAction.DELETE])
+def test_a_line_is_kept_with_all_its_values_or_not_at_all(action: LineAction) -> None:
+    values: Values = {"Name": "x" * 4000, "Quantity": 1, "Text": "x" * 4000}
+    numbers = range(9, 13)
+    gone = action is LineAction.DELETE
+    lines = tuple(LineWrite(number, action, {} if gone else values) for number in numbers)
+    before = TargetRow({}, lines=dict.fromkeys(numbers, values) if gone else {})
+    changed = changed_values(Write("a", "A", {"Note": "x"}, create=False, before=before, lines=lines), {})
+    kept = kept_of(changed)
+    assert [change.number for change in line_changes(kept)] == [9, 10, 11]
+    assert line_changes(kept) == line_changes(changed)[:3]
+    assert kept["Note"] == changed["Note"]
 
 
 def test_an_entry_says_that_the_sweep_has_tried_again_or_that_a_record_has_moved() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shared.records import Json, LineAction, LineWrite, Values, Write
-from shared.state.history import ADDED, REMOVED, Change
+from shared.state.history import ADDED, REMOVED, Change, line_of
 
 
 def changed_values(write: Write, applied: Values) -> dict[str, Change]:
@@ -29,8 +29,3 @@ def _of_line(line: LineWrite, before: Values) -> Iterator[tuple[str, Change]]:
     if line.action is LineAction.CREATE:
         yield of_line, (None, ADDED)
     yield from ((f"{of_line} {name}", (before.get(name), value)) for name, value in line.values.items())
-
-
-def line_of(number: int) -> str:
-    """The name of a line among the fields of a document."""
-    return f"line {number}"
