@@ -49,6 +49,12 @@ def encoded(value: Json) -> bytes:
     return _written(value).encode()
 
 
+def indented(value: Json) -> str:
+    """The same as a text for people: each entry has a line of its own, and two more blanks before it than its object
+    or list."""
+    return whole_characters(_indented(value, ""))
+
+
 def _written(value: Json) -> str:
     try:
         return _without_decimals(value)
@@ -66,6 +72,21 @@ def _digit_by_digit(value: Json) -> str:
             members = (f"{_without_decimals(key)}:{_digit_by_digit(each)}" for key, each in value.items())
             return "{" + ",".join(members) + "}"
     return _without_decimals(value)
+
+
+def _indented(value: Json, blanks: str) -> str:
+    deeper = f"{blanks}  "
+    match value:
+        case list() if value:
+            entries = [_indented(each, deeper) for each in value]
+            begin, end = "[]"
+        case dict() if value:
+            entries = [f"{_without_decimals(key)}: {_indented(each, deeper)}" for key, each in value.items()]
+            begin, end = "{}"
+        case _:
+            return _written(value)
+    lines = ",\n".join(f"{deeper}{entry}" for entry in entries)
+    return f"{begin}\n{lines}\n{blanks}{end}"
 
 
 def _is_deeper(value: Json, most: int) -> bool:

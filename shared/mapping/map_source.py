@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 from shared import exact_json
@@ -99,13 +98,7 @@ def written(content: Mapping[str, Json], *, as_yaml: bool) -> str:
     """A document as a text in which each entry has a line of its own, so that a change shows where it is."""
     if as_yaml:
         return map_yaml.dumps(dict(content))
-    return f"{json.dumps(content, default=_number, ensure_ascii=False, indent=2)}\n"
-
-
-def _number(value: object) -> object:
-    """A fraction of a document, such as a constant."""
-    assert isinstance(value, Decimal)
-    return float(value)
+    return f"{exact_json.indented(dict(content))}\n"
 
 
 def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:

@@ -308,6 +308,17 @@ def test_an_export_is_a_complete_document_that_makes_its_entries_unneeded(
     assert FLOWS.read_map_document(p2c("map", "export")) == FLOWS.read_map_document(str(own))
 
 
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_an_export_keeps_every_digit_of_a_number(short: Product, tmp_path: Path, form: str) -> None:
+    file = tmp_path / f"exported.{form}"
+    text = json.dumps({**SHORT, "fields": {"accounts": {"CreditLimit": {"word": "constant", "value": 0}}}})
+    for number in ("12345678901234567.89", "1.10"):
+        short.start(MAP_DOCUMENT=text.replace('"value": 0', f'"value": {number}'))
+        p2c("map", "export", str(file))
+        assert f"value: {number}\n" in file.read_text(encoding="utf-8").replace('"', "")
+        assert FLOWS.read_map_document(str(file)).in_order == short.deployment.maps.in_order
+
+
 # --- every kind of map, and what is refused ---------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """JSON whose numbers stay exact."""
 
+import json
 from contextlib import suppress
 from decimal import Decimal
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exact_json import MAX_DEPTH, dumps, loads
+from shared.exact_json import MAX_DEPTH, dumps, indented, loads
+from shared.records import Json
 
 LEAVES = (
     st.none()
@@ -22,6 +24,17 @@ VALUES = st.recursive(LEAVES, lambda each: st.lists(each) | st.dictionaries(st.t
 @given(VALUES)
 def test_every_value_survives_the_round_trip(value: object) -> None:
     assert loads(dumps(value)) == value  # type: ignore[arg-type]
+
+
+@given(VALUES)
+def test_every_value_survives_a_text_with_a_line_for_each_entry(value: object) -> None:
+    assert dumps(loads(indented(value))) == dumps(value)  # type: ignore[arg-type]
+
+
+def test_a_text_with_a_line_for_each_entry_is_indented_by_two_blanks() -> None:
+    value: Json = {"a": [1, {"b": "ü"}], "c": {}, "d": [], "e": None}
+    assert indented(value) == json.dumps(value, indent=2, ensure_ascii=False)
+    assert indented({"a": Decimal("1.10")}) == '{\n  "a": 1.10\n}'
 
 
 @pytest.mark.parametrize(
