@@ -79,7 +79,8 @@ MEASURED: Mapping[str, Flow] = {
             None,
             needs=(ACCOUNTS, PRODUCTS, QUOTATIONS, ORDERS),
             naive_part=10,
-            settings={"INVOICES": "on"},
+            # As shipped: an invoice would otherwise wait until another flow has looked at its order.
+            settings={"INVOICES": "on", "ORDERS_BACK": "off"},
         ),
     )
 }
