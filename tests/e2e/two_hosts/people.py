@@ -190,10 +190,9 @@ class People:
         seller.activate(id)
 
     def _take_order(self, edit: Edit) -> None:
-        clerk, number = self._clerk, f"TEL-{next(self._taken):04d}"
-        customers = clerk.customers()
+        number, customers = f"TEL-{next(self._taken):04d}", self._customers()
         self.memory.note_theirs(ORDERS, number)
-        clerk.take_order(number, customers[int(edit.pick * len(customers))])
+        self._clerk.take_order(number, customers[int(edit.pick * len(customers))])
 
     def _handle_orders(self, edit: Edit) -> None:
         """Some orders go one step further; some invoices are for half of what was delivered."""
@@ -232,6 +231,17 @@ class People:
 
         self.until("the products are in Sales", has_come)
         return found[-1]
+
+    def _customers(self) -> list[str]:
+        """The customers of F&O once the first ones have come."""
+        found: list[str] = []
+
+        def have_come() -> bool:
+            found[:] = self._clerk.customers()
+            return bool(found)
+
+        self.until("customers are in F&O", have_come)
+        return found
 
     def _change_prices(self, edit: Edit) -> None:
         numbers = self._quotable()
