@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +56,7 @@ class Wait:
     clock: Callable[[], float] = time.monotonic
     gave_up: str = ""
     _pulls: int = 0
-    _used: float = 0.0
+    _used: Mapping[int, float] = field(default_factory=dict)
 
     def until_in_step(self) -> dict[str, Position]:
         """Show the progress until all flows are in step, or nothing has moved for too long; their state then.
