@@ -16,7 +16,12 @@ COLLECTED := .hypothesis/.ready
 HOST := .venv-host
 HOST_READY := $(HOST)/.ready
 TESTS_READY := $(CHECKOV_READY) $(APP_READY) $(SITE_READY) $(PIPS_READY) $(BROWSER_READY)
-# Microsoft's functions host, where one is named (docs/demo.md): its Python worker gets an environment of its own.
+# Microsoft's functions host, where one is named (docs/demo.md): its Python worker gets an environment of its own. A worker
+# before Python 3.13 refuses that one, and the host then says nothing and hangs.
+define HOST_NEEDS
+The worker of the functions host needs Python 3.11 or 3.12: install one, or name the Python of its environment in FUNCTIONS_HOST_PYTHON.
+endef
+export HOST_NEEDS
 ifdef FUNCTIONS_HOST
 ifndef FUNCTIONS_HOST_PYTHON
 export FUNCTIONS_HOST_PYTHON := $(CURDIR)/$(HOST)/bin/python
@@ -139,7 +144,7 @@ $(APP_READY): requirements.txt $(BIN)/uv
 
 $(HOST_READY): requirements.txt requirements/host.txt $(BIN)/uv
 	@echo "Installing the packages of the functions host's worker (some seconds) ..."
-	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(HOST)
+	@$(BIN)/uv venv --quiet --clear --python ">=3.11,<3.13" $(HOST) || { echo "$$HOST_NEEDS"; exit 1; }
 	@$(BIN)/uv pip sync --quiet --python $(HOST)/bin/python --require-hashes requirements.txt requirements/host.txt
 	@touch $@
 

@@ -22,5 +22,5 @@ def processor_seconds(hosts: Iterable[int]) -> dict[int, float]:
 
 
 def is_silent_since(before: Mapping[int, float], hosts: Iterable[int]) -> bool:
-    """Whether they have used no processor time since then. A host that was restarted meanwhile has used all of its own."""
+    """Whether they have used no processor time since then. A host that was restarted meanwhile began at none."""
     return sum(used - before.get(pid, 0.0) for pid, used in processor_seconds(hosts).items()) < _LEAST_S
