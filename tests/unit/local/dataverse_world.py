@@ -117,7 +117,6 @@ class World:
         )
 
 
-@cache
 def schema(
     *,
     solution: bool = True,
@@ -125,6 +124,13 @@ def schema(
     also_tracked: frozenset[str] = frozenset(),
     own: Path | None = None,
 ) -> Schema:
+    """The tables of an organisation. Those with columns of its own are made anew: kept, they would fill the memory."""
+    shipped = _schema if own is None else _schema.__wrapped__
+    return shipped(solution, product_number_key, also_tracked, own)
+
+
+@cache
+def _schema(solution: bool, product_number_key: bool, also_tracked: frozenset[str], own: Path | None) -> Schema:
     tracked = dict.fromkeys(("contact", *_DOCUMENTS, *also_tracked), True)
     added = {} if own is None else read_own(own)
     return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked, own=added)
@@ -132,13 +138,9 @@ def schema(
 
 @cache
 def _seeded(
-    solution: bool,
-    product_number_key: bool,
-    no_bulk: frozenset[str],
-    settings_row: tuple[tuple[str, Json], ...],
-    own: Path | None,
+    solution: bool, product_number_key: bool, no_bulk: frozenset[str], settings_row: tuple[tuple[str, Json], ...]
 ) -> Store:
-    tables = schema(solution=solution, product_number_key=product_number_key, own=own)
+    tables = schema(solution=solution, product_number_key=product_number_key)
     settings = Settings(no_bulk=no_bulk)
     return build_organisation(tables, clock=HandClock(), settings=settings, settings_row=dict(settings_row)).store
 
@@ -153,10 +155,12 @@ def fresh_organisation(
     also_tracked: frozenset[str] = frozenset(),
     own: Path | None = None,
 ) -> Organisation:
-    """A new organisation in memory; its rows are made once and copied."""
+    """A new organisation in memory; its rows are made once and copied, unless it has columns of its own."""
     settings = settings or Settings()
-    seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()), own)
     tables = schema(solution=solution, product_number_key=product_number_key, also_tracked=also_tracked, own=own)
+    if own is not None:
+        return build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row)
+    seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
     return Organisation(tables, clock=clock, settings=settings, store=seeded.copied())
 
 
