@@ -18,6 +18,7 @@ PATH_TROUBLE = frozenset("/\\?#%+:")
 WILDCARD = "*"
 
 # Never change it: the ids of created rows depend on it.
+_BRACKETS = {ord(each): f"\\u{ord(each):04x}" for each in "[]"}
 _NAMESPACE = UUID("2f6c1d0e-6f0b-5c1a-9a53-7d1e0f4b8c26")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 # The version of an id that is derived from a name.
@@ -181,8 +182,9 @@ def any_key(field: str, keys: Iterable[str]) -> str:
 
 
 def one_of(field: str, values: Iterable[str]) -> str:
-    """The field has one of these values, in the way that Dataverse knows."""
-    listed = ",".join(json.dumps(value, ensure_ascii=False) for value in values)
+    """The field has one of these values, in the way that Dataverse knows. Microsoft's OData library counts the brackets
+    of a list in its texts, too: there they are written as their numbers."""
+    listed = ",".join(json.dumps(value, ensure_ascii=False).translate(_BRACKETS) for value in values)
     return f"Microsoft.Dynamics.CRM.In(PropertyName={literal(field)},PropertyValues=[{listed}])"
 
 

@@ -16,7 +16,6 @@ from tests.unit.local import dataverse_world, finops_environment
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 NOTHING_OF_ONES_OWN: dict[str, Any] = {"own_columns": {}}
-pytestmark = pytest.mark.odata_refused("Contoso|new_")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -150,7 +150,7 @@ RULES = [None, *SPOT_FAULTS]
 NAMES = ["none" if rule is None else name_of(rule) for rule in RULES]
 
 
-@pytest.mark.odata_refused("Contoso|new_")
+@pytest.mark.odata_refused("Contoso", "new_")
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
 def test_every_word_to_finops_follows_its_columns(tmp_path: Path, rule: Rule | None) -> None:
     with between(Product, tmp_path, "accounts", TO_FINOPS) as sync:
@@ -177,7 +177,7 @@ def test_every_word_to_finops_follows_its_columns(tmp_path: Path, rule: Rule | N
         assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
 
 
-@pytest.mark.odata_refused("Contoso|new_")
+@pytest.mark.odata_refused("new_")
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
 def test_every_word_to_sales_follows_its_fields(tmp_path: Path, rule: Rule | None) -> None:
     with between(Assortment, tmp_path, "products", TO_SALES) as sync:

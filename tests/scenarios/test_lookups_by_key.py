@@ -106,7 +106,6 @@ def test_a_lookup_is_in_conflict_only_if_somebody_has_chosen_another_row(sync: A
     assert "new_Keeper is 'CON-B' there" in failure.message
 
 
-@pytest.mark.odata_refused("new_")
 @pytest.mark.parametrize(
     ("by", "found"), [("msdynce_contactnumber", CheckResult.WELL), ("employeeid", CheckResult.WRONG)]
 )

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from local.simulator.owncolumns import read_own_columns
 from tests.support.operator import operated, p2c
 from tests.support.product import Product
@@ -50,7 +48,6 @@ def learned(overlay: Path) -> dict[str, Any]:
     return said
 
 
-@pytest.mark.odata_refused("Contoso|new_")
 def test_what_is_learned_of_a_simulator_makes_a_simulator_that_says_the_same(tmp_path: Path) -> None:
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     first.write_text(json.dumps({"own_columns": OWN}), encoding="utf-8")

@@ -54,7 +54,6 @@ def option(to: Mapping[str, Any], source: str) -> dict[str, Any]:
     return {"word": "option", "from": source, "to": to}
 
 
-@pytest.mark.odata_refused("new_|Contoso")
 def test_options_members_and_lengths_of_the_document_are_those_of_both_systems(sync: Product) -> None:
     tier = option({"1": "Gold", "3": "Silver"}, "new_tier")
     fields = {
@@ -72,7 +71,6 @@ def test_options_members_and_lengths_of_the_document_are_those_of_both_systems(s
     }
 
 
-@pytest.mark.odata_refused("new_|Contoso")
 def test_what_both_systems_have_is_well(sync: Product) -> None:
     rules = {
         "word": "rules",
@@ -85,7 +83,6 @@ def test_what_both_systems_have_is_well(sync: Product) -> None:
     assert found(sync, fields) == {"accounts": "", "products": "", "CustomersV3": ""}
 
 
-@pytest.mark.odata_refused("new_|Contoso")
 def test_options_that_filters_and_rules_compare_with_are_looked_for(sync: Product) -> None:
     compared = {"column": "new_tier", "operator": "eq", "value": 3}
     rules = {"word": "rules", "rules": [{"when": compared, "value": "20"}]}
@@ -98,7 +95,6 @@ def test_nothing_is_looked_for_if_the_document_changes_nothing(sync: Product) ->
     assert found(sync, {}) == {}
 
 
-@pytest.mark.odata_refused("new_")
 def test_a_column_that_nobody_may_write_is_told(tmp_path: Path) -> None:
     attribute = {
         "name": "new_code", "schema_name": "new_code", "edm_type": "Edm.String", "max_length": 50,

@@ -112,6 +112,7 @@ def test_a_refused_look_at_the_companies_blames_no_product() -> None:
         assert listed(usrt).cause == OTHER
 
 
+@pytest.mark.odata_refused("new_company")
 def test_an_adopted_product_tells_its_company_by_a_column_that_the_map_document_fills(tmp_path: Path) -> None:
     content = exact_json.loads(MAP_DOCUMENT)
     assert isinstance(content, dict)

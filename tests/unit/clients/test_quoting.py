@@ -96,7 +96,9 @@ def test_the_values_of_a_bulk_filter_stay_apart(names: list[str]) -> None:
     text = quoting.one_of("accountid", names)
     opening = "Microsoft.Dynamics.CRM.In(PropertyName='accountid',PropertyValues="
     assert text.startswith(opening)
-    assert json.loads(text.removeprefix(opening)[:-1]) == names
+    listed = text.removeprefix(opening)[:-1]
+    assert json.loads(listed) == names
+    assert (listed.count("["), listed.count("]")) == (1, 1)
 
 
 def test_expansions_name_the_columns_of_each_navigation() -> None:
