@@ -46,14 +46,15 @@ class Listing:
                 self._reject(id, STATE_UNREADABLE, str(damage), damage.remedy, may_retry=True)
 
     def put(self, id: str, cause: str, message: str, remedy: str, *, may_retry: bool) -> bool:
-        """List one failure, also of a record that is listed with another cause; False if it is listed already. Raises
-        StorageTrouble."""
+        """List one failure, also of a record that is listed with another cause; False if it is listed already. One that
+        only an operator can retry replaces none that the sweep retries: the claim of a worker that has died in it would
+        stand for ever. Raises StorageTrouble."""
         now = self._clock.now()
         earlier = self._failures.load(self._flow.name, [id]).get(id)
         failure = Failure(self._flow.name, id, cause, message, remedy, first_seen=now, last_seen=now)
         if may_retry:
             failure = renewed(earlier, failure)
-        elif earlier is not None and (earlier.cause, earlier.message) == (cause, message):
+        elif earlier is not None and (earlier.next_try or (earlier.cause, earlier.message) == (cause, message)):
             return False
         self._failures.put(failure)
         return True

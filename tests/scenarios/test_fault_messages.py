@@ -1,6 +1,7 @@
 """Messages and ids that nobody can read or carry: each is listed by name, and holds up nothing else."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -87,6 +88,20 @@ def test_it_stays_listed_by_every_walk_until_its_number_is_corrected() -> None:
     world.settle(hours=0.3)
     assert listed(world, "products") == {}
     assert world.product_target.rows["n1"]["name"] == "First"
+
+
+def test_a_walk_does_not_take_the_retry_away_from_its_name_on_which_a_worker_has_died() -> None:
+    world = World(flows=("products",))
+    world.stock.save(HALF, number="N1", name="First")
+    world.settle(hours=0.3)
+    name = r"P\ud83d2"
+    (listing,) = world.state.failures.page("products", "", 10)[0]
+    died = replace(listing, cause="crashed", message="it ended its worker", next_try=world.clock.now())
+    world.state.failures.put(died)
+    world.pull("products")
+    assert listed(world, "products") == {name: "crashed"}
+    world.settle(hours=0.3)
+    assert listed(world, "products") == {name: "text_not_sendable"}
 
 
 def test_a_line_of_the_log_can_be_encoded_whatever_stands_in_it(caplog: pytest.LogCaptureFixture) -> None:
