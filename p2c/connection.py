@@ -110,7 +110,9 @@ class Connection:
             return self.registry.deployment(settings)
         except SettingsInvalid as invalid:
             name = MAPS if self.map_file is None else str(self.map_file)
-            mistake = Mistake(str(invalid).replace(MAPS, name, 1))
+            told = str(invalid).replace(MAPS, name, 1)
+            # What is wrong with a file as a whole names it already.
+            mistake = Mistake(told.replace(f"{name}: {name} ", f"{name} ", 1))
         raise mistake
 
     @cached_property

@@ -51,6 +51,14 @@ def test_every_mistake_of_a_document_is_told_by_the_name_of_its_file(tmp_path: P
     assert "fields.accounts.SalesMeno is not a field of this mapping: did you mean SalesMemo?" in ended.output
 
 
+def test_a_file_that_is_incomplete_is_named_once(tmp_path: Path) -> None:
+    file = tmp_path / "contoso.yaml"
+    file.write_text("filters: {}\n", encoding="utf-8")
+    ended = p2c_in({}, "map", "check", str(file))
+    assert ended.exit_code == 2
+    assert ended.output.startswith(f"{file} has 5 mistakes:\n")
+
+
 def test_the_map_that_counts_is_shown_with_what_the_document_changes(tmp_path: Path) -> None:
     file = file_of(tmp_path, fields=FIELDS)
     (table,) = json.loads(p2c_in({}, "map", "show", "accounts", "--map", file, "--json").output)
