@@ -24,6 +24,7 @@ from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.spec import Deployment, Flows
 from shared.operations.audit_log import AuditLog
+from shared.operations.read_later import ReadLaterTable
 from shared.operations.read_once import ReadOnceTable
 from shared.operations.read_only import ReadOnlyTable
 from shared.outbound import Way
@@ -75,14 +76,15 @@ class Operator:
 class Connection:
     """The deployment that a command works on. `registry` holds the flows of the app. With `looks_only` its storage is
     not changed; with `without_state` it is not used at all. `map_file` is a map document that is tried
-    instead of that of the settings. With `reads_once`, what is shown together reads no row twice (see reading_once)."""
+    instead of that of the settings. With `for_pages`, what is shown together reads no row twice (see reading_once),
+    and what is not urgent reads later (see reading_later)."""
 
     registry: Flows
     environ: Mapping[str, str]
     looks_only: bool = False
     without_state: bool = False
     map_file: Path | None = None
-    reads_once: bool = False
+    for_pages: bool = False
 
     def with_map(self, file: Path | None, *, placeholders: bool = False) -> "Connection":
         """The same with another map document, unless `file` is None. With `placeholders`, settings that say where the
@@ -153,7 +155,7 @@ class Connection:
         def table(name: str) -> Table:
             made: Table = storage.table(name)
             made = ReadOnlyTable(made) if self.looks_only else made
-            return ReadOnceTable(made) if self.reads_once else made
+            return ReadOnceTable(ReadLaterTable(made)) if self.for_pages else made
 
         return table
 

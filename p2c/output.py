@@ -52,11 +52,15 @@ def table(
     whole: Collection[str] = (),
 ) -> None:
     """Write a table. The columns in `widest` are folded beyond so many characters, also where nothing else is; what
-    stands in those of `whole` is on one line as far as the terminal has room: it can be copied."""
+    stands in those of `whole` is on one line as far as the terminal has room, or in lines of the width in `widest`: it
+    can be copied."""
     shown = Table(title=None if title is None else Text(visible(title)), title_justify="left")
     for column in columns:
-        width = (widest or {}).get(column)
-        shown.add_column(Text(words(column)), overflow="fold", max_width=width, no_wrap=column in whole)
+        width, is_whole = (widest or {}).get(column), column in whole
+        # Rich narrows no column with a width of its own.
+        own = width if is_whole else None
+        no_wrap = is_whole and width is None
+        shown.add_column(Text(words(column)), overflow="fold", width=own, max_width=width, no_wrap=no_wrap)
     for row in rows:
         shown.add_row(*(Text(words(cell)) for cell in row))
     screen = console()

@@ -6,7 +6,7 @@ from p2c.output import table, words
 from shared.counting import counted
 from shared.operations.examine import FieldChange
 from shared.operations.side_by_side import FieldValues
-from shared.records import Values
+from shared.records import BOTH, MapEntry, Values
 from shared.state.history import Entry
 
 SHOWN = 20
@@ -80,6 +80,11 @@ def run_counts(counts: Mapping[str, int]) -> str:
         counted(count, name.removesuffix("s")) if name in _PLURALS else f"{count} {name}"
         for name, count in counts.items()
     )
+
+
+def code_of(entry: MapEntry) -> str:
+    """The code of an entry of a value map, with its direction where it counts in one only."""
+    return f"{entry.code}" if entry.direction == BOTH else f"{entry.code} ({entry.direction})"
 
 
 def field_of(change: FieldChange | FieldValues) -> str:

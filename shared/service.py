@@ -24,7 +24,7 @@ from shared.operations.explain import Explaining
 from shared.operations.failures import Failing
 from shared.operations.forget import forget
 from shared.operations.link import Linking
-from shared.operations.lookup import locate
+from shared.operations.lookup import locate, locate_everywhere
 from shared.operations.map_entries import MapEditing
 from shared.operations.reconcile import Comparison, Reconciling
 from shared.operations.repair import Repairing
@@ -235,6 +235,10 @@ class Service:
     def locate(self, flow: str, text: str) -> str:
         """The id of the record with an id or a number."""
         return locate(self.state, self.flows[flow], text)
+
+    def locate_everywhere(self, text: str) -> list[tuple[str, str]]:
+        """The records with an id or a number in any flow, each as its flow and its id."""
+        return locate_everywhere(self.state, self.flows.values(), text)
 
     def failing(self) -> Failing:
         """The failures of every flow."""

@@ -32,7 +32,7 @@ def console(
     address can use them. Ctrl-C ends it."""
     with connected(looks_only=not write) as connection:
         _require_packages()
-        to = replace(connection, reads_once=True)
+        to = replace(connection, for_pages=True)
         # Its packages are an extra: no other command needs them.
         from p2c.console.server import serving  # noqa: PLC0415
 

@@ -7,17 +7,19 @@ from typing import Annotated
 import typer
 
 from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
-from p2c.output import as_json, say, table
+from p2c.output import as_json, console, say, say_indented, table, words
 from p2c.referred import referred_in
 from p2c.texts import flat, nested_rows, short, show_columns, show_values, written_of
 from shared.operations.causers import causers_of
 from shared.operations.explain import Explanation
 from shared.operations.lines import LineBeside
 from shared.operations.lookup import NotFound
-from shared.state.history import Histories
+from shared.state.history import Entry, Histories
 
-# With the time, the outcome and the id of the run, a line of a history has some 120 characters.
-_FIELDS_WIDTH, _CAUSER_WIDTH = 28, 14
+# With the time and a short outcome, a line of a history has some 120 characters.
+_RUN = "run, and its map"
+_FIELDS_WIDTH, _CAUSER_WIDTH, _RUN_WIDTH = 28, 14, 32
+_TABLE_FITS = 120
 
 
 @app.command(rich_help_panel="Inspect")
@@ -58,12 +60,28 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
         if json:
             as_json([{**asdict(entry), "by": by} for entry, by in zip(entries, causers, strict=True)])
         else:
-            rows = (
-                (entry.time, entry.outcome, by, written_of(entry), entry.run)
-                for entry, by in zip(entries, causers, strict=True)
-            )
-            columns = ["when (UTC)", "what", "because of", "fields", "run"]
-            table(columns, rows, widest={"because of": _CAUSER_WIDTH, "fields": _FIELDS_WIDTH}, whole={"run"})
+            show_history(list(zip(entries, causers, strict=True)))
+
+
+def show_history(entries: Sequence[tuple[Entry, str]]) -> None:
+    """What was done with a record, each entry with who caused it: a table, or where it is too wide for the terminal, a
+    block for each entry."""
+    if console().width >= _TABLE_FITS:
+        rows = ((entry.time, entry.outcome, by, written_of(entry), _run_of(entry)) for entry, by in entries)
+        columns = ["when (UTC)", "what", "because of", "fields", _RUN]
+        widest = {"because of": _CAUSER_WIDTH, "fields": _FIELDS_WIDTH, _RUN: _RUN_WIDTH}
+        table(columns, rows, widest=widest, whole={_RUN})
+        return
+    for entry, by in entries:
+        say(f"{words(entry.time)} UTC {entry.outcome}", style="bold")
+        for label, text in (("because of", by), ("fields", written_of(entry)), ("run", _run_of(entry))):
+            if text:
+                say_indented(f"{label}: {text}")
+
+
+def _run_of(entry: Entry) -> str:
+    """The run that has done something, and the fingerprint of the map with which it did: a line for each in a table."""
+    return f"{entry.run} map {entry.map}" if entry.map else entry.run
 
 
 def show_explanation(told: Explanation, addresses: Sequence[str], rival: Sequence[str]) -> None:

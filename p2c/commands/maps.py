@@ -13,6 +13,7 @@ from p2c.connection import MAPS, Connection
 from p2c.helping import Application
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table
+from p2c.texts import code_of
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.finops.environment import FinopsSystem
 from shared.counting import counted
@@ -24,7 +25,6 @@ from shared.operations.map_entries import ListedEntry, listed
 from shared.operations.map_tables import map_differences, map_tables
 from shared.operations.own_columns import own_columns
 from shared.operations.preflight.run import Preflight
-from shared.records import BOTH, MapEntry
 from shared.records import Json as Value
 from shared.systems import System
 from shared.visible import visible
@@ -103,15 +103,11 @@ def entries_table(found: Sequence[ListedEntry]) -> None:
         return
     columns = ["map", "name", "code", "set by", "when (UTC)", "why", "beside the document"]
     rows = (
-        (each.entry.map, each.entry.name, _code_of(each.entry), each.entry.who, each.entry.at, each.entry.reason,
+        (each.entry.map, each.entry.name, code_of(each.entry), each.entry.who, each.entry.at, each.entry.reason,
          each.meaning)
         for each in found
     )  # fmt: skip
     table(columns, rows, title="set by hand, for every flow")
-
-
-def _code_of(entry: MapEntry) -> str:
-    return f"{entry.code}" if entry.direction == BOTH else f"{entry.code} ({entry.direction})"
 
 
 @maps.command()

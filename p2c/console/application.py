@@ -12,9 +12,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from p2c.connection import Connection
 from p2c.console.guard import Guard, Secrets
-from p2c.console.pages import acts, decisions, failures, overview, records, setup
+from p2c.console.pages import acts, decisions, failures, jobs, overview, records, setup
 from p2c.console.site import HERE, Site
 from p2c.troubles import TOLD, Told, told
 from shared.operations.read_once import reading_once
@@ -22,16 +21,15 @@ from shared.operations.read_once import reading_once
 Page = Callable[[Site, Request], Response]
 
 
-def application(to: Connection, kept: Secrets, *, hosts: tuple[str, ...], writes: bool) -> ASGIApp:
+def application(site: Site, kept: Secrets, *, hosts: tuple[str, ...]) -> ASGIApp:
     """The pages of a deployment, for browsers that come by one of these hosts."""
-    site = Site.of(to, token=kept.token, writes=writes)
     routes: list[BaseRoute] = [Mount("/static", StaticFiles(directory=HERE / "static"))]
-    pages = chain.from_iterable(each.PAGES.items() for each in (overview, failures, records, decisions, setup))
+    pages = chain.from_iterable(each.PAGES.items() for each in (overview, failures, records, decisions, jobs, setup))
     routes += [Route(path, _served(site, page)) for path, page in pages]
     changes = {**acts.ACTS, **decisions.ACTS}
     routes += [Route(path, _served(site, _noticed(act)), methods=["POST"]) for path, act in changes.items()]
     made = Starlette(routes=routes, exception_handlers={HTTPException: partial(_unknown, site)})
-    return Guard(made, kept=kept, hosts=hosts, writes=writes)
+    return Guard(made, kept=kept, hosts=hosts, writes=site.writes)
 
 
 def _served(site: Site, page: Page) -> Callable[[Request], Response]:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Condition, Lock
+from threading import Condition, Lock, local
 from typing import Generic, TypeVar
 
 from shared.clock import Clock
+from shared.operations.read_later import reading_later
 
 # A page waits so long for a count that is under way, and then shows the one before.
 PATIENCE_S = 1.0
@@ -16,34 +17,67 @@ _COURTESY_S = 3.0
 Counted = TypeVar("Counted")
 
 
+class Ended(Exception):
+    """The console ends: nobody waits for the count any more."""
+
+
 class Courtesy:
-    """Lets counts wait for pages: a count of many reads makes none while a page is made."""
+    """Lets counts wait for pages: a count reads nothing while a page is made, and two counts do not read at once."""
 
     def __init__(self) -> None:
         self._pages = 0
+        self._has_ended = False
         self._changed = Condition()
+        self._one_count = Lock()
+        self._mine = local()
 
     @contextmanager
     def page(self) -> Iterator[None]:
-        """A page is made."""
-        with self._changed:
-            self._pages += 1
+        """This thread makes a page."""
+        self._mine.is_page = True
+        self._add(1)
         try:
             yield
         finally:
-            with self._changed:
-                self._pages -= 1
-                self._changed.notify_all()
+            self._add(-1)
+            self._mine.is_page = False
 
-    def wait(self) -> None:
-        """Return when no page is made, or after some seconds: pages that follow each other must not stop a count."""
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """This thread waits for a count, also if it makes a page."""
+        own = int(getattr(self._mine, "is_page", False))
+        self._add(-own)
+        try:
+            yield
+        finally:
+            self._add(own)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A count reads: when no page is made, or after some seconds, since pages that follow each other must not stop
+        it. Raises Ended."""
+        with self._one_count:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._pages or self._has_ended, _COURTESY_S)
+                if self._has_ended:
+                    raise Ended
+            yield
+
+    def end(self) -> None:
+        """Let no count read any more."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._pages, _COURTESY_S)
+            self._has_ended = True
+            self._changed.notify_all()
+
+    def _add(self, pages: int) -> None:
+        with self._changed:
+            self._pages += pages
+            self._changed.notify_all()
 
 
 class Counting(Generic[Counted]):
     """Counts again when a page is looked at and the last count is old enough. `count` is given a function that takes
-    what was counted so far, and which returns when no page is made (`courtesy`). Counts may share a `worker`."""
+    what was counted so far; it reads when the `courtesy` lets it. Counts may share a `worker`."""
 
     def __init__(
         self,
@@ -70,7 +104,8 @@ class Counting(Generic[Counted]):
                 self._running = self._worker.submit(self._count)
             running = self._running
         if running is not None:
-            wait([running], patience_s)
+            with self._courtesy.patience():
+                wait([running], patience_s)
             self._take(running)
         return self._so_far if self._last is None else self._last
 
@@ -80,14 +115,14 @@ class Counting(Generic[Counted]):
 
     def _count(self) -> Counted:
         began = self._clock.monotonic()
-        counted = self._what(self._tell)
+        with reading_later(self._courtesy.turn):
+            counted = self._what(self._tell)
         took = self._clock.monotonic() - began
         self._again_at = began + took + max(_LEAST_S, _TIMES * took)
         return counted
 
     def _tell(self, so_far: Counted) -> None:
         self._so_far = so_far
-        self._courtesy.wait()
 
     def _take(self, running: Future[Counted]) -> None:
         """What has been counted, once it is complete."""

@@ -10,6 +10,7 @@ import uvicorn
 from p2c.connection import Connection
 from p2c.console.application import application
 from p2c.console.guard import KEY, Secrets
+from p2c.console.site import Site
 from p2c.mistakes import Mistake
 
 LOOPBACK = "127.0.0.1"
@@ -40,9 +41,14 @@ def serving(to: Connection, *, port: int = 0, writes: bool) -> Iterator[Serving]
         listening.listen()
         bound = listening.getsockname()[1]
         kept = Secrets()
-        pages = application(to, kept, hosts=(f"{LOOPBACK}:{bound}", f"localhost:{bound}"), writes=writes)
+        site = Site.of(to, token=kept.token, writes=writes)
+        pages = application(site, kept, hosts=(f"{LOOPBACK}:{bound}", f"localhost:{bound}"))
         # An access log would hold what was searched for.
         server = uvicorn.Server(
             uvicorn.Config(pages, log_level="warning", access_log=False, server_header=False, lifespan="off")
         )
-        yield Serving(f"http://{LOOPBACK}:{bound}/?{KEY}={kept.key}", server, listening)
+        try:
+            yield Serving(f"http://{LOOPBACK}:{bound}/?{KEY}={kept.key}", server, listening)
+        finally:
+            # A count of many records would keep the process for minutes.
+            site.end()

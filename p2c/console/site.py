@@ -16,9 +16,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from p2c.connection import Connection
 from p2c.console.counting import Counting, Courtesy
 from p2c.console.guard import FORM
+from p2c.console.jobs import Jobs
 from p2c.console.languages import LANGUAGE, LANGUAGES, Language, chosen
 from p2c.output import age, words
-from p2c.texts import field_of, flat, nested_rows, run_counts, short, written_of
+from p2c.texts import code_of, field_of, flat, nested_rows, run_counts, short, written_of
 from shared.flows.required_columns import attribute_of
 from shared.operations.acts import acts_of
 from shared.operations.failures import Cause
@@ -54,6 +55,7 @@ def _templates() -> Environment:
     )
     made.filters |= {"age": age, "short": short, "field": field_of, "flat": flat, "nested": nested_rows, "acts": _acts}
     made.filters |= {"told": words, "counts": run_counts, "written": written_of, "attribute": attribute_of}
+    made.filters["code"] = code_of
     return made
 
 
@@ -61,13 +63,15 @@ def _templates() -> Environment:
 class Site:
     """The pages of one deployment. `states` are those of all flows, `records` the counts of their records by flow,
     `causes` those of the open failures and, under True, of the dismissed ones. `courtesy`
-    lets counts wait for pages, `writes` says whether anything may be changed, `token` proves a form."""
+    lets counts wait for pages, `jobs` are acts that take longer than a page may. `writes` says whether anything may be
+    changed, `token` proves a form."""
 
     to: Connection
     states: Counting[Status]
     records: Mapping[str, Counting[RecordCounts]]
     causes: Mapping[bool, Counting[Sequence[Cause]]]
     courtesy: Courtesy
+    jobs: Jobs
     token: str
     writes: bool
     templates: Environment
@@ -76,18 +80,24 @@ class Site:
     def of(cls, to: Connection, *, token: str, writes: bool) -> "Site":
         """The pages of a deployment."""
         service = to.service
-        causes = {
-            dismissed: Counting(partial(_causes, service, dismissed), service.clock) for dismissed in (False, True)
-        }
-        states = Counting[Status](lambda _: service.brief_status(), service.clock)
-        # One flow after the other: reading many links at once would keep the pages waiting.
         courtesy = Courtesy()
+        causes = {
+            dismissed: Counting(partial(_causes, service, dismissed), service.clock, courtesy)
+            for dismissed in (False, True)
+        }
+        states = Counting[Status](lambda _: service.brief_status(), service.clock, courtesy)
+        # One flow after the other.
         worker = ThreadPoolExecutor(1, thread_name_prefix="counting-records")
         records = {
             flow: Counting(partial(service.count_records, flow), service.clock, courtesy, worker)
             for flow in service.flows
         }
-        return cls(to, states, records, causes, courtesy, token, writes, _templates())
+        return cls(to, states, records, causes, courtesy, Jobs(), token, writes, _templates())
+
+    def end(self) -> None:
+        """Stop what is done in the background: the console ends."""
+        self.courtesy.end()
+        self.jobs.end()
 
     def expire(self) -> None:
         """Something has been changed: what is counted is counted again."""
@@ -130,6 +140,11 @@ class Site:
 def asked(request: Request, name: str) -> str:
     """A parameter of the address; empty if there is none."""
     return request.query_params.get(name, "")
+
+
+def whole_number(text: str) -> int:
+    """A place or a count in an address of our own; 0 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def given(request: Request, name: str) -> str:

@@ -1,7 +1,7 @@
 """Records found by what an operator has: an id, a number, a key in the target, an address."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.clients.quoting import is_guid
@@ -30,12 +30,7 @@ def locate(state: State, flow: Flow, text: str) -> str:
         raise NotFound(f"the name of the record is blank; give the id or number of one of {flow.name}")
     if _is_remembered(state, flow, given):
         return given
-    ids = (
-        list(flow.numbered([given]).get(given, ()))
-        or list(flow.source.existing([given]))
-        or _of_target_key(state, flow, given)
-        or _of_owned_key(state, flow, given)
-    )
+    ids = _found(state, flow, given) or _of_history(state, flow, given)
     if not ids:
         raise NotFound(
             f"no record of {flow.name} has the number or id {given!r}; give it as {flow.source_system.label} has it"
@@ -43,6 +38,30 @@ def locate(state: State, flow: Flow, text: str) -> str:
     if len(ids) > 1:
         raise NotFound(f"{len(ids)} records of {flow.name} have the number {given!r}: {', '.join(ids)}; give an id")
     return ids[0]
+
+
+def locate_everywhere(state: State, flows: Iterable[Flow], text: str) -> list[tuple[str, str]]:
+    """The records of any of these flows with an id or a number, each as the name of its flow and its id. A record that
+    is gone, and of which only a history remains, is found by `locate` alone. Raises SystemTrouble."""
+    given, among = meant(text), list(flows)
+    if not given:
+        return []
+    remembered = [flow.name for flow in among if _is_remembered(state, flow, given)]
+    if remembered and is_guid(given):
+        # No other record has it, and each flow would ask its source.
+        return [(name, given) for name in remembered]
+    found = ((flow.name, [given] if flow.name in remembered else _found(state, flow, given)) for flow in among)
+    return [(name, id) for name, ids in found for id in ids]
+
+
+def _found(state: State, flow: Flow, given: str) -> Sequence[str]:
+    """The records with a number, or with an id or key that the source or the sync knows."""
+    return (
+        list(flow.numbered([given]).get(given, ()))
+        or list(flow.source.existing([given]))
+        or _of_target_key(state, flow, given)
+        or _of_owned_key(state, flow, given)
+    )
 
 
 def meant(text: str) -> str:
@@ -83,8 +102,10 @@ def _of_owned_key(state: State, flow: Flow, given: str) -> Sequence[str]:
 
 
 def _is_remembered(state: State, flow: Flow, id: str) -> bool:
-    """Whether anything of it is stored. A history may remain of a record that is otherwise forgotten."""
-    table, partition = state.links.table, escape(flow.name)
-    if table.read(partition, [link_key(id), failure_key(id)]):
-        return True
-    return bool(Histories(table).latest(flow.name, id, 1))
+    """Whether there is a link or a failure of it."""
+    return bool(state.links.table.read(escape(flow.name), [link_key(id), failure_key(id)]))
+
+
+def _of_history(state: State, flow: Flow, id: str) -> Sequence[str]:
+    """A history may remain of a record that is otherwise forgotten."""
+    return [id] if Histories(state.links.table).latest(flow.name, id, 1) else []

@@ -1,8 +1,10 @@
 """What a record waits for, from record to record, to the one that must move first; and what waits for a record."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from shared.clock import Clock
 from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examined, Examining
 from shared.sync.apply.filters import in_words
@@ -15,6 +17,7 @@ from shared.sync.state import State
 _TOLD = 3
 # No flow waits for itself, not even through others: a longer chain is a defect.
 _LONGEST = 10
+_READS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +124,35 @@ class Tracing:
         return "paused" if control.paused else f"blocked: {control.blocked}" if control.blocked else ""
 
 
-def children_of(state: State, flows: Mapping[str, Flow], flow: str, id: str) -> Iterator[Child]:
-    """The records that wait for a record, on any of its routes, or under a key that it owns. Raises StorageTrouble."""
+def some_children_of(
+    state: State, flows: Mapping[str, Flow], flow: str, id: str, *, clock: Clock, after: int = 0
+) -> tuple[list[Child], int | None]:
+    """The records that wait for a record, on any of its routes, or under a key that it owns; in parts. It may be waited
+    for at several places, each a range of rows: those that wait at places from the number `after` on, and where to
+    continue (None: the end). After half a second no further place is read. Raises StorageTrouble."""
+    found: dict[Child, None] = {}
+    not_after = clock.monotonic() + _READS_S
+    places = _waited_for(state, flows, flow, id)
+    for number, place in islice(enumerate(places, 1), after, None):
+        found |= dict.fromkeys(_children_at(state, *place))
+        if clock.monotonic() >= not_after and number < len(places):
+            return list(found), number
+    return list(found), None
+
+
+def _waited_for(state: State, flows: Mapping[str, Flow], flow: str, id: str) -> list[tuple[str, Parent]]:
+    """The flows whose records may wait for a record, each with one of the parents that the record is for them."""
     link = state.links.load(flow, [id])[id]
     routes = flows[flow].routes
     keys = [Parent.with_key(routes[route].entity, key) for route, key in sorted(link.owned) if route in routes]
     parents = [*(Parent(flow, route, id) for route in routes), *keys]
     waited_for = [(other.name, parent) for other in dependents(flows, flow) for parent in parents]
     waited_for += [(other.name, Parent.looked_at(flow, id)) for other in waiting_for_looks(flows, flow)]
-    found = (
-        Child(name, child)
-        for name, parent in waited_for
-        for child in state.waits.of_parents(name, parent.flow, parent.route, [parent.id])
-    )
-    yield from dict.fromkeys(found)
+    return waited_for
+
+
+def _children_at(state: State, flow: str, parent: Parent) -> list[Child]:
+    return [Child(flow, child) for child in state.waits.of_parents(flow, parent.flow, parent.route, [parent.id])]
 
 
 def _step(depth: int, flow: Flow, examined: Examined, *, words: str, remedy: str) -> TracedStep:

@@ -13,8 +13,9 @@ from shared.flows.checks import Check, CheckResult, by_cause, one_of_several
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
 from shared.operations.acts import CAUSES, acts_of
-from shared.operations.trace import children_of
+from shared.operations.trace import some_children_of
 from shared.state.failures import Failure
+from tests.support.clock import ManualClock
 from tests.support.operator import answer, p2c
 from tests.support.product import FLOW, Product
 from tests.support.project import ROOT
@@ -97,12 +98,41 @@ def test_what_waits_for_a_record_is_found_from_it(desk: Trading) -> None:
     account = desk.account("A-1", address1_country="Atlantis")
     contact, (_, quote) = desk.contact(account), desk.quote(account)
     desk.tick()
-    found = list(children_of(desk.state, desk.service.flows, "accounts", account))
-    assert sorted((child.flow, child.id) for child in found) == [("contacts", contact), ("quotations", quote)]
+    assert waiting_for(desk, account) == [("contacts", contact), ("quotations", quote)]
     desk.edit(account, address1_country="United States")
     desk.tick()
     desk.tick()
-    assert list(children_of(desk.state, desk.service.flows, "accounts", account)) == []
+    assert waiting_for(desk, account) == []
+
+
+def test_what_waits_for_a_record_is_found_in_parts_if_reading_takes_long(desk: Trading) -> None:
+    account = desk.account("A-1", address1_country="Atlantis")
+    contact, (_, quote) = desk.contact(account), desk.quote(account)
+    desk.tick()
+    found, parts = list[tuple[str, str]](), 0
+    after: int | None = 0
+    while after is not None:
+        some, further = some_children_of(desk.state, desk.service.flows, "accounts", account, clock=Slow(), after=after)
+        found += [(child.flow, child.id) for child in some]
+        assert further is None or further == after + 1
+        after, parts = further, parts + 1
+    assert sorted(found) == [("contacts", contact), ("quotations", quote)]
+    assert parts > 2
+
+
+class Slow(ManualClock):
+    """A second passes between two looks at it."""
+
+    def monotonic(self) -> float:
+        self.seconds += 1
+        return self.seconds
+
+
+def waiting_for(desk: Trading, account: str) -> list[tuple[str, str]]:
+    """What waits for an account, found at once."""
+    found, further = some_children_of(desk.state, desk.service.flows, "accounts", account, clock=desk.clock)
+    assert further is None
+    return sorted((child.flow, child.id) for child in found)
 
 
 def test_the_lines_of_a_quote_stand_beside_those_of_its_quotation(desk: Trading) -> None:

@@ -1,10 +1,14 @@
 """The console over HTTP: what it shows, what it changes, and whom it lets in. In a real browser: tests/e2e."""
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Event
+from queue import Queue
+from threading import Event, Thread
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,12 +16,17 @@ import requests
 
 from local.simulator.faults import Kind, Rule
 from p2c.commands import console as command
+from p2c.console import jobs
 from p2c.console.counting import Counting, Courtesy
+from p2c.console.jobs import Job, Jobs
 from p2c.console.languages import LANGUAGES, chosen
 from shared.errors import StorageTrouble
 from shared.mapping.map_source import SHIPPED
+from shared.operations.read_later import ReadLaterTable
+from shared.operations.sender import Sender
 from shared.operations.status import RecordCounts
 from shared.state.audit import AuditEntry
+from shared.state.failures import Failure
 from shared.state.history import history_row
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run
@@ -270,17 +279,54 @@ def test_a_quote_leads_to_its_customer_and_to_its_products() -> None:
 
 def test_a_count_of_many_records_reads_nothing_while_a_page_is_made(sync: Product) -> None:
     courtesy, going_on = Courtesy(), Event()
+    table = ReadLaterTable(sync.state.links.table)
 
-    def count(tell: Callable[[int], None]) -> int:
-        tell(1)
+    def count(_: Callable[[int], None]) -> int:
+        table.read(FLOW, ["L|1"])
         going_on.set()
         return 2
 
     counting = Counting(count, sync.clock, courtesy)
     with courtesy.page():
-        assert counting.latest(0.1) == 1
-        assert not going_on.is_set()
-    assert going_on.wait(30)
+        # What only one asks for is not waited for here: it is counted when no page is made.
+        assert counting.latest(0) is None
+        assert not going_on.wait(0.1)
+        table.read(FLOW, ["L|1"])
+        # A page that waits for a count lets it read.
+        assert counting.latest(30) == 2
+
+
+def test_two_counts_do_not_read_at_once() -> None:
+    courtesy, is_next = Courtesy(), Event()
+
+    def read() -> None:
+        with courtesy.turn():
+            is_next.set()
+
+    second = Thread(target=read)
+    with courtesy.turn():
+        second.start()
+        assert not is_next.wait(0.1)
+    assert is_next.wait(30)
+    second.join()
+
+
+def test_a_count_under_way_ends_with_the_console(sync: Product) -> None:
+    courtesy, reads = Courtesy(), Queue[int]()
+    table = ReadLaterTable(sync.state.links.table)
+
+    def count(_: object) -> int:
+        for number in itertools.count():
+            table.read(FLOW, ["L|1"])
+            reads.put(number)
+        return 0
+
+    worker = ThreadPoolExecutor(1)
+    Counting[int](count, sync.clock, courtesy, worker).latest(0)
+    reads.get(timeout=30)
+    courtesy.end()
+    # Returns when its thread has ended.
+    worker.shutdown(wait=True)
 
 
 def test_a_cause_with_many_records_is_shown_by_pages(sync: Product, console: Consoled) -> None:
@@ -362,6 +408,16 @@ def test_the_map_shows_each_field_with_its_source_and_the_type_and_length_on_bot
     assert "<td>String (100)</td>" in invoices
 
 
+def test_the_map_lists_the_entries_that_are_set_by_hand(sync: Product, console: Consoled) -> None:
+    assert "Set by hand" not in console.page(f"/map?flow={FLOW}")
+    with operated(sync):
+        p2c("map", "set", FLOW, "countries", MARKUP, "AT", "--reason", "asked by Ana")
+    shown = console.page("/map?flow=products")
+    (row,) = [part.split("</tr>")[0] for part in shown.split("<tr>") if "countries" in part]
+    assert all(part in row for part in ("&lt;script&gt;", "<td>AT</td>", "operator@contoso", "asked by Ana", "added"))
+    assert "<script>alert" not in shown
+
+
 def test_a_plan_is_a_page_a_document_and_a_sheet(sync: Product, console: Consoled) -> None:
     sync.account("A-1", name="=1+1")
     for path, kind in (("/plan", "text/html"), ("/plan.md", "text/markdown"), ("/plan.csv", "text/csv")):
@@ -400,6 +456,66 @@ def test_a_cause_is_corrected_and_retried(sync: Product, console: Consoled) -> N
     assert "Nothing is open" in console.page("/causes")
     assert [(entry.who, entry.what) for entry in sync.state.audit.latest(9)] == [("operator@contoso", "retry")]
     assert "operator@contoso" in console.page("/audit")
+
+
+def test_all_of_a_cause_are_sent_again_while_a_page_tells_how_many(
+    sync: Product, console: Consoled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE_S", 0.0)
+    count = 2 * sync.service.limits.hints_per_message + 1
+    seen = sync.clock.now()
+    for number in range(count):
+        sync.state.failures.put(Failure(FLOW, f"r{number:04d}", "country_unknown", "said", "helps", seen, seen))
+    sync.clock.sleep(1)
+    sent, second, going_on = itertools.count(), Event(), Event()
+    send, start, started = Sender.send, Jobs.start, list[Job]()
+
+    def slow(self: Sender, *arguments: Any) -> int:
+        if next(sent) == 1:
+            second.set()
+            assert going_on.wait(30)
+        return send(self, *arguments)
+
+    def seen_start(self: Jobs, *arguments: Any) -> Job:
+        started.append(start(self, *arguments))
+        return started[0]
+
+    monkeypatch.setattr(Sender, "send", slow)
+    monkeypatch.setattr(Jobs, "start", seen_start)
+    form = {"token": console.token, "flow": FLOW, "cause": "country_unknown", "all": "1"}
+    answered = console.user.post(
+        console.url("/retry"), form, headers={"Origin": console.url("/").rstrip("/")}, allow_redirects=False, timeout=30
+    )
+    path = answered.headers["Location"]
+    assert path == "/job?id=1"
+    assert second.wait(30)
+    shown = console.page(path)
+    assert f"So far: {sync.service.limits.hints_per_message}<" in shown
+    assert 'hx-get="/job?id=1"' in shown
+    going_on.set()
+    assert started[0].is_over.wait(30)
+    shown = console.page(path)
+    assert f"All done: {count}<" in shown
+    assert "hx-get" not in shown
+    assert all(failure.is_asked for failure in sync.service.failing().walk(FLOW))
+    assert [entry.what for entry in sync.state.audit.latest(9)] == ["retry"] * 3
+    assert console.get("/job?id=7").status_code == 400
+
+
+def test_an_act_that_ends_early_says_why_and_how_many_are_done(
+    sync: Product, console: Consoled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync.account("A-1", address1_country="Atlantis")
+    sync.tick()
+    sync.clock.sleep(1)
+
+    def refused(*_: object) -> None:
+        raise StorageTrouble("no answer")
+
+    monkeypatch.setattr(Sender, "send", refused)
+    shown = console.act("/retry", flow=FLOW, cause="country_unknown", all="1")
+    assert "Stopped after 0:" in shown
+    assert "the storage account: no answer" in shown
 
 
 def test_a_ticked_failure_is_dismissed_with_a_reason_and_only_with_one(sync: Product, console: Consoled) -> None:

@@ -165,6 +165,19 @@ def test_a_record_is_found_by_its_number_or_its_id(sync: Product) -> None:
         service(sync).locate(flow.name, "A-1")
 
 
+def test_a_record_is_found_in_whatever_flow_it_is(sync: Product) -> None:
+    id = sync.account("P-1")
+    sync.finops.control("products", [{"ProductNumber": "P-1", "ProductName": "Bike", "SalesUnitSymbol": "EA"}])
+    found = service(sync).locate_everywhere
+    assert found(" P-1 ") == [(FLOW, id), ("products", "P-1")]
+    assert found("A-2") == found(" ") == []
+    sync.tick()
+    for system in (sync.sales, sync.finops):
+        system.faults.add(Rule(FaultKind.REFUSE_TOKEN))
+    # No other record has this id, so no system is asked.
+    assert found(id.upper()) == [(FLOW, id)]
+
+
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,19 @@ def test_a_history_in_a_pipe_is_no_wider_than_a_page_and_keeps_each_run_whole(
     told = p2c("history", FLOW, "A-0")
     assert max(map(len, told.splitlines())) <= 120
     assert entry["run"] in told
+    assert f" map {entry['map']} " in told
+    assert [name for name in entry["fields"] if name not in told] == []
+
+
+def test_a_history_on_a_narrow_terminal_is_a_block_for_each_entry_with_its_run_and_its_map(
+    sync: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync.linked(1)
+    (entry,) = answer("history", FLOW, "A-0")
+    monkeypatch.setenv("COLUMNS", "80")
+    told = p2c("history", FLOW, "A-0")
+    assert max(map(len, told.splitlines())) <= 80
+    assert f"  run: {entry['run']} map {entry['map']}\n" in told
     assert [name for name in entry["fields"] if name not in told] == []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,10 +13,20 @@ from shared.state.failures import Failure
 
 
 def retry(site: Site, request: Request) -> Response:
-    """Send failed records again: those that are ticked, or all of the cause."""
-    flow = _flow(site, request)
-    sent = site.to.service.failing().retry(flow, _chosen(site, request, flow), site.to.audit_log)
-    return _back(request, flow, "retried", sent)
+    """Send failed records again: those that are ticked, or all of the cause, which may take minutes."""
+    flow, cause = _flow(site, request), given(request, "cause")
+    failing, log = site.to.service.failing(), site.to.audit_log
+    if not given(request, "all"):
+        return _back(request, flow, "retried", failing.retry(flow, _chosen(site, request, flow), log))
+
+    def all_of_cause(tell: Callable[[int], None]) -> int:
+        return failing.retry(flow, failing.walk(flow, cause=cause), log, progress=tell)
+
+    back = f"/failures?{urlencode({'flow': flow, 'cause': cause})}"
+    job = site.jobs.start("retried", back, all_of_cause, site.expire)
+    if job.is_over.is_set() and job.why is None:
+        return _back(request, flow, "retried", job.so_far)
+    return back_to("/job", id=job.id)
 
 
 def dismiss(site: Site, request: Request) -> Response:
@@ -74,8 +85,6 @@ def _flow(site: Site, request: Request) -> str:
 def _chosen(site: Site, request: Request, flow: str) -> list[Failure]:
     """The failures that the form names. Raises Mistake if it names none."""
     failing, ids = site.to.service.failing(), all_given(request, "id")
-    if given(request, "all"):
-        return list(failing.walk(flow, cause=given(request, "cause")))
     if not ids:
         raise Mistake(site.language(request).text("nothing_ticked"))
     return failing.load(flow, ids)

@@ -1,34 +1,28 @@
 """Records: found, listed, and one with both of its sides."""
 
-from itertools import islice
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from p2c.console.site import Site, asked, back_to
+from p2c.console.site import Site, asked, back_to, whole_number
 from p2c.referred import referred_in
 from shared.operations.causers import causers_of
 from shared.operations.lines import fields_of_lines
 from shared.operations.lookup import NotFound
 from shared.operations.records_list import STATES, page_of_records
-from shared.operations.trace import children_of
+from shared.operations.trace import some_children_of
 
 _AT_A_TIME = 50
 _CHILDREN = 20
 
 
 def find(site: Site, request: Request) -> Response:
-    """The record with a number, an id or an address: in one flow, or in the first one that has it."""
+    """The record with a number, an id or an address; of several, a choice."""
     text, flow = asked(request, "q"), asked(request, "flow")
-    found: list[tuple[str, str]] = []
-    problems: list[NotFound] = []
-    for name in site.to.flows(flow or None):
-        try:
-            found.append((name, site.to.service.locate(name, site.to.meant(text))))
-        except NotFound as nothing:
-            problems.append(nothing)
-    if not found and flow:
-        raise problems[0]
+    service, meant = site.to.service, site.to.meant(text)
+    if flow:
+        (name,) = site.to.flows(flow)
+        return back_to("/record", flow=name, id=service.locate(name, meant))
+    found = service.locate_everywhere(meant)
     if not found:
         raise NotFound(site.language(request).text("find.nothing", text=text))
     if len(found) == 1:
@@ -78,11 +72,24 @@ def record(site: Site, request: Request) -> Response:
 
 
 def children(site: Site, request: Request) -> Response:
-    """The part of a record's page that shows what waits for it."""
+    """The part of a record's page that shows what waits for it. Each answer shows what was found in half a second, and
+    asks for the next one."""
     (flow,), id = site.to.flows(asked(request, "flow")), asked(request, "id")
     service = site.to.service
-    found = list(islice(children_of(service.state, service.flows, flow, id), _CHILDREN + 1))
-    return site.page(request, "children.html", children=found[:_CHILDREN], more=len(found) > _CHILDREN)
+    before, after = (whole_number(asked(request, name)) for name in ("before", "after"))
+    found, further = some_children_of(service.state, service.flows, flow, id, clock=service.clock, after=after)
+    shown = found[: max(0, _CHILDREN - before)]
+    return site.page(
+        request,
+        "children.html",
+        flow=flow,
+        id=id,
+        children=shown,
+        is_first=before == 0,
+        more=len(found) > len(shown),
+        before=before + len(shown),
+        after=further,
+    )
 
 
 PAGES = {"/find": find, "/records": records, "/record": record, "/children": children}

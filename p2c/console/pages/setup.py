@@ -16,6 +16,7 @@ from p2c.texts import field_of
 from shared.flows.checks import CheckResult
 from shared.operations.dry_run import summary_of
 from shared.operations.live_types import Lengths, LiveTypes, Types
+from shared.operations.map_entries import listed
 from shared.operations.map_tables import map_tables
 from shared.operations.preflight.run import Preflight
 
@@ -26,7 +27,7 @@ _IN_ORDER = (CheckResult.WRONG, CheckResult.BY_HAND, CheckResult.WELL)
 
 def map_page(site: Site, request: Request) -> Response:
     """The map that counts: every field of a flow's targets with its rule, and the types and lengths that both systems
-    give their columns now."""
+    give their columns now; and the entries of value maps that are set by hand, which count for every flow."""
     (name,) = site.to.flows(asked(request, "flow") or site.flows[0])
     tables, flow = map_tables(site.to.deployment, name), site.to.service.flows[name]
     live = LiveTypes.of(site.to.service.systems)
@@ -47,6 +48,7 @@ def map_page(site: Site, request: Request) -> Response:
         lengths=lengths,
         source=flow.source_system.label,
         target=flow.target_system.label,
+        entries=listed(site.to.deployment, site.to.service.map_entries.now()),
     )
 
 

@@ -1,0 +1,52 @@
+"""Tables in which what is not urgent lets something else read first, such as a page that somebody waits for."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from shared.state.storage.tables import Operation, Stored, Table
+
+Turn = Callable[[], AbstractContextManager[None]]
+"""Waits until it is the caller's turn to read, and then lasts as long as the read."""
+_READING = threading.local()
+
+
+@contextmanager
+def reading_later(turn: Turn) -> Iterator[None]:
+    """Each read of this thread waits for its turn."""
+    _READING.turn = turn
+    try:
+        yield
+    finally:
+        _READING.turn = None
+
+
+def _turn() -> AbstractContextManager[None]:
+    turn: Turn | None = getattr(_READING, "turn", None)
+    return nullcontext() if turn is None else turn()
+
+
+class ReadLaterTable:
+    """A table; a read waits for the turn of its thread."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """The rows that exist among `keys`."""
+        with _turn():
+            return self._table.read(partition, keys)
+
+    def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows with start <= key < end, in key order."""
+        with _turn():
+            return self._table.scan(partition, start=start, end=end, limit=limit)
+
+    def whole(self, limit: int) -> Sequence[Stored]:
+        """At most `limit` rows of all partitions."""
+        with _turn():
+            return self._table.whole(limit)
+
+    def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
+        """Apply all operations, or none."""
+        return self._table.transact(operations)
