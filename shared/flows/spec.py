@@ -298,6 +298,10 @@ class Deployment:
         """What the map document decides about rows in the target."""
         return as_known_to(MapDocument, self.maps).policies.get(flow, Policy())
 
+    def looks_for_conflicts(self, flow: str) -> bool:
+        """Whether changes of others in the target count."""
+        return self.policy_of(flow).on_conflict in (OnConflict.TARGET_WINS, OnConflict.STOP)
+
     def adopts(self, flow: str) -> bool:
         """Whether a row that is there before the first write is taken over: as the map document says, otherwise as the
         setting does."""

@@ -2,12 +2,13 @@
 
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.clients import quoting
 from shared.clients.http.channel import Channel, RequestCounts
 from shared.clients.http.filter_size import FilterSize, NoMemory, SizeMemory
+from shared.clients.http.multipart import MAX_PARTS, BatchPart
 from shared.clients.http.origin import is_at, start_of
 from shared.clients.http.responses import ReadRefused
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, Transient
@@ -16,6 +17,8 @@ from shared.records import Change, ChangePage, Json
 MAX_PAGE_SIZE = 5000
 MAX_IDS = 100
 MAX_URL_LENGTH = 8000
+# Of an address in a batch; Dataverse takes twice as much there (dataverse-web-api, section 3.2).
+MAX_URL_LENGTH_IN_BATCH = 32_000
 
 API = "/api/data/v9.2"
 _VERSION = "versionnumber"
@@ -30,6 +33,15 @@ _DELETED_CONTEXT = "/$deletedEntity"
 _LINK_NOT_AT_FAULT = frozenset({401, 403, 408, 429})
 
 Row = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRead:
+    """A bulk read of one table: `condition` is the filter for some keys."""
+
+    entity_set: str
+    condition: Callable[[Sequence[str]], str]
+    parameters: Mapping[str, str]
 
 
 class DataverseSystem:
@@ -121,15 +133,44 @@ class DataverseSystem:
             return list(self.rows(entity_set, url_of(part), fresh))
 
         size = self.filters.at_once() if values else 1
-        pending = [values[at : at + size] for at in range(0, len(values), size)][::-1]
-        while pending:
-            chunk = pending.pop()
-            if len(url_of(chunk)) < MAX_URL_LENGTH or len(chunk) == 1:
-                for rows in self.filters.read(chunk, read):
-                    yield from rows
-            else:
-                middle = len(chunk) // 2
-                pending += [chunk[middle:], chunk[:middle]]
+        for chunk in _groups(values, size, lambda part: len(url_of(part)) < MAX_URL_LENGTH):
+            for rows in self.filters.read(chunk, read):
+                yield from rows
+
+    def rows_together(self, reads: Sequence[KeyedRead], values: Sequence[str]) -> list[list[Row]]:
+        """What each of several bulk reads finds for the same keys: all of them are one batch, and so one request.
+        Raises SystemTrouble."""
+
+        def url_of(read: KeyedRead, part: Sequence[str]) -> str:
+            return self.url(read.entity_set, {**read.parameters, "$filter": read.condition(part)})
+
+        def fits(part: Sequence[str]) -> bool:
+            return all(len(url_of(read, part)) < MAX_URL_LENGTH_IN_BATCH for read in reads)
+
+        def found(size: int) -> list[list[Row]]:
+            groups = list(_groups(values, size, fits))
+            asked = [(at, url_of(read, group)) for group in groups for at, read in enumerate(reads)]
+            rows: list[list[Row]] = [[] for _ in reads]
+            for begin in range(0, len(asked), MAX_PARTS):
+                for at, first in self._first_pages(reads, asked[begin : begin + MAX_PARTS]):
+                    rows[at] += self._all_of(reads[at].entity_set, first)
+            return rows
+
+        return self.filters.in_groups(len(values), found) if values else [[] for _ in reads]
+
+    def _first_pages(self, reads: Sequence[KeyedRead], asked: Sequence[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
+        headers = {"Accept": "application/json", "Prefer": _paged(MAX_PAGE_SIZE), "If-None-Match": "null"}
+        subject = " and ".join(dict.fromkeys(read.entity_set for read in reads))
+        parts = [BatchPart("GET", url, headers=headers) for _, url in asked]
+        pages = self.channel.read_batch(self.channel.origin.url(f"{API}/$batch"), parts, subject=subject)
+        return zip((at for at, _ in asked), pages, strict=True)
+
+    def _all_of(self, entity_set: str, first: Row) -> Iterator[Row]:
+        """The rows of a first page, and of those that follow it."""
+        yield from self.rows_in(entity_set, first)
+        following = self.link(entity_set, first, "@odata.nextLink")
+        if following is not None:
+            yield from self.rows(entity_set, following)
 
     def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:
         """One page."""
@@ -276,6 +317,18 @@ class TableRows:
         if not isinstance(id, str) or not quoting.is_guid(id):
             raise self.unreadable(f"a row has no valid {column}")
         return id.lower()
+
+
+def _groups(values: Sequence[str], size: int, fits: Callable[[Sequence[str]], bool]) -> Iterator[Sequence[str]]:
+    """The values in groups of at most this size, in halves where one does not fit."""
+    pending = [values[at : at + size] for at in range(0, len(values), size)][::-1]
+    while pending:
+        group = pending.pop()
+        if len(group) == 1 or fits(group):
+            yield group
+        else:
+            middle = len(group) // 2
+            pending += [group[middle:], group[:middle]]
 
 
 def _paged(size: int) -> str:

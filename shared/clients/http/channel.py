@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from uuid import uuid4
 
 from shared import exact_json
+from shared.clients.http import multipart
 from shared.clients.http.correlation import next_request_id
 from shared.clients.http.credentials import Tokens
 from shared.clients.http.deadline import last_start
 from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall, Transport
+from shared.clients.http.multipart import BatchPart
 from shared.clients.http.origin import Origin, require_same_origin
 from shared.clients.http.responses import (
     Throttled,
@@ -98,10 +101,28 @@ class Channel:
         Raises Transient, OperatorNeeded (ReadRefused if the request itself was refused), and NotSent if the invocation
         has no time left for it.
         """
-        call = PreparedCall("GET", url, headers)
+        return self._repeated(
+            PreparedCall("GET", url, headers), subject, lambda answer: self._object_of(answer, subject)
+        )
+
+    def read_batch(self, url: str, parts: Sequence[BatchPart], *, subject: str) -> list[dict[str, Json]]:
+        """GET several JSON objects by one request; see read."""
+        boundary = f"batch_{uuid4()}"
+        # Otherwise the parts after one that is refused would not be answered.
+        headers = {"Content-Type": multipart.content_type(boundary), "Prefer": "odata.continue-on-error"}
+        call = PreparedCall("POST", url, headers, multipart.compose(parts, boundary), reads=True)
+
+        def objects_of(answer: Answer) -> list[dict[str, Json]]:
+            if answer.status != 200:
+                raise_for_read(self.system, subject, answer, self.clock.now())
+            return [self._part_of(part, subject) for part in multipart.read_answers(answer, len(parts))]
+
+        return self._repeated(call, subject, objects_of)
+
+    def _repeated(self, call: PreparedCall, subject: str, understood: Callable[[Answer], T]) -> T:
         for attempt in range(1, READ_ATTEMPTS):
             try:
-                return self._read_once(call, subject)
+                return self._read_once(call, subject, understood)
             except Transient as trouble:
                 if trouble.retry_after_s is not None or isinstance(trouble, Throttled):
                     raise
@@ -109,7 +130,7 @@ class Channel:
                 if self.clock.monotonic() + back_off_s >= last_start():
                     raise
                 self.clock.sleep(back_off_s)
-        return self._read_once(call, subject)
+        return self._read_once(call, subject, understood)
 
     def write(
         self,
@@ -163,11 +184,21 @@ class Channel:
         """Stop the threads."""
         self._pool.shutdown()
 
-    def _read_once(self, call: PreparedCall, subject: str) -> dict[str, Json]:
+    def _read_once(self, call: PreparedCall, subject: str, understood: Callable[[Answer], T]) -> T:
         try:
             answer = self._exchange(call, StartLimit(last_start(), lambda: None))
         except AnswerLost as lost:
             raise Transient(self.system, f"{self.system.label}: {lost} to a read of {subject}") from lost
+        return understood(answer)
+
+    def _part_of(self, answer: Answer | None, subject: str) -> dict[str, Json]:
+        if answer is None:
+            raise Transient(
+                self.system, f"{self.system.label}: the answer of a batch of reads of {subject} lacks a part"
+            )
+        return self._object_of(answer, subject)
+
+    def _object_of(self, answer: Answer, subject: str) -> dict[str, Json]:
         if answer.status != 200:
             raise_for_read(self.system, subject, answer, self.clock.now())
         found = json_object(answer)
@@ -226,7 +257,7 @@ class Channel:
         return Transient(self.system, text)
 
     def _count(self, call: PreparedCall) -> None:
-        reads, writes = (1, 0) if call.method == "GET" else (0, 1)
+        reads, writes = (1, 0) if call.method == "GET" or call.reads else (0, 1)
         with self._lock:
             counts = self._counts
             self._counts = replace(counts, reads=counts.reads + reads, writes=counts.writes + writes)

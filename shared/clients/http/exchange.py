@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """A request, ready to be sent."""
+    """A request, ready to be sent. `reads` says that it changes nothing, though it is no GET: a batch of those."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

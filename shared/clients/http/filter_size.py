@@ -82,6 +82,23 @@ class FilterSize:
             self._note(passed)
         return found
 
+    def in_groups(self, count: int, read: Callable[[int], T]) -> T:
+        """What `read` answers for `count` keys in groups of the size that it is given: of half the size if the system
+        refuses such long filters. Raises as `read` does."""
+        size = min(self.at_once(), count)
+        while True:
+            try:
+                found = read(size)
+            except FilterTooLong:
+                if size == 1:
+                    raise
+                size //= 2
+            else:
+                break
+        if size < count:
+            self._note(size)
+        return found
+
     def try_out(self, keys: Sequence[str], read: Callable[[Sequence[str]], object]) -> int:
         """How many of the keys one filter may name, ignoring what was known; by halves, from all of them downwards.
         Raises as `read` does."""

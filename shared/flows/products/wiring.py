@@ -57,7 +57,8 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
     lookups |= how_dates_behave(price_lists.DATE_COLUMNS)
     namespace = _namespace(deployment.company)
     others = OtherDeployments(systems.finops, deployment.company, _id_in, company_columns(mapper.table))
-    target = DataverseTarget(systems.dataverse, _product_table(mapper), namespace, bulk_rows=settings.BULK_ROWS)
+    records = _product_table(mapper, looks_first=deployment.looks_for_conflicts(PRODUCTS))
+    target = DataverseTarget(systems.dataverse, records, namespace, bulk_rows=settings.BULK_ROWS)
     route = Route(
         "product",
         products.TARGET_SET,
@@ -89,8 +90,9 @@ def _id_in(company: str, folded_number: str) -> str:
     return own_id(_namespace(company), products.LOGICAL_NAME, folded_number)
 
 
-def _product_table(mapper: ProductMapper) -> RecordTable:
-    """A product in Dataverse with its price list item and its state."""
+def _product_table(mapper: ProductMapper, *, looks_first: bool) -> RecordTable:
+    """A product in Dataverse with its price list item and its state. `looks_first` says that products are looked up
+    before they are changed."""
     item = Detail(
         field=products.ITEM,
         table=RowTable(products.ITEM_SET, products.ITEM, products.ITEM_ID_COLUMN, products.ITEM_LOOKUPS),
@@ -101,6 +103,7 @@ def _product_table(mapper: ProductMapper) -> RecordTable:
         constants=products.CURRENCY_AMOUNT,
         proof=products.OURS,
         written_by_others=mapper.choices.price_items is PriceItems.AUTOMATION,
+        read_together=looks_first,
     )
     return RecordTable(
         table=RowTable(

@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
 
-from shared.clients.dataverse.environment import MAX_IDS, MAX_URL_LENGTH, DataverseSystem
+from shared.clients import quoting
+from shared.clients.dataverse.environment import (
+    MAX_IDS,
+    MAX_URL_LENGTH,
+    MAX_URL_LENGTH_IN_BATCH,
+    DataverseSystem,
+    KeyedRead,
+)
 from shared.clients.dataverse.sources import DataverseTable
+from shared.clients.http.channel import RequestCounts
 from shared.clients.http.exchange import Answer, PreparedCall
 from shared.errors import LinkElsewhere, LinkRefused, OperatorNeeded, SchemaDrift, SyncError, Transient
 from shared.records import Change, Json
@@ -224,3 +233,59 @@ def test_a_missing_privilege_calls_the_operator_by_its_text() -> None:
     accounts, _ = table(ok({"error": {"code": "0x80040220", "message": text}}, 403))
     with pytest.raises(OperatorNeeded, match=r"Sales.*accounts.*prvReadAccount"):
         accounts.track_changes()
+
+
+BOTH = [
+    KeyedRead("products", partial(quoting.one_of, "productnumber"), {"$select": "name"}),
+    KeyedRead("productpricelevels", partial(quoting.any_of, "productid/productnumber"), {"$select": "amount"}),
+]
+
+
+def batch_of(*bodies: Json, status: int = 200) -> Answer:
+    parts = "".join(
+        f"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n"
+        f"{json.dumps(body)}\r\n"
+        for body in bodies
+    )
+    return Answer(200, {"Content-Type": "multipart/mixed; boundary=b"}, f"{parts}--b--\r\n".encode())
+
+
+def test_two_tables_are_read_by_the_same_keys_with_one_request_that_counts_as_a_read() -> None:
+    pages: list[Json] = [{"value": [{"at": number}]} for number in range(4)]
+    at = line(batch_of(*pages), system=System.DATAVERSE)
+    system = DataverseSystem(at.channel)
+    found = system.rows_together(BOTH, [f"P-{number}" for number in range(MAX_IDS + 20)])
+    assert found == [[{"at": 0}, {"at": 2}], [{"at": 1}, {"at": 3}]]
+    assert system.requests == RequestCounts(reads=1)
+    assert system.rows_together(BOTH, []) == [[], []]
+    assert system.requests.reads == 1
+
+
+def test_a_page_of_a_batch_is_followed_to_the_end() -> None:
+    first: Json = {"value": [{"at": 0}], "@odata.nextLink": NEXT}
+    at = line(batch_of(first, {"value": []}), values_of([{"at": 1}]), system=System.DATAVERSE)
+    assert DataverseSystem(at.channel).rows_together(BOTH, ["P-1"]) == [[{"at": 0}, {"at": 1}], []]
+
+
+def test_a_batch_of_reads_whose_answer_lacks_a_part_is_asked_again() -> None:
+    pages: list[Json] = [{"value": []}, {"value": []}]
+    at = line(batch_of(pages[0]), batch_of(*pages), system=System.DATAVERSE)
+    assert DataverseSystem(at.channel).rows_together(BOTH, ["P-1"]) == [[], []]
+    assert at.server.methods == ["POST", "POST"]
+
+
+def test_a_filter_of_a_batch_that_is_too_long_is_asked_for_in_smaller_groups() -> None:
+    too_long: Json = {"error": {"code": "0x80060888", "message": "The node count limit of '100' has been exceeded."}}
+    refused = batch_of(too_long, too_long, status=400)
+    at = line(refused, batch_of(*[{"value": []}] * 4), system=System.DATAVERSE)
+    assert DataverseSystem(at.channel).rows_together(BOTH, ["P-1", "P-2"]) == [[], []]
+    assert [(call.body or b"").count(b"GET https") for call in at.server.calls] == [2, 4]
+
+
+def test_keys_whose_addresses_are_too_long_for_a_batch_are_asked_for_in_groups() -> None:
+    numbers = [f"{number:03}" + "\u00e4" * 97 for number in range(MAX_IDS)]
+    at = line(batch_of(*[{"value": []}] * 4), system=System.DATAVERSE)
+    DataverseSystem(at.channel).rows_together(BOTH, numbers)
+    asked = [each for each in (at.server.calls[0].body or b"").split(b"\r\n") if each.startswith(b"GET")]
+    assert len(asked) == 4
+    assert all(len(each) < MAX_URL_LENGTH_IN_BATCH + 20 for each in asked)

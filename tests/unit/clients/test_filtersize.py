@@ -98,6 +98,19 @@ def test_a_single_key_that_is_too_much_is_reported() -> None:
         filters(Memory()).read(KEYS[:3], Service(0).read)
 
 
+@pytest.mark.parametrize(("limit", "size"), [(1000, 50), (19, 12)])
+def test_groups_of_one_request_are_made_smaller_until_all_of_them_pass(limit: int, size: int) -> None:
+    memory = Memory()
+
+    def read(each: int) -> int:
+        if each > limit:
+            raise FilterTooLong(System.DATAVERSE, "too long", 400)
+        return each
+
+    assert filters(memory).in_groups(len(KEYS) * 2, read) == size
+    assert memory.size == (None if size == 50 else size)
+
+
 def test_a_trial_finds_the_size_whatever_is_remembered() -> None:
     memory, service = Memory(6), Service(19)
     assert filters(memory).try_out(KEYS, service.read) == 12
