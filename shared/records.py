@@ -98,12 +98,14 @@ References = Mapping[str, tuple[Values, ...]]
 @dataclass(frozen=True, slots=True)
 class TargetRow:
     """A target record as it is now. `id` is the target's own id of it where our key is not its address; `ours` is true
-    when that id proves that we have made the row. `lines` are the lines of a document by their number."""
+    when that id proves that we have made the row. `lines` are the lines of a document by their number. `etag` is the
+    version that was read, if a write can name it."""
 
     values: Values
     id: str | None = None
     ours: bool = False
     lines: Mapping[int, Values] = field(default_factory=dict)
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class Write:
     `target_id` is the target's own id of the row, None where the target derives it from the key. `before` is the row
     as just read, None where the link was trusted. `alone` asks for a request of its own: an earlier one, with others,
     had no clear answer. `lines` are what changes of a document's lines: header and lines are applied as one, or not at
-    all. `former` are the places of dependent rows that we have written and that must be removed.
+    all. `former` are the places of dependent rows that we have written and that must be removed. `if_match` is the
+    version that the row (of a document, its header) must still have, None if that does not matter.
     """
 
     id: str
@@ -152,6 +155,7 @@ class Write:
     alone: bool = False
     lines: tuple[LineWrite, ...] = ()
     former: tuple[Values, ...] = ()
+    if_match: str | None = None
 
 
 BOTH = "both"

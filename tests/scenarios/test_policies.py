@@ -19,6 +19,11 @@ from tests.support.product import Product
 SHORT: dict[str, Any] = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
 
 
+# The steps of our storage in a message, until its records are claimed, and until what is sent is noted: the target is
+# read between the two, and written after them.
+CLAIMED, NOTED = 4, 7
+
+
 @pytest.fixture
 def decided(sync: Product) -> Callable[..., Product]:
     """The product with policies for accounts."""
@@ -170,6 +175,27 @@ def test_a_conflict_stops_the_record_with_both_values_until_they_are_equal(decid
     assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
 
 
+@pytest.mark.parametrize(
+    ("policy", "cause", "memo"),
+    [("target_wins", "", "Theirs"), ("stop", "conflict", "Theirs"), ("source_wins", "", "Ours again")],
+)
+def test_what_others_change_between_the_read_and_the_write_is_not_written_over(
+    decided: Callable[..., Product], policy: str, cause: str, memo: str
+) -> None:
+    sync = decided(on_conflict=policy)
+    id = sync.account("A-1", name="Litware", description="Ours")
+    sync.tick()
+    sync.edit(id, name="Litware II", description="Ours again")
+    sync.service.pull("accounts")
+    during = sync.steps.count + (NOTED if policy != "source_wins" else CLAIMED)
+    sync.steps.at[during] = lambda: people_change(sync, "A-1", SalesMemo="Theirs")
+    sync.settle(30)
+    assert not sync.steps.disturbed
+    failure = sync.failure(id)
+    assert (failure.cause if failure else "") == cause
+    assert memo_and_name(sync, "A-1") == (memo, "Litware" if cause else "Litware II")
+
+
 def test_what_nobody_has_changed_is_no_conflict(decided: Callable[..., Product]) -> None:
     sync = decided(on_conflict="stop")
     id = sync.account("A-1", name="Litware", description="Ours")
@@ -310,6 +336,18 @@ def test_a_field_is_filled_at_creation_and_later_belongs_to_whoever_fills_it(fil
     filling.tick()
     assert memo_and_name(filling, "A-1") == ("Ours at last", "Litware II")
     assert filling.link(id).state is LinkState.WRITTEN
+
+
+def test_a_field_that_others_fill_between_the_read_and_the_write_keeps_their_value(filling: Product) -> None:
+    id = filling.account("A-1", name="Litware")
+    filling.tick()
+    filling.edit(id, description="Ours")
+    filling.service.pull("accounts")
+    filling.steps.at[filling.steps.count + NOTED] = lambda: people_change(filling, "A-1", SalesMemo="Theirs")
+    filling.settle(30)
+    assert not filling.steps.disturbed
+    assert memo_and_name(filling, "A-1") == ("Theirs", "Litware")
+    assert (filling.link(id).state, filling.failure(id)) == (LinkState.WRITTEN, None)
 
 
 def test_the_target_is_read_only_where_a_field_to_be_filled_has_changed(filling: Product) -> None:

@@ -16,6 +16,7 @@ from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.state.links import LinkState
 from shared.systems import System
+from tests.scenarios.test_policies import NOTED
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.faults import SPOT_FAULTS, WRITES, name_of
 from tests.support.invoicing import invoicing
@@ -224,6 +225,20 @@ def test_what_others_have_changed_in_the_header_of_a_quotation_stays(rule: Rule 
         disturbed(desk, rule, "finops")
         assert header(desk, number) == ("Theirs", "b@contoso.com")
         assert desk.link(number).content.kept == {"SalesQuotationName": "Theirs"}
+
+
+def test_a_header_that_others_change_between_the_read_and_the_write_is_not_written_over() -> None:
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_conflict="target_wins")) as desk:
+        account = desk.account("A-1")
+        desk.tick()
+        id, number = desk.quote(account)
+        desk.tick()
+        change_quote(desk, id, name="Ours again", emailaddress="b@contoso.com")
+        desk.service.pull(QUOTATIONS)
+        desk.steps.at[desk.steps.count + NOTED] = lambda: desk.at_finops(number, SalesQuotationName="Theirs")
+        desk.settle(30)
+        assert not desk.steps.disturbed
+        assert (header(desk, number), desk.failure(number)) == (("Theirs", "b@contoso.com"), None)
 
 
 @pytest.mark.parametrize(("taken", "name"), [("sales", "Ours again"), ("finops", "Theirs")])

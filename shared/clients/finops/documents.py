@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
-from shared.clients.finops.environment import FinopsTable, Row
+from shared.clients.finops.environment import FinopsTable, Row, only_if_unchanged
 from shared.clients.finops.refusals import Refusal
 from shared.clients.http import multipart
 from shared.clients.http.channel import StartLimit, encoded
@@ -33,7 +34,7 @@ class FinopsDocuments:
         lines: dict[str, dict[int, Row]] = defaultdict(dict)
         for row in self._lines.rows(list(found)):
             lines[self._lines.key.of(row)][self._number_of(row)] = row
-        return {key: TargetRow(row, lines=lines.get(self._headers.key.folded(key), {})) for key, row in found.items()}
+        return {key: replace(row, lines=lines.get(self._headers.key.folded(key), {})) for key, row in found.items()}
 
     def check_key(self, key: str) -> None:
         """Raises RecordRejected for a key that no row of the target can have."""
@@ -71,7 +72,7 @@ class FinopsDocuments:
             return [BatchPart("POST", headers.url(), encoded({**write.values, **headers.key.values(write.key)}))]
         url = headers.url(headers.key.segment(write.key))
         values = headers.key.changes(write.values)
-        return [BatchPart("PATCH", url, encoded(values))] if values else []
+        return [BatchPart("PATCH", url, encoded(values), only_if_unchanged(write))] if values else []
 
     def _line_part(self, key: str, line: LineWrite) -> BatchPart:
         lines = self._lines

@@ -27,6 +27,7 @@ MAX_URL_LENGTH = 2000
 MAX_KEYS = 50
 
 ACROSS = {"cross-company": "true"}
+_ETAG = "@odata.etag"
 _MAX_PAGES = 20
 # For a walk over a whole collection: ten million rows.
 _MAX_PAGES_OF_ALL = 1000
@@ -80,11 +81,13 @@ class FinopsSystem:
         options = f"?{quoting.query(parameters)}" if parameters else ""
         return self.channel.origin.url(f"/data/{path}{options}")
 
-    def rows_by_key(self, entity_set: str, keys: Sequence[str], url_of: Callable[[Sequence[str]], str]) -> list[Row]:
+    def rows_by_key(
+        self, entity_set: str, keys: Sequence[str], url_of: Callable[[Sequence[str]], str], *, etags: bool = False
+    ) -> list[Row]:
         """The rows behind the addresses that name these keys, in as few requests as addresses and filters allow."""
 
         def read(part: Sequence[str]) -> list[Row]:
-            return list(rows_of(self.channel, url_of(part), entity_set))
+            return list(rows_of(self.channel, url_of(part), entity_set, etags=etags))
 
         chunks = list(chunks_of(keys, url_of, self.filters.at_once())) if keys else []
         parts = self.channel.gather([partial(self.filters.read, chunk, read) for chunk in chunks]) if chunks else []
@@ -110,17 +113,17 @@ class FinopsTable:
         self._select = quoting.columns([*key.names, *select])
         self._mark = mark or {}
 
-    def rows(self, keys: Sequence[str]) -> list[Row]:
+    def rows(self, keys: Sequence[str], *, etags: bool = False) -> list[Row]:
         """The rows of these keys; more if a key has several parts."""
-        return self.system.rows_by_key(self.entity_set, keys, self._keys_url)
+        return self.system.rows_by_key(self.entity_set, keys, self._keys_url, etags=etags)
 
-    def find(self, keys: Sequence[str]) -> dict[str, Row]:
-        """The rows that exist, by the key as given.
+    def find(self, keys: Sequence[str]) -> dict[str, TargetRow]:
+        """The rows that exist, by the key as given, with their ETags.
 
         A key that cannot be compared exactly is left out: a write of it is refused before anything is sent.
         """
         wanted = [key for key in dict.fromkeys(keys) if self.key.can_be_found(key)]
-        by_key = {self.key.of(row): row for row in self.rows(wanted)}
+        by_key = {self.key.of(row): _with_etag(row) for row in self.rows(wanted, etags=True)}
         return {key: by_key[folded] for key in wanted if (folded := self.key.folded(key)) in by_key}
 
     def marked(self) -> Iterator[MarkedRow]:
@@ -175,7 +178,7 @@ class FinopsCollection:
 
     def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
         """The rows that exist, by the key as given; see FinopsTable."""
-        return {key: TargetRow(row) for key, row in self._table.find(keys).items()}
+        return self._table.find(keys)
 
     def check_key(self, key: str) -> None:
         """Raises RecordRejected for a key that no row of the target can have."""
@@ -214,7 +217,8 @@ class FinopsCollection:
         values = table.key.changes(write.values)
         if not values:
             return
-        answer = self._channel.write("PATCH", url, values, subject=table.entity_set, turn=turn)
+        headers = only_if_unchanged(write)
+        answer = self._channel.write("PATCH", url, values, subject=table.entity_set, turn=turn, headers=headers)
         if answer.status < 300:
             return
         refusal = table.checked(answer)
@@ -241,8 +245,21 @@ def _fitting(keys: Sequence[str], url_of: Callable[[Sequence[str]], str]) -> int
     return max(too_many, 1)
 
 
-def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_PAGES) -> Iterator[Row]:
-    """The rows of a collection, page by page, without annotations."""
+def only_if_unchanged(write: Write) -> dict[str, str]:
+    """The header by which F&O refuses a change of a row that is another one by now (finops-odata, section 5)."""
+    return {} if write.if_match is None else {"If-Match": write.if_match}
+
+
+def _with_etag(row: Row) -> TargetRow:
+    etag = row.pop(_ETAG, None)
+    return TargetRow(row, etag=etag if isinstance(etag, str) else None)
+
+
+def rows_of(
+    channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_PAGES, etags: bool = False
+) -> Iterator[Row]:
+    """The rows of a collection, page by page, without annotations but for their ETags, if those are wanted."""
+    kept = (_ETAG,) if etags else ()
     link: str | None = url
     for _ in range(max_pages):
         if link is None:
@@ -251,7 +268,11 @@ def rows_of(channel: Channel, url: str, subject: str, *, max_pages: int = _MAX_P
         rows, following = body.get("value"), body.get("@odata.nextLink")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Transient(channel.system, f"the answer of F&O for {subject} is wrong: it has no list of rows")
-        yield from ({name: row[name] for name in row if "@" not in name} for row in rows if isinstance(row, dict))
+        yield from (
+            {name: row[name] for name in row if "@" not in name or name in kept}
+            for row in rows
+            if isinstance(row, dict)
+        )
         link = following if isinstance(following, str) else None
     raise OperatorNeeded(
         channel.system,

@@ -212,6 +212,8 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
         else changes.document(judged, row, route.document, alone=alone)
     ):
         case Write() as write:
+            if has_policy:
+                write = replace(write, if_match=row.etag)
             # A record that only updates writes less than this: it is asked about when that is known.
             return (None if route.updates else _left_out(route, judged, row, write)) or Planned(judged, write)
         case Rejected(cause, message, remedy, _, value):
@@ -248,7 +250,8 @@ def _plan_by_policy(route: Route, judged: Judged, row: TargetRow) -> Planned | C
             }
             if linked and not values and not write.former:
                 return unchanged(route, judged)
-            return Planned(judged, replace(write, values=values))
+            # What was decided holds for the row as it was read.
+            return Planned(judged, replace(write, values=values, if_match=row.etag))
 
 
 def _stays(route: Route, ours: Json, theirs: Json, name: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -109,7 +110,7 @@ def test_a_company_that_does_not_exist_calls_the_operator() -> None:
 def test_rows_are_found_across_companies_with_the_company_named() -> None:
     target, at = customers(FOUND)
     assert target.find(["a-1 ", "A-2"]) == {
-        "a-1 ": TargetRow({"dataAreaId": "usmf", "CustomerAccount": "A-1", "OrganizationName": "x"})
+        "a-1 ": TargetRow({"dataAreaId": "usmf", "CustomerAccount": "A-1", "OrganizationName": "x"}, etag="W/")
     }
     asked = options(at.server.calls[0])
     assert asked["$filter"] == "dataAreaId eq 'usmf' and (CustomerAccount eq 'a-1 ' or CustomerAccount eq 'A-2')"
@@ -206,6 +207,16 @@ def test_a_failed_write_has_the_result_that_says_what_to_do(
     result = write_one(write, *replies)
     assert isinstance(result, expected)
     assert getattr(result, "cause", None) == cause
+
+
+def test_a_change_of_a_row_as_it_was_read_names_its_version_and_any_other_none() -> None:
+    target, at = customers(FOUND)
+    (row,) = target.find(["A-1"]).values()
+    assert row.values == {"dataAreaId": "usmf", "CustomerAccount": "A-1", "OrganizationName": "x"}
+    at.server.reply(Answer(204))
+    target.write([replace(update(), if_match=row.etag)], not_after=1000)
+    target.write([update()], not_after=1000)
+    assert [call.headers.get("If-Match") for call in at.server.calls[1:]] == ["W/", None]
 
 
 def test_only_an_update_conflict_may_be_repeated() -> None:
