@@ -189,8 +189,9 @@ def test_what_others_change_between_the_read_and_the_write_is_not_written_over(
     sync.service.pull("accounts")
     during = sync.steps.count + (NOTED if policy != "source_wins" else CLAIMED)
     sync.steps.at[during] = lambda: people_change(sync, "A-1", SalesMemo="Theirs")
-    sync.settle(30)
+    sync.drain()
     assert not sync.steps.disturbed
+    sync.settle(30)
     failure = sync.failure(id)
     assert (failure.cause if failure else "") == cause
     assert memo_and_name(sync, "A-1") == (memo, "Litware" if cause else "Litware II")
@@ -344,8 +345,9 @@ def test_a_field_that_others_fill_between_the_read_and_the_write_keeps_their_val
     filling.edit(id, description="Ours")
     filling.service.pull("accounts")
     filling.steps.at[filling.steps.count + NOTED] = lambda: people_change(filling, "A-1", SalesMemo="Theirs")
-    filling.settle(30)
+    filling.drain()
     assert not filling.steps.disturbed
+    filling.settle(30)
     assert memo_and_name(filling, "A-1") == ("Theirs", "Litware")
     assert (filling.link(id).state, filling.failure(id)) == (LinkState.WRITTEN, None)
 

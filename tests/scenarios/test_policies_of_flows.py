@@ -16,7 +16,6 @@ from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.state.links import LinkState
 from shared.systems import System
-from tests.scenarios.test_policies import NOTED
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.faults import SPOT_FAULTS, WRITES, name_of
 from tests.support.invoicing import invoicing
@@ -235,9 +234,11 @@ def test_a_header_that_others_change_between_the_read_and_the_write_is_not_writt
         desk.tick()
         change_quote(desk, id, name="Ours again", emailaddress="b@contoso.com")
         desk.service.pull(QUOTATIONS)
-        desk.steps.at[desk.steps.count + NOTED] = lambda: desk.at_finops(number, SalesQuotationName="Theirs")
-        desk.settle(30)
+        # After the storage has noted what is sent, and before that is sent.
+        desk.steps.at[desk.steps.count + 10] = lambda: desk.at_finops(number, SalesQuotationName="Theirs")
+        desk.drain()
         assert not desk.steps.disturbed
+        desk.settle(30)
         assert (header(desk, number), desk.failure(number)) == (("Theirs", "b@contoso.com"), None)
 
 
