@@ -10,8 +10,9 @@ from typing import TypeVar
 from pydantic import create_model
 
 from shared.clients.dataverse.environment import DataverseSystem
+from shared.clients.dataverse.record_table import RecordTable
 from shared.clients.dataverse.rows import WriteTable
-from shared.clients.dataverse.target import DataverseTarget, RecordTable
+from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.finops.environment import FinopsSystem
 from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.checks import Check

@@ -21,9 +21,10 @@ from local.simulator.server import Simulator, running
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
+from shared.clients.dataverse.record_table import Detail, RecordTable
 from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable
 from shared.clients.dataverse.sources import DataverseTable
-from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
+from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.http.channel import Channel
 from shared.clients.http.sending import Sending
 from shared.clients.http.throttle import Throttle

@@ -13,9 +13,10 @@ from typing import Any
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.document_target import DataverseDocumentTarget
 from shared.clients.dataverse.environment import API, DataverseSystem
+from shared.clients.dataverse.record_table import RecordTable
 from shared.clients.dataverse.rows import RowWrite, RowWriter
 from shared.clients.dataverse.rows import WriteTable as RowTable
-from shared.clients.dataverse.target import DataverseTarget, RecordTable
+from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.http.origin import Origin, require_same_origin
 from shared.clients.http.responses import ReadRefused
 from shared.clients.http.sending import Sending

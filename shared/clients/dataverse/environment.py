@@ -17,7 +17,7 @@ from shared.records import Change, ChangePage, Json
 MAX_PAGE_SIZE = 5000
 MAX_IDS = 100
 MAX_URL_LENGTH = 8000
-# Of an address in a batch; Dataverse takes twice as much there (dataverse-web-api, section 3.2).
+# Of an address in a batch; Dataverse takes twice as much there (dataverse-web-api, section 6).
 MAX_URL_LENGTH_IN_BATCH = 32_000
 
 API = "/api/data/v9.2"

@@ -6,13 +6,13 @@ record is reported as partly applied.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from shared.clients import quoting
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.closings import STATE, Closings
 from shared.clients.dataverse.environment import DataverseSystem, KeyedRead, Row
+from shared.clients.dataverse.record_table import Detail, RecordTable
 from shared.clients.dataverse.rows import BULK_ROWS, RowWrite, RowWriter, WriteTable, own_id
 from shared.clients.http.sending import Sending
 from shared.errors import NotSent, PartlyApplied, RecordMissing, RecordRejected, SyncError, SystemTrouble
@@ -21,49 +21,6 @@ from shared.records import Json, MarkedRow, TargetRow, Values, Write, fold
 STATUS = "statuscode"
 # For a walk over the whole table: ten million rows.
 _MAX_PAGES_OF_ALL = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """A row that belongs to the record, at most one per `place` (columns that say which one it is).
-
-    It is passed as the value of `field`: an object with the columns of `place`, `also_set` and `amount`; an `amount` of
-    None says that there should be no such row. In a row that was read, `field` holds all such rows, as a list, and
-    `proof` says whether their id proves that we have created them. `written_by_others` is true if an
-    automation in Dataverse writes it: then we only ever remove it. With `read_together` it is read in one request with
-    the rows: worth it where rows are looked up before they are changed; a look for new ones finds none, and needs no
-    second read.
-    """
-
-    field: str
-    table: WriteTable
-    parent: str
-    place: tuple[str, ...]
-    also_set: tuple[str, ...]
-    amount: str
-    constants: Mapping[str, Json]
-    proof: str
-    written_by_others: bool = False
-    read_together: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RecordTable:
-    """A table whose rows are the records of a flow.
-
-    `columns` are those that the mapping writes, `also_read` further ones that it reads, `late` those that a
-    creation leaves out and sends afterwards; `status_of` the status that goes with a state, `already` the states of a
-    row that count as the requested one (publishing a published row).
-    """
-
-    table: WriteTable
-    key_column: str
-    columns: tuple[str, ...]
-    also_read: tuple[str, ...]
-    late: frozenset[str]
-    status_of: Mapping[int, int]
-    already: Mapping[int, frozenset[int]]
-    detail: Detail | None = None
 
 
 class DataverseTarget:
@@ -151,7 +108,7 @@ class DataverseTarget:
             return list(self._system.rows_with(table.entity_set, key_column, keys, parameters)), None
         rows = KeyedRead(table.entity_set, partial(quoting.one_of, key_column), parameters)
         behind = partial(quoting.any_of, f"{detail.parent}/{key_column}")
-        details = KeyedRead(detail.table.entity_set, behind, _parameters_of(detail))
+        details = KeyedRead(detail.table.entity_set, behind, detail.parameters)
         found, found_details = self._system.rows_together([rows, details], keys)
         return found, found_details
 
@@ -257,7 +214,7 @@ class DataverseTarget:
         table = detail.table
         found: dict[str, list[Values]] = {id: [] for id in row_ids}
         if known is None:
-            known = list(self._system.rows_with(table.entity_set, detail.parent, list(row_ids), _parameters_of(detail)))
+            known = list(self._system.rows_with(table.entity_set, detail.parent, list(row_ids), detail.parameters))
         for row in known:
             found.setdefault(str(table.value(row, detail.parent)), []).append(row)
         return found
@@ -338,11 +295,6 @@ def _told_as_left(result: Result, table: WriteTable, id: str) -> Result:
         remedy=f"remove this row of {table.entity_set} in Sales: it can still be quoted; then retry",
         repeatable=result.repeatable,
     )
-
-
-def _parameters_of(detail: Detail) -> dict[str, str]:
-    columns = (detail.parent, *detail.place, *detail.also_set, detail.amount)
-    return {"$select": quoting.columns([detail.table.id_column, *map(detail.table.column, columns)])}
 
 
 def _id_in(detail: Detail, row: Values) -> str:

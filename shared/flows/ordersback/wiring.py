@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from shared.clients.dataverse.closings import STATE, Closings
 from shared.clients.dataverse.document_target import DataverseDocumentTarget, DocumentHeaders, DocumentLines
+from shared.clients.dataverse.record_table import RecordTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
-from shared.clients.dataverse.target import DataverseTarget, RecordTable
+from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.finops.document_source import FinopsDocumentSource, LineCollection
 from shared.clients.finops.source import ClosedBy, FinopsSource
 from shared.clients.quoting import EnumMember

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
+from shared.clients.dataverse.record_table import Detail, RecordTable
 from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.dataverse.rows import own_id
-from shared.clients.dataverse.target import DataverseTarget, Detail, RecordTable
+from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.finops.source import FinopsSource
 from shared.flows.choices import how_dates_behave, zone_of
 from shared.flows.products import PRODUCTS, catalogue, price_lists

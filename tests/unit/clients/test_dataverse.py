@@ -241,6 +241,9 @@ BOTH = [
 ]
 
 
+NO_ROWS: list[Json] = [{"value": []}] * 4
+
+
 def batch_of(*bodies: Json, status: int = 200) -> Answer:
     parts = "".join(
         f"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n"
@@ -277,14 +280,14 @@ def test_a_batch_of_reads_whose_answer_lacks_a_part_is_asked_again() -> None:
 def test_a_filter_of_a_batch_that_is_too_long_is_asked_for_in_smaller_groups() -> None:
     too_long: Json = {"error": {"code": "0x80060888", "message": "The node count limit of '100' has been exceeded."}}
     refused = batch_of(too_long, too_long, status=400)
-    at = line(refused, batch_of(*[{"value": []}] * 4), system=System.DATAVERSE)
+    at = line(refused, batch_of(*NO_ROWS), system=System.DATAVERSE)
     assert DataverseSystem(at.channel).rows_together(BOTH, ["P-1", "P-2"]) == [[], []]
     assert [(call.body or b"").count(b"GET https") for call in at.server.calls] == [2, 4]
 
 
 def test_keys_whose_addresses_are_too_long_for_a_batch_are_asked_for_in_groups() -> None:
     numbers = [f"{number:03}" + "\u00e4" * 97 for number in range(MAX_IDS)]
-    at = line(batch_of(*[{"value": []}] * 4), system=System.DATAVERSE)
+    at = line(batch_of(*NO_ROWS), system=System.DATAVERSE)
     DataverseSystem(at.channel).rows_together(BOTH, numbers)
     asked = [each for each in (at.server.calls[0].body or b"").split(b"\r\n") if each.startswith(b"GET")]
     assert len(asked) == 4
