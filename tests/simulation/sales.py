@@ -168,13 +168,13 @@ class Sales(DataverseSystem):
         column: str,
         values: Sequence[str],
         parameters: Mapping[str, str],
-    ) -> Iterator[Row]:
+    ) -> list[Row]:
         self._answer(f"rows {entity_set}")
         wanted = {fold(value) for value in values}
         name = _LOOKUPS.get((entity_set, column), column)
         rows = self.tables[entity_set].rows.values()
         found = [row for row in rows if isinstance(row.get(name), str) and fold(row[name]) in wanted]
-        yield from (self._expanded(entity_set, row) for row in found)
+        return [self._expanded(entity_set, row) for row in found]
 
     def rows(
         self,

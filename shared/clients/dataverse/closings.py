@@ -43,7 +43,7 @@ class Closings:
 
     def close(self, rows: Sequence[tuple[str, ClosingAction]], sending: Sending) -> list[Result]:
         """Close rows by their ids, one request for each; the results in order."""
-        return self._system.channel.gather([partial(self._close, id, action, sending) for id, action in rows])
+        return self._system.channel.gather_writes([partial(self._close, id, action, sending) for id, action in rows])
 
     def _close(self, id: str, action: ClosingAction, sending: Sending) -> Result:
         try:

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shared.clients import quoting
 from shared.clients.http.channel import Channel, RequestCounts
@@ -121,8 +122,9 @@ class DataverseSystem:
 
     def rows_with(
         self, entity_set: str, column: str, values: Sequence[str], parameters: Mapping[str, str]
-    ) -> Iterator[Row]:
-        """The rows whose column has one of the values, asked for in groups that fit into an address and a filter."""
+    ) -> list[Row]:
+        """The rows whose column has one of the values, asked for in groups that fit into an address and a filter, in
+        parallel."""
         # Without this, answers to requests with $expand may come from a cache.
         fresh = {"If-None-Match": "null"} if parameters.get("$expand") else {}
 
@@ -133,9 +135,9 @@ class DataverseSystem:
             return list(self.rows(entity_set, url_of(part), fresh))
 
         size = self.filters.at_once() if values else 1
-        for chunk in _groups(values, size, lambda part: len(url_of(part)) < MAX_URL_LENGTH):
-            for rows in self.filters.read(chunk, read):
-                yield from rows
+        groups = _groups(values, size, lambda part: len(url_of(part)) < MAX_URL_LENGTH)
+        parts = self.channel.gather_reads([partial(self.filters.read, group, read) for group in groups])
+        return [row for part in parts for rows in part for row in rows]
 
     def rows_together(self, reads: Sequence[KeyedRead], values: Sequence[str]) -> list[list[Row]]:
         """What each of several bulk reads finds for the same keys: all of them are one batch, and so one request.
@@ -260,13 +262,13 @@ class TableRows:
         tracked = _TRACKED.search(link) is not None or str(body.get("@odata.context")).endswith(_DELTA_CONTEXT)
         return self._page(body, tracked=tracked)
 
-    def by_id(self, ids: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
+    def by_id(self, ids: Sequence[str], parameters: Mapping[str, str]) -> list[Row]:
         """The rows that exist among `ids`."""
         # A text that is not an id names no row, and must not reach a filter.
         wanted = dict.fromkeys(id.lower() for id in ids if quoting.is_guid(id))
         return self.by_value(self.id_column, tuple(wanted), parameters)
 
-    def by_value(self, column: str, values: Sequence[str], parameters: Mapping[str, str]) -> Iterator[Row]:
+    def by_value(self, column: str, values: Sequence[str], parameters: Mapping[str, str]) -> list[Row]:
         """The rows whose column has one of the values."""
         return self._system.rows_with(self.entity_set, column, values, parameters)
 

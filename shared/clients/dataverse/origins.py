@@ -80,7 +80,7 @@ class Origins:
         cannot be read."""
         results: dict[str, Result] = dict.fromkeys(ids)
         acting = sorted(self._open(results))
-        found = self._system.channel.gather([partial(self._act, id, sending) for id in acting])
+        found = self._system.channel.gather_writes([partial(self._act, id, sending) for id in acting])
         results |= dict(zip(acting, found, strict=True))
         refused = [id for id in acting if isinstance(results[id], RecordRejected)]
         if refused:

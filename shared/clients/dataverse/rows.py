@@ -122,7 +122,7 @@ class RowWriter:
             for kind, places in turn.items():
                 for chunk in _chunks(rows, places, 1 if kind == "alone" else self._bulk_rows):
                     tasks.append((chunk, partial(self._chunk, kind, [rows[place] for place in chunk], sending)))
-            found = self._channel.gather([task for _, task in tasks])
+            found = self._channel.gather_writes([task for _, task in tasks])
             for (places, _), answers in zip(tasks, found, strict=True):
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer

@@ -90,7 +90,7 @@ class FinopsSystem:
             return list(rows_of(self.channel, url_of(part), entity_set, etags=etags))
 
         chunks = list(chunks_of(keys, url_of, self.filters.at_once())) if keys else []
-        parts = self.channel.gather([partial(self.filters.read, chunk, read) for chunk in chunks]) if chunks else []
+        parts = self.channel.gather_reads([partial(self.filters.read, chunk, read) for chunk in chunks])
         return [row for part in parts for rows in part for row in rows]
 
 

@@ -88,7 +88,9 @@ class Channel:
         self._headers = {**_HEADERS, "Accept": accept}
         self._lock = threading.Lock()
         self._counts = RequestCounts()
-        self._pool = ThreadPoolExecutor(throttle.maximum, thread_name_prefix=str(system))
+        # Of their own: reads would stand behind the writes of other messages, and these messages would stop.
+        self._readers = ThreadPoolExecutor(throttle.maximum, thread_name_prefix=f"{system}-read")
+        self._writers = ThreadPoolExecutor(throttle.maximum, thread_name_prefix=str(system))
 
     @property
     def requests(self) -> RequestCounts:
@@ -166,23 +168,21 @@ class Channel:
         """Raise what the answer to a write means for the system; return for success and for a refused record."""
         raise_for_write(self.system, subject, answer, self.clock.now())
 
-    def gather(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """Run tasks in parallel, as far as the throttle allows, and return their results in order.
+    def gather_reads(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Run tasks that only read in parallel, as far as the throttle allows, and return their results in order.
 
         The first error is raised in its turn; tasks that have not begun are then dropped.
         """
-        if len(tasks) == 1:
-            return [tasks[0]()]
-        futures = [in_context(self._pool, task) for task in tasks]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
+        return _gather(self._readers, tasks)
+
+    def gather_writes(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """The same for tasks that write; they may gather reads."""
+        return _gather(self._writers, tasks)
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.shutdown()
+        self._writers.shutdown()
+        self._readers.shutdown()
 
     def _read_once(self, call: PreparedCall, subject: str, understood: Callable[[Answer], T]) -> T:
         try:
@@ -236,7 +236,7 @@ class Channel:
             "x-ms-client-request-id": next_request_id(),
             "Authorization": f"Bearer {token}",
         }
-        with self._throttle.slot(not_after=turn.not_after) as slot:
+        with self._throttle.slot(not_after=turn.not_after, reads=call.method == "GET") as slot:
             turn.require()
             self._count(call)
             try:
@@ -261,6 +261,17 @@ class Channel:
         with self._lock:
             counts = self._counts
             self._counts = replace(counts, reads=counts.reads + reads, writes=counts.writes + writes)
+
+
+def _gather(pool: ThreadPoolExecutor, tasks: Sequence[Callable[[], T]]) -> list[T]:
+    if len(tasks) == 1:
+        return [tasks[0]()]
+    futures = [in_context(pool, task) for task in tasks]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def encoded(values: Values) -> bytes:

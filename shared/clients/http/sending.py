@@ -68,7 +68,7 @@ def send_each(
         sending.note(None)
         return None
 
-    results = channel.gather([partial(result, write) for write in writes])
+    results = channel.gather_writes([partial(result, write) for write in writes])
     return {write.id: each for write, each in zip(writes, results, strict=True)}
 
 

@@ -49,6 +49,8 @@ class Throttle:
         self._changed = threading.Condition()
         self._limit = min(max(1, start), self.maximum)
         self._running = 0
+        # Reads and writes that wait for a place.
+        self._waiting = {True: 0, False: 0}
         self._successes = 0
         self._generation = 0
         self._hint: int | None = None
@@ -60,11 +62,17 @@ class Throttle:
         """How many requests may run at a time now."""
         return self._limit
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a place now."""
+        return sum(self._waiting.values())
+
     @contextmanager
-    def slot(self, *, not_after: float | None = None) -> Iterator[Slot]:
-        """Wait for a turn, and adapt to the result. Raises Transient if the system asks for a longer pause than we wait
-        for, NotSent if time is up."""
-        slot = self._enter(not_after)
+    def slot(self, *, not_after: float | None = None, reads: bool = False) -> Iterator[Slot]:
+        """Wait for a turn, and adapt to the result. A read goes before writes: a message that has nothing to write yet
+        waits for it, and writes of all messages need the same places. Raises Transient if the system asks for a longer
+        pause than we wait for, NotSent if time is up."""
+        slot = self._enter(not_after, reads=reads)
         began = self._clock.monotonic()
         try:
             yield slot
@@ -84,10 +92,10 @@ class Throttle:
                 self._pace.slow_down(now, seconds)
         return self._can_wait(seconds, not_after)
 
-    def _enter(self, not_after: float | None) -> Slot:
+    def _enter(self, not_after: float | None, *, reads: bool) -> Slot:
         waited_s = 0.0
         while True:
-            pause_s = self._occupy(not_after)
+            pause_s = self._occupy(not_after, reads=reads)
             if pause_s == 0:
                 slot = self._wait_for_turn(not_after)
                 if slot is not None:
@@ -102,18 +110,27 @@ class Throttle:
                 )
             self._clock.sleep(pause_s)
 
-    def _occupy(self, not_after: float | None) -> float:
+    def _occupy(self, not_after: float | None, *, reads: bool) -> float:
         """Take one of the places of running requests; during a pause none is given, and the rest of the pause is
         returned."""
         with self._changed:
-            while self._running >= self._limit:
-                self._changed.wait(_LOOK_AGAIN_S)
-                self._check_time(not_after)
-            self._check_time(not_after)
+            self._wait_for_place(not_after, reads=reads)
             pause_s = max(self._paused_until - self._clock.monotonic(), 0.0)
             if pause_s == 0:
                 self._running += 1
             return pause_s
+
+    def _wait_for_place(self, not_after: float | None, *, reads: bool) -> None:
+        self._waiting[reads] += 1
+        try:
+            while self._running >= self._limit or (self._waiting[True] and not reads):
+                self._changed.wait(_LOOK_AGAIN_S)
+                self._check_time(not_after)
+        finally:
+            self._waiting[reads] -= 1
+            if reads:
+                self._changed.notify_all()
+        self._check_time(not_after)
 
     def _wait_for_turn(self, not_after: float | None) -> Slot | None:
         """Wait for the pace. None, and the place is free again, if the system has asked for a pause meanwhile."""

@@ -1,5 +1,6 @@
 """Every way in which a request can go wrong raises the error that says what to do."""
 
+import threading
 from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
@@ -17,6 +18,7 @@ from shared.clients.http.responses import redacted
 from shared.errors import NotSent, OperatorNeeded, OutcomeUnknown, RecordRejected, SchemaDrift, SyncError, Transient
 from shared.systems import System
 from tests.support.clock import START
+from tests.support.patience import PATIENCE_S
 from tests.unit.clients.fakes import ORIGIN, Line, Reply, line, ok, refused
 
 _HEADERS = ["Content-Type", "Retry-After", "Date", "x-ms-dop-hint", "ETag"]
@@ -219,7 +221,7 @@ def test_requests_carry_ids_that_begin_with_that_of_their_run() -> None:
     at = line(ok({"value": []}))
     run = uuid4().hex
     with correlated(run):
-        at.channel.gather([lambda: read(at), lambda: read(at)])
+        at.channel.gather_reads([lambda: read(at), lambda: read(at)])
     ids = [call.headers["x-ms-client-request-id"] for call in at.server.calls]
     assert len(set(ids)) == 2
     assert {UUID(id).hex[:24] for id in ids} == {run[:24]}
@@ -292,9 +294,33 @@ def test_whatever_a_system_answers_ends_in_an_object_or_in_our_own_error(
         write(at)
 
 
+def test_reads_do_not_stand_behind_the_writes_of_other_messages() -> None:
+    at, begun, go_on = line(ok({"value": []}), parallel=2), threading.Barrier(3, timeout=PATIENCE_S), threading.Event()
+
+    def write_slowly() -> None:
+        begun.wait()
+        assert go_on.wait(PATIENCE_S)
+
+    writes = threading.Thread(target=at.channel.gather_writes, args=([write_slowly] * 2 + [lambda: None],))
+    writes.start()
+    begun.wait()
+    assert at.channel.gather_reads([lambda: read(at), lambda: read(at)]) == [{"value": []}] * 2
+    go_on.set()
+    writes.join(PATIENCE_S)
+
+
+def test_a_task_that_writes_may_gather_reads() -> None:
+    at = line(ok({"value": []}), parallel=1)
+
+    def write_after_reads() -> int:
+        return len(at.channel.gather_reads([lambda: read(at), lambda: read(at)]))
+
+    assert at.channel.gather_writes([write_after_reads] * 3) == [2, 2, 2]
+
+
 def test_a_closed_channel_runs_nothing_more() -> None:
     at = line(ok({"value": []}), parallel=2)
     at.channel.close()
     with pytest.raises(RuntimeError, match="after shutdown"):
-        at.channel.gather([lambda: read(at), lambda: read(at)])
+        at.channel.gather_reads([lambda: read(at), lambda: read(at)])
     assert at.server.calls == []

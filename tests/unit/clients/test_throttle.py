@@ -194,6 +194,25 @@ def test_a_turn_that_comes_too_late_is_not_taken() -> None:
         pytest.fail("sent")
 
 
+def test_a_read_takes_the_next_place_although_a_write_asked_before() -> None:
+    throttle = Throttle(System.FINOPS, ManualClock(), start=1, maximum=1)
+    done: list[str] = []
+
+    def request(kind: str) -> None:
+        with throttle.slot(reads=kind == "read"):
+            done.append(kind)
+
+    threads = [threading.Thread(target=request, args=(kind,)) for kind in ("write", "write", "read")]
+    with throttle.slot():
+        for number, thread in enumerate(threads, start=1):
+            thread.start()
+            while throttle.waiting < number:
+                assert thread.is_alive()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert done == ["read", "write", "write"]
+
+
 def test_no_more_requests_run_than_the_limit_says() -> None:
     throttle = Throttle(System.FINOPS, ManualClock(), start=2, maximum=2)
     running, most, lock = 0, 0, threading.Lock()
