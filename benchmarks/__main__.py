@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks import document
 from benchmarks.flows import MEASURED
 from benchmarks.measuring import Compared, Measured, measure
+from benchmarks.medians import median_of
 from benchmarks.records import write_samples
 from benchmarks.stage import Plan
 from local.demo import interrupts
@@ -30,11 +31,11 @@ _PRODUCTS = 1496
 _WIDTH = 140
 _HEADINGS = (
     *("latency", "run", "records", "seconds", "records/s"),
-    *("Sales reads", "Sales writes", "F&O reads", "F&O writes", "storage", "CPU s", "peak MB"),
+    *("Sales reads", "Sales writes", "F&O reads", "F&O writes", "storage", "CPU s", "all CPU s", "peak MB"),
 )
 _BESIDE = (
-    *("latency", "naive loop", "SDK loop", "first sync", "bound", "set by"),
-    *("first sync / naive", "first sync / SDK", "first sync / bound"),
+    *("latency", "naive loop", "SDK loop", "first sync", "bound", "set by", "machine"),
+    *("first sync / naive", "first sync / SDK", "first sync / bound", "first sync / machine"),
 )
 
 
@@ -48,6 +49,7 @@ class Options:
     accounts: int
     products: int
     naive: int
+    runs: int
     write: Path | None
 
 
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     for flow in options.flows:
-        _show(console, flow, [each for each in compared if each.flow == flow], machine, options.write)
+        _show(console, options, [each for each in compared if each.flow == flow], machine)
     console.print(machine, highlight=False)
     if options.write is not None and set(options.flows) == MEASURED.keys():
         # Matplotlib takes half a second and 50 MB, and few runs draw.
@@ -87,7 +89,12 @@ def _measured(options: Options, console: Console) -> Iterator[Compared]:
             settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
             plan = Plan(folder, options.products if PRODUCTS in group else 0, settings=settings)
             for latency_ms in options.latencies_ms:
-                yield from measure(plan, group, latency_ms, options.naive, console.print)
+                times = [
+                    # What others take changes little.
+                    measure(plan, group, latency_ms, 0 if number else options.naive, console.print)
+                    for number in range(options.runs)
+                ]
+                yield from (median_of(same) for same in zip(*times, strict=True))
 
 
 def _options(parsed: argparse.Namespace) -> Options:
@@ -95,7 +102,8 @@ def _options(parsed: argparse.Namespace) -> Options:
     products = parsed.products if parsed.products is not None else 0 if short else _PRODUCTS
     # In the order of the list: what others refer to comes first.
     flows = [flow for flow in MEASURED if flow in parsed.flow]
-    return Options(flows, parsed.latency_ms, parsed.records, parsed.accounts, products, parsed.naive, parsed.write)
+    counts = (parsed.records, parsed.accounts, products, parsed.naive, parsed.runs)
+    return Options(flows, parsed.latency_ms, *counts, parsed.write)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--accounts", type=_count, default=0, metavar="N", help="generated accounts beside those of the sample")
     add("--products", type=_count, metavar="N", help=f"generated products beside those of the sample ({_PRODUCTS})")
     add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of documents a tenth (100)")
+    add("--runs", type=_count, default=1, metavar="N", help="runs whose medians are told (default: %(default)s)")
     document.add_option(parser)
     return parser
 
@@ -124,7 +133,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _show(console: Console, flow: str, compared: Sequence[Compared], machine: str, write: Path | None) -> None:
+def _show(console: Console, options: Options, compared: Sequence[Compared], machine: str) -> None:
+    flow = compared[0].flow
     runs = [_cells(run) for each in compared for run in each.runs]
     beside = [_beside(each) for each in compared]
     for title, headings, rows in (
@@ -135,9 +145,10 @@ def _show(console: Console, flow: str, compared: Sequence[Compared], machine: st
         for row in rows:
             table.add_row(*row)
         console.print(table)
-    if write is not None:
-        lines = [f"Measured on {machine}; single runs.", "", *document.table(_HEADINGS, runs)]
-        document.write(write, flow, [*lines, "", *document.table(_BESIDE, beside)])
+    if options.write is not None:
+        how = "single runs" if options.runs == 1 else f"medians of {options.runs} runs"
+        lines = [f"Measured on {machine}; {how}.", "", *document.table(_HEADINGS, runs)]
+        document.write(options.write, flow, [*lines, "", *document.table(_BESIDE, beside)])
 
 
 def _cells(run: Measured) -> tuple[str, ...]:
@@ -149,7 +160,7 @@ def _cells(run: Measured) -> tuple[str, ...]:
         f"{run.seconds:.1f}",
         f"{run.speed:,.0f}",
         *(f"{run.per_1000(count):,.0f}" for count in counts),
-        f"{run.per_1000(run.cpu_s):.1f}",
+        *(f"{run.per_1000(seconds):.1f}" for seconds in (run.cpu_s, run.stage_cpu_s)),
         f"{run.peak_mb:.0f}",
     )
 
@@ -163,9 +174,11 @@ def _beside(each: Compared) -> tuple[str, ...]:
         f"{first.speed:,.0f}",
         f"{first.bound.speed:,.0f}",
         first.bound.cause,
+        f"{first.of_machine:,.0f}",
         f"{first.speed / each.naive.speed:.1f}",
         "" if each.sdk is None else f"{first.speed / each.sdk.speed:.1f}",
         f"{first.speed / first.bound.speed:.0%}",
+        f"{first.speed / first.of_machine:.0%}",
     )
 
 

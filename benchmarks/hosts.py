@@ -1,6 +1,8 @@
-"""What a functions host takes of the machine, read from the operating system while it runs."""
+"""What a functions host, and all that a measurement has started, take of the machine, read from the operating system
+while they run."""
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +24,17 @@ def usage_of(pid: int) -> Usage:
     """What a process has taken so far, with those that it has started."""
     process = psutil.Process(pid)
     family = [process, *process.children(recursive=True)]
-    times = [each.cpu_times() for each in family]
-    return Usage(sum(each.user + each.system for each in times), sum(map(_peak_mb, family)))
+    return Usage(_cpu_s(family), sum(map(_peak_mb, family)))
+
+
+def cpu_s_of_children() -> float:
+    """Processor seconds of all that this process has started and that still runs."""
+    return _cpu_s(psutil.Process().children(recursive=True))
+
+
+def _cpu_s(processes: Iterable[psutil.Process]) -> float:
+    times = [each.cpu_times() for each in processes]
+    return sum(each.user + each.system for each in times)
 
 
 def forget_peak(pid: int) -> None:

@@ -1,6 +1,7 @@
 """What a first sync could reach at most, from the numbers of the systems and of the app; the formulas stand in
 docs/performance.md."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from shared.flows.registry import FLOWS
 PARALLELISM = int(FLOWS.settings.model_fields["MAX_PARALLELISM"].default)
 PROTECTED_REQUESTS = 6000
 PROTECTED_WINDOW_S = 300.0
+
+
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,12 @@ def lowest_bound(latency_ms: float, *, to_sales: float, to_finops: float, cpu_s:
     if cpu_s > 0:
         bounds.append(Bound(1 / cpu_s, "processor"))
     return min(bounds, key=lambda bound: bound.speed, default=Bound(0.0, "nothing measured"))
+
+
+def machine_bound(stage_cpu_s: float) -> float:
+    """Records a second with all cores busy, where the app, the storage emulator and both simulators together take so
+    many processor seconds for a record."""
+    return CORES / stage_cpu_s if stage_cpu_s > 0 else 0.0
 
 
 def _by_latency(latency_ms: float, to_sales: float, to_finops: float) -> Sequence[Bound]:

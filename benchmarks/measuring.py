@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks.flows import MEASURED, Flow
-from benchmarks.hosts import forget_peak, usage_of
-from benchmarks.limits import Bound, lowest_bound
+from benchmarks.hosts import cpu_s_of_children, forget_peak, usage_of
+from benchmarks.limits import Bound, lowest_bound, machine_bound
 from benchmarks.naive import Naive, run_naively
 from benchmarks.preparing import prepare
 from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
@@ -23,8 +23,8 @@ FIRST_SYNC, CHANGED, UNCHANGED = "first sync", "1 % changed", "nothing changed"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run. `storage` counts requests to tables, `cpu_s` is the processor time of the functions host, `peak_mb` its
-    largest size during the run."""
+    """One run. `storage` counts requests to tables, `cpu_s` is the processor time of the functions host, `stage_cpu_s`
+    that of everything that runs on the stage, `peak_mb` the largest size of the host during the run."""
 
     flow: str
     latency_ms: float
@@ -35,6 +35,7 @@ class Measured:
     finops: Requests
     storage: int
     cpu_s: float
+    stage_cpu_s: float
     peak_mb: float
     outcomes: Mapping[str, int] = field(default_factory=dict)
 
@@ -53,6 +54,11 @@ class Measured:
         each = self.per_1000(1) / 1000
         sales, finops = (count.read + count.write for count in (self.sales, self.finops))
         return lowest_bound(self.latency_ms, to_sales=sales * each, to_finops=finops * each, cpu_s=self.cpu_s * each)
+
+    @property
+    def of_machine(self) -> float:
+        """Records a second that this machine allows, which also runs the storage emulator and both simulators."""
+        return min(self.bound.speed, machine_bound(self.stage_cpu_s / self.records)) if self.records else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ class Act:
 def measure(
     plan: Plan, flows: Sequence[str], latency_ms: float, naive_records: int, say: Callable[[str], None]
 ) -> list[Compared]:
-    """Measure these flows on one stage, one after the other. Raises DemoFailed and UserMistake."""
+    """Measure these flows on one stage, one after the other; with 0 `naive_records` without the loops of others. Raises
+    DemoFailed and UserMistake."""
     measured = [MEASURED[flow] for flow in flows]
     compared = []
     with running_stage(plan) as stage:
@@ -91,8 +98,8 @@ def measure(
                 stage.stop()
             # Before the next flow: what it needs changes these records.
             stage.delay(latency_ms)
-            naive = _naive(stage, flow, latency_ms, naive_records, say)
-            sdk = _by_sdk(stage, flow, latency_ms, say)
+            naive = _naive(stage, flow, latency_ms, naive_records, say) if naive_records else Naive(0, 0.0)
+            sdk = _by_sdk(stage, flow, latency_ms, say) if naive_records else None
             stage.delay(0)
             compared.append(Compared(flow.name, runs, naive, sdk, latency_ms))
     return compared
@@ -120,11 +127,11 @@ def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[
         since, before = system_clock(), _counts(stage)
         stored = stage.storage_requests.total
         forget_peak(pid)
-        used = usage_of(pid)
+        used, stage_used = usage_of(pid), cpu_s_of_children()
         act.do()
         count = len(act.ids)
         done = wait_until_done(stage, flow.name, since, count, patience_s=PATIENCE_S, outcomes=act.outcomes)
-        after, now = usage_of(pid), _counts(stage)
+        after, stage_after, now = usage_of(pid), cpu_s_of_children(), _counts(stage)
         sales, finops = (_between(old, new) for old, new in zip(before, now, strict=True))
         yield Measured(
             flow=flow.name,
@@ -136,6 +143,7 @@ def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[
             finops=finops,
             storage=stage.storage_requests.total - stored,
             cpu_s=after.cpu_s - used.cpu_s,
+            stage_cpu_s=stage_after - stage_used,
             peak_mb=after.peak_mb,
             outcomes=done.outcomes,
         )

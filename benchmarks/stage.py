@@ -24,8 +24,9 @@ from shared.state.storage.account import Storage
 
 COMPANY = "usmf"
 NEVER = "0 0 0 1 1 *"
+SWEEP = "SWEEP_SCHEDULE"
 PULL_EVERY_S = 2
-_QUICKLY, _SWEEPING = f"*/{PULL_EVERY_S} * * * * *", "*/5 * * * * *"
+_QUICKLY = f"*/{PULL_EVERY_S} * * * * *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Stage:
 
     def start(self, *flows: str) -> int:
         """Start the functions host; only these flows are pulled. Its process id."""
-        self._session.start_functions({**timers(*flows), **self._plan.settings})
+        self._session.start_functions({**timers(*flows), **_without_others(*flows), **self._plan.settings})
         pid = self._session.functions_pid
         assert pid is not None
         return pid
@@ -155,9 +156,14 @@ def running_stage(plan: Plan) -> Iterator[Stage]:
 
 
 def timers(*flows: str) -> dict[str, str]:
-    """When every timer of the app runs: these flows are pulled, all is swept, and nothing else ever ticks."""
-    return {
-        **dict.fromkeys(schedules(FLOWS.settings), NEVER),
-        **ticking(_QUICKLY, *flows),
-        **ticking(_SWEEPING, "sweep"),
-    }
+    """When every timer of the app runs: these flows are pulled, all is swept as shipped, and nothing else ever
+    ticks."""
+    shipped = schedules(FLOWS.settings)
+    return {**dict.fromkeys(shipped, NEVER), **ticking(_QUICKLY, *flows), SWEEP: shipped[SWEEP]}
+
+
+def _without_others(*flows: str) -> dict[str, str]:
+    """Switch off the functions of all other flows. In Azure, too, the instances of a function listen to its own queue
+    alone (docs/infrastructure.md)."""
+    others = (flow for flow in FLOWS if flow.name not in flows)
+    return {f"AzureWebJobs.{function}.Disabled": "true" for flow in others for function in flow.functions}

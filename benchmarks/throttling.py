@@ -108,7 +108,8 @@ def _measured(parsed: argparse.Namespace, folder: Path) -> Iterator[str]:
     sales = ["--protect", "--limit-requests", str(limit.requests), "--limit-window", f"{limit.window_s:g}"]
     sales += ["--exchanges", str(exchanges)]
     write_samples(folder, records=1)
-    settings = ticking(f"*/{parsed.pull_every_s} * * * * *", PRODUCTS)
+    # A sweep opens a gate that has closed.
+    settings = {**ticking(f"*/{parsed.pull_every_s} * * * * *", PRODUCTS), **ticking("*/5 * * * * *", "sweep")}
     with running_stage(Plan(folder, parsed.products, sales, settings)) as stage, ExitStack() as stack:
         stage.delay(parsed.latency_ms)
         ids = stage.ids(PRODUCTS)

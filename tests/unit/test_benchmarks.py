@@ -9,12 +9,16 @@ import pytest
 
 from benchmarks import __main__, document, operations
 from benchmarks.flows import MEASURED
-from benchmarks.limits import lowest_bound
+from benchmarks.limits import CORES, lowest_bound, machine_bound
+from benchmarks.measuring import FIRST_SYNC, Compared, Measured
+from benchmarks.medians import median_of
+from benchmarks.naive import Naive
 from benchmarks.processor import lines_in
 from benchmarks.records import write_samples
 from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
 from benchmarks.way import Way, percentile, way_of
+from local.demo.systems import Requests
 
 LIMIT = Limit(requests=2, window_s=10.0)
 
@@ -71,6 +75,23 @@ def test_the_lowest_bound_is_reported_with_its_cause() -> None:
     assert lowest_bound(100, to_sales=0, to_finops=1, cpu_s=0.001).cause == "latency of F&O"
     assert lowest_bound(0, to_sales=1, to_finops=1, cpu_s=0.001).cause == "service protection"
     assert lowest_bound(0, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2
+
+
+def test_all_cores_together_bound_what_the_whole_stage_takes() -> None:
+    assert machine_bound(0.02) == CORES / 0.02
+
+
+def measured(seconds: float, cpu_s: float, reads: int) -> Measured:
+    """A run of 100 records."""
+    requests = Requests(reads, 100)
+    return Measured("accounts", 0.0, FIRST_SYNC, 100, seconds, requests, requests, reads, cpu_s, 2 * cpu_s, 10.0)
+
+
+def test_the_median_of_several_runs_is_taken_figure_by_figure() -> None:
+    runs = [measured(3.0, 0.1, 7), measured(1.0, 0.3, 9), measured(2.0, 0.2, 8)]
+    loops = [Naive(10, 1.0), Naive(0, 0.0), Naive(0, 0.0)]
+    same = [Compared("accounts", (run,), loop, None, 0.0) for run, loop in zip(runs, loops, strict=True)]
+    assert median_of(same) == Compared("accounts", (measured(2.0, 0.2, 8),), loops[0], None, 0.0)
 
 
 @pytest.mark.parametrize(
