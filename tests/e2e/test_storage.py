@@ -32,6 +32,7 @@ from shared.state.storage.tables import (
     Table,
     escape,
 )
+from shared.state.storage.transport import StorageTransport
 from shared.state.storage.whole import read_whole
 from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
@@ -45,7 +46,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[Table]:
         return
     azurite: Azurite = request.getfixturevalue("azurite")
     with (
-        TableServiceClient.from_connection_string(azurite.connection_string) as service,
+        TableServiceClient.from_connection_string(azurite.connection_string, transport=StorageTransport()) as service,
         ThreadPoolExecutor(4) as readers,
     ):
         yield AzureTable(service.create_table(f"t{uuid.uuid4().hex}"), readers)
@@ -261,7 +262,7 @@ def test_half_of_a_surrogate_pair_is_kept_as_its_number(table: Table) -> None:
 def test_a_cell_of_a_stranger_is_read_as_such_and_its_neighbours_as_they_are(azurite: Azurite) -> None:
     name = f"t{uuid.uuid4().hex}"
     with (
-        TableServiceClient.from_connection_string(azurite.connection_string) as service,
+        TableServiceClient.from_connection_string(azurite.connection_string, transport=StorageTransport()) as service,
         ThreadPoolExecutor(4) as readers,
     ):
         client = service.create_table(name)

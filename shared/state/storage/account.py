@@ -20,7 +20,7 @@ from shared.state.storage.azure_queues import AzureQueues
 from shared.state.storage.azure_tables import AzureTable
 from shared.state.storage.queues import queues_of
 from shared.state.storage.storage_errors import storage_errors
-from shared.state.storage.transaction_answers import TransactionTransport
+from shared.state.storage.transport import StorageTransport
 
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
 PARALLEL_READS = 16
@@ -109,7 +109,7 @@ def _connected(make: Callable[..., _Client], way: Way) -> _Client:
     session.trust_env = False
     session.mount("https://", _adapter())
     session.mount("http://", _adapter())
-    transport = TransactionTransport(session=session)
+    transport = StorageTransport(session=session)
     client = make(connection_timeout=_CONNECT_S, read_timeout=_READ_S, transport=transport)
     # Only the client knows the address in a connection string.
     outbound = way(client.url)

@@ -1,18 +1,14 @@
 """Tables in Azure Table Storage, behind the interface of rows.py."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError, ServiceResponseError
-from azure.core.pipeline import PipelineResponse
 from azure.data.tables import (
     TableClient,
-    TableEntity,
     TableTransactionError,
     UpdateMode,
 )
@@ -20,16 +16,14 @@ from azure.data.tables import (
 from shared.errors import RowConflict
 from shared.invocations import map_in_context
 from shared.state.storage.ranges import PAGE, read_rows
+from shared.state.storage.row_answers import keep_rows, require_nothing_left
 from shared.state.storage.storage_errors import is_not_made, storage_errors
 from shared.state.storage.tables import (
-    Cell,
     Delete,
-    Foreign,
     Insert,
     Operation,
     Put,
     Replace,
-    Row,
     Stored,
     check_size,
     storable,
@@ -37,7 +31,6 @@ from shared.state.storage.tables import (
 from shared.state.storage.transaction_requests import submit
 
 _CONFLICTS = (404, 409, 412)
-_KEYS = ("PartitionKey", "RowKey")
 
 
 class AzureTable:
@@ -63,14 +56,15 @@ class AzureTable:
         return [stored for stored in found if stored is not None]
 
     def _read_one(self, partition: str, key: str) -> Stored | None:
-        dates: list[datetime] = []
+        found: list[Stored] = []
         try:
-            entity = self._client.get_entity(partition, key, raw_response_hook=_keep_date(dates))
+            left = self._client.get_entity(partition, key, raw_response_hook=keep_rows(found))
         except ResourceNotFoundError as missing:
             if is_not_made(missing):
                 raise
             return None
-        return _to_stored(entity, dates[-1])
+        require_nothing_left([left])
+        return found[-1]
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
         """At most `limit` rows with start <= key < end, in key order."""
@@ -82,20 +76,19 @@ class AzureTable:
         return self._query("", {}, limit)
 
     def _query(self, wanted: str, parameters: Mapping[str, str], limit: int) -> Sequence[Stored]:
-        dates: list[datetime] = []
-        stored: list[Stored] = []
+        found: list[Stored] = []
         with storage_errors(self._place):
-            entities = self._client.query_entities(
+            pages = self._client.query_entities(
                 wanted,
                 parameters=dict(parameters),
                 results_per_page=min(limit, PAGE),
-                raw_response_hook=_keep_date(dates),
-            )
-            for entity in entities:
-                stored.append(_to_stored(entity, dates[-1]))
-                if len(stored) == limit:
+                raw_response_hook=keep_rows(found),
+            ).by_page()
+            for left in pages:
+                require_nothing_left(left)
+                if len(found) >= limit:
                     break
-        return stored
+        return found[:limit]
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""
@@ -144,30 +137,3 @@ def _index(refused: HttpResponseError, operations: Sequence[Operation]) -> int:
     """The service names the operation by position; a transaction of one leaves no choice."""
     index = int(refused.index) if isinstance(refused, TableTransactionError) else 0
     return min(max(index, 0), len(operations) - 1)
-
-
-def _keep_date(dates: list[datetime]) -> Callable[[PipelineResponse[Any, Any]], None]:
-    def keep(response: PipelineResponse[Any, Any]) -> None:
-        # A refusal may come from a proxy, which gives no time.
-        if response.http_response.status_code < 300:
-            dates.append(parsedate_to_datetime(response.http_response.headers["Date"]))
-
-    return keep
-
-
-def _to_stored(entity: TableEntity, date: datetime) -> Stored:
-    cells: dict[str, Cell] = {name: _to_cell(value) for name, value in entity.items() if name not in _KEYS}
-    row = Row(str(entity["PartitionKey"]), str(entity["RowKey"]), cells)
-    written = entity.metadata["timestamp"]
-    age_s = (date - written).total_seconds() if written is not None else 0.0
-    return Stored(row, str(entity.metadata["etag"]), max(age_s, 0.0))
-
-
-def _to_cell(value: object) -> Cell:
-    match value:
-        case datetime():
-            # The SDK's own class would leak out.
-            return datetime.combine(value.date(), value.time(), UTC)
-        case str() | bool() | int() | bytes():
-            return value
-    return Foreign(type(value).__name__)

@@ -1,19 +1,15 @@
 """Answers to transactions, read in a tenth of the time that the SDK takes.
 
 The SDK reads the answer to a transaction as e-mail, part by part, which takes a third of the processor time of a
-transaction. A transport is what the SDK lets its users replace: this one reads what all parts of a successful answer
-have, a status and an etag, and leaves any other answer to the SDK.
+transaction. Here we read what all parts of a successful answer have, a status and an etag. Any other answer is left to
+the SDK.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from azure.core.pipeline.transport import RequestsTransport
-
-_ACCEPTED = 202
 # A part begins with a status line. No other line does: the rows that come back are JSON, which is on one line.
 _PART = re.compile(rb"^HTTP/1\.[01] (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)", re.MULTILINE)
 _ETAG = re.compile(rb"^ETag:[ \t]*([^\r\n]*?)[ \t]*\r$", re.MULTILINE | re.IGNORECASE)
@@ -27,17 +23,7 @@ class _Part:
     headers: Mapping[str, str]
 
 
-class TransactionTransport(RequestsTransport):  # type: ignore[misc]  # the library leaves it untyped
-    """Sends as the SDK's own transport does."""
-
-    def send(self, request: Any, **options: Any) -> Any:
-        """The answer, which reads its own parts if it is one to a transaction."""
-        answer = super().send(request, **options)
-        is_transaction = urlsplit(request.url).path.endswith("/$batch")
-        return _Answer(answer) if is_transaction and answer.status_code == _ACCEPTED else answer
-
-
-class _Answer:
+class TransactionAnswer:
     """The answer to a transaction. Everything else of it is the SDK's."""
 
     def __init__(self, answer: Any) -> None:

@@ -1,18 +1,16 @@
-"""Transactions whose answer gets lost on the way, and the ages of rows."""
+"""Transactions whose answer gets lost on the way."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ServiceResponseError
-from azure.data.tables import TableEntity
 
 from shared.errors import StorageTrouble
 from shared.state.storage.azure_tables import AzureTable
-from shared.state.storage.tables import Foreign, Put, Row
+from shared.state.storage.tables import Put, Row
 
 
 class Client:
@@ -67,41 +65,3 @@ def test_a_transaction_that_is_lost_twice_is_trouble_of_the_account_by_name(read
     ):
         AzureTable(client, readers).transact([ROW])  # type: ignore[arg-type]
     assert len(client.sent) == 2
-
-
-WRITTEN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
-
-
-class Answering(Client):
-    """Answers a read at the second attempt, each answer with its time in its head."""
-
-    def __init__(self, *ages_s: float, value: object = "new", written: datetime | None = WRITTEN) -> None:
-        super().__init__(lost=0)
-        self.ages_s, self.value, self.written = ages_s, value, written
-
-    def get_entity(self, partition: str, key: str, *, raw_response_hook: Callable[[Any], None]) -> TableEntity:
-        """The row with these keys."""
-        for age_s in self.ages_s:
-            head = {"Date": f"{WRITTEN + timedelta(seconds=age_s):%a, %d %b %Y %H:%M:%S GMT}"}
-            raw_response_hook(SimpleNamespace(http_response=SimpleNamespace(status_code=200, headers=head)))
-        entity = TableEntity({"PartitionKey": partition, "RowKey": key, "state": self.value})
-        entity._metadata = {"etag": "1", "timestamp": self.written}
-        return entity
-
-
-@pytest.mark.parametrize(
-    ("ages_s", "written", "age_s"),
-    [((90,), WRITTEN, 90), ((90, 95, 99), WRITTEN, 99), ((-5,), WRITTEN, 0), ((90,), None, 0)],
-)
-def test_the_age_of_a_row_comes_from_the_last_answer(
-    ages_s: tuple[float, ...], written: datetime | None, age_s: float, readers: ThreadPoolExecutor
-) -> None:
-    client = Answering(*ages_s, written=written)
-    (stored,) = AzureTable(client, readers).read("accounts", ["L|1"]).values()  # type: ignore[arg-type]
-    assert (stored.age_s, stored.etag, stored.row) == (age_s, "1", ROW.row)
-
-
-def test_a_value_of_a_kind_that_we_never_write_is_kept_as_foreign(readers: ThreadPoolExecutor) -> None:
-    table = AzureTable(Answering(1, value=0.5), readers)  # type: ignore[arg-type]
-    (stored,) = table.read("accounts", ["L|1"]).values()
-    assert Foreign("float") in stored.row.cells.values()

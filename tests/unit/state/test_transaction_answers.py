@@ -12,7 +12,7 @@ from azure.data.tables import TableClient, TableTransactionError
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from shared.state.storage.transaction_answers import TransactionTransport
+from shared.state.storage.transport import StorageTransport
 
 ADDRESS, KEY = "https://contoso.table.core.windows.net", AzureNamedKeyCredential("contoso", "AAAA")
 HEAD = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
@@ -56,13 +56,13 @@ def sent(transport: Callable[..., Any], parts: list[str]) -> Any:
 
 
 def test_a_successful_answer_is_read_as_the_sdk_reads_it() -> None:
-    read = sent(TransactionTransport, WRITTEN)
+    read = sent(StorageTransport, WRITTEN)
     assert read == sent(RequestsTransport, WRITTEN)
     etags = [f"W/\"datetime'2026-01-05T08%3A00%3A00.{number}Z'\"" for number in (1, 2)]
     assert read == [{"etag": etags[0]}, {"etag": etags[1]}, {}]
 
 
-@pytest.mark.parametrize("transport", [TransactionTransport, RequestsTransport])
+@pytest.mark.parametrize("transport", [StorageTransport, RequestsTransport])
 def test_a_refused_answer_names_its_operation(transport: Callable[..., Any]) -> None:
     with pytest.raises(TableTransactionError) as caught:
         sent(transport, REFUSED)

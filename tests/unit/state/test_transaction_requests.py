@@ -21,8 +21,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 from shared.state.storage.tables import Cell, Delete, Insert, Operation, Put, Replace, Row, escape
-from shared.state.storage.transaction_answers import TransactionTransport
 from shared.state.storage.transaction_requests import submit
+from shared.state.storage.transport import StorageTransport
 
 ADDRESS, KEY = "https://contoso.table.core.windows.net", AzureNamedKeyCredential("contoso", "AAAA")
 ETAG = "W/\"datetime'2026-01-05T08%3A00%3A00.1Z'\""
@@ -64,7 +64,7 @@ class Service(HTTPAdapter):
 def client(service: Service, credential: Any = KEY) -> TableClient:
     session = requests.Session()
     session.mount("https://", service)
-    transport = TransactionTransport(session=session)
+    transport = StorageTransport(session=session)
     return TableClient(ADDRESS, "links", credential=credential, transport=transport, retry_backoff_factor=0)
 
 

@@ -1,0 +1,151 @@
+"""Rows in answers are read as the SDK reads them, from what the service sends."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import pytest
+import requests
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableClient
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
+
+from shared.errors import StorageTrouble
+from shared.state.storage.azure_tables import AzureTable
+from shared.state.storage.row_answers import read_answer
+from shared.state.storage.tables import Foreign, Row, Stored
+from shared.state.storage.transport import StorageTransport
+
+ADDRESS, KEY = "https://contoso.table.core.windows.net", AzureNamedKeyCredential("contoso", "AAAA")
+DATE = "Mon, 05 Jan 2026 08:00:10 GMT"
+NEXT = {"x-ms-continuation-NextPartitionKey": "p", "x-ms-continuation-NextRowKey": "2"}
+READERS = ThreadPoolExecutor(1)
+
+
+def entity(key: str, **cells: object) -> dict[str, object]:
+    """A row on the wire, ten seconds old."""
+    etag = "W/\"datetime'2026-01-05T08%3A00%3A00.1234567Z'\""
+    return {
+        "odata.etag": etag,
+        "PartitionKey": "p",
+        "RowKey": key,
+        "Timestamp": "2026-01-05T08:00:00.0000000Z",
+        **cells,
+    }
+
+
+class Service(HTTPAdapter):
+    """Gives these answers, each a body with more lines of its head, and keeps the addresses."""
+
+    def __init__(self, *answers: tuple[object, dict[str, str]]) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """The next answer."""
+        self.asked.append(str(request.url))
+        body, more = self.answers.pop(0)
+        head = {"Content-Type": "application/json;odata=minimalmetadata", "Date": DATE, **more}
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.build_response(request, HTTPResponse(BytesIO(raw), head, status=200, preload_content=False))
+
+
+def client_of(service: Service, transport: type = StorageTransport) -> TableClient:
+    session = requests.Session()
+    session.mount("https://", service)
+    return TableClient(ADDRESS, "links", credential=KEY, transport=transport(session=session), retry_total=0)
+
+
+def table_of(service: Service, transport: type = StorageTransport) -> AzureTable:
+    return AzureTable(client_of(service, transport), READERS)
+
+
+TEXTS = st.text(max_size=8)
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda name: name not in ("PartitionKey", "RowKey", "Timestamp")
+)
+MOMENTS = st.datetimes(datetime(1601, 1, 1)).map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S.%f}0Z")  # noqa: DTZ001
+CELLS = st.one_of(
+    TEXTS.map(lambda text: (text, None)),
+    st.booleans().map(lambda flag: (flag, None)),
+    st.integers(-(2**31), 2**31 - 1).map(lambda number: (number, None)),
+    MOMENTS.map(lambda moment: (moment, "Edm.DateTime")),
+    st.sampled_from(["", "AAEC", "/////w=="]).map(lambda packed: (packed, "Edm.Binary")),
+)
+
+
+@given(st.dictionaries(NAMES, CELLS, max_size=6))
+def test_a_row_is_read_as_the_sdk_reads_it(cells: dict[str, tuple[object, str | None]]) -> None:
+    wire = {name: value for name, (value, _) in cells.items()}
+    wire |= {f"{name}@odata.type": kind for name, (_, kind) in cells.items() if kind}
+    answer = {"value": [entity("1", **wire)]}
+    ((by_sdk,),) = client_of(Service((answer, {})), RequestsTransport).query_entities("").by_page()
+    (ours,) = read_answer(json.dumps(answer).encode(), DATE)
+    assert {"PartitionKey": ours.row.partition, "RowKey": ours.row.key, **ours.row.cells} == dict(by_sdk)
+    assert ours.etag == by_sdk.metadata["etag"]
+    assert ours.age_s == 10
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (0.5, None),
+        ("0.5", "Edm.Double"),
+        ("5", "Edm.Int64"),
+        (2**31, None),
+        ("c9da6455-213d-42c9-9a79-3e9149a57833", "Edm.Guid"),
+    ],
+)
+def test_a_cell_of_a_kind_that_we_never_write_is_foreign(value: object, kind: str | None) -> None:
+    wire = {"x": value, "y": "text"} | ({"x@odata.type": kind} if kind else {})
+    (found,) = read_answer(json.dumps({"value": [entity("1", **wire)]}).encode(), DATE)
+    assert isinstance(found.row.cells["x"], Foreign)
+    assert found.row.cells["y"] == "text"
+
+
+def test_all_pages_are_read_and_no_more_than_wanted() -> None:
+    pages = [({"value": [entity("1"), entity("2")]}, NEXT), ({"value": [entity("3"), entity("4")]}, NEXT)]
+    service = Service(*pages)
+    found = table_of(service).scan("p", start="1", end="9", limit=3)
+    assert [stored.row.key for stored in found] == ["1", "2", "3"]
+    assert len(service.asked) == 2
+    assert "NextRowKey=2" in service.asked[1]
+
+
+def test_an_empty_page_is_not_the_last_one() -> None:
+    found = table_of(Service(({"value": []}, NEXT), ({"value": [entity("3")]}, {}))).scan(
+        "p", start="1", end="9", limit=9
+    )
+    assert [stored.row.key for stored in found] == ["3"]
+
+
+def test_a_single_row_has_its_etag_and_its_age_by_the_clock_of_the_service() -> None:
+    answer = entity("1", linked="2026-01-05T08:00:00.5000000Z", **{"linked@odata.type": "Edm.DateTime"})
+    (stored,) = table_of(Service((answer, {}))).read("p", ["1"]).values()
+    moment = datetime(2026, 1, 5, 8, 0, 0, 500_000, UTC)
+    assert stored == Stored(Row("p", "1", {"linked": moment}), str(answer["odata.etag"]), 10.0)
+
+
+@pytest.mark.parametrize(("written", "age_s"), [("2026-01-05T08:00:10.9Z", 0.0), (None, 0.0)])
+def test_no_row_is_younger_than_its_answer(written: str | None, age_s: float) -> None:
+    (stored,) = read_answer(json.dumps({**entity("1"), "Timestamp": written}).encode(), DATE)
+    assert stored.age_s == age_s
+
+
+def test_an_answer_that_is_no_json_is_left_to_the_sdk() -> None:
+    with pytest.raises(StorageTrouble, match="table links of contoso"):
+        table_of(Service((b"<html>Sign in</html>", {}))).scan("p", start="1", end="9", limit=9)
+
+
+def test_rows_that_the_sdk_reads_past_us_stop_the_app() -> None:
+    for answer in ({"value": [entity("1")]}, entity("1")):
+        table = table_of(Service((answer, {})), RequestsTransport)
+        with pytest.raises(RuntimeError, match=r"install the version of requirements\.txt"):
+            table.read("p", ["1"]) if "RowKey" in answer else table.scan("p", start="1", end="9", limit=9)
