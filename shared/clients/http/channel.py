@@ -236,7 +236,7 @@ class Channel:
             "x-ms-client-request-id": next_request_id(),
             "Authorization": f"Bearer {token}",
         }
-        with self._throttle.slot(not_after=turn.not_after, reads=call.method == "GET") as slot:
+        with self._throttle.slot(not_after=turn.not_after, reads=call.only_reads) as slot:
             turn.require()
             self._count(call)
             try:
@@ -257,7 +257,7 @@ class Channel:
         return Transient(self.system, text)
 
     def _count(self, call: PreparedCall) -> None:
-        reads, writes = (1, 0) if call.method == "GET" or call.reads else (0, 1)
+        reads, writes = (1, 0) if call.only_reads else (0, 1)
         with self._lock:
             counts = self._counts
             self._counts = replace(counts, reads=counts.reads + reads, writes=counts.writes + writes)

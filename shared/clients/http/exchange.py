@@ -14,6 +14,11 @@ class PreparedCall:
     body: bytes | None = field(default=None, repr=False)
     reads: bool = False
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether it changes nothing: a batch may hold reads alone."""
+        return self.reads or self.method == "GET"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
