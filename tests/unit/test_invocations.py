@@ -56,7 +56,9 @@ def test_what_a_clients_pool_logs_belongs_to_the_run_that_asked_for_it(placing: 
     with open_channel(System.DATAVERSE, "http://127.0.0.1:1", "token", throttle, clock) as channel:
         for run in runs:
             with invoked(run):
-                assert channel.gather_reads([tell, tell, tell]) == [None] * 3, "a thread that is used again belongs to nobody"
+                assert channel.gather_reads([tell, tell, tell]) == [None] * 3, (
+                    "a thread that is used again belongs to nobody"
+                )
     assert [id for _, id in placing.placed] == [run.id for run in runs for _ in range(3)]
     assert threading.current_thread().name not in {thread for thread, _ in placing.placed}
 
