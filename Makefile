@@ -107,7 +107,7 @@ $(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
 	@touch $@
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(CHECKOV) $(APP) $(HOST) $(SITE) .python_packages .pips node_modules tests/browser/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(CHECKOV) $(APP) $(HOST) $(SITE) .python_packages .pips node_modules tests/browser/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutation .coverage
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Call: make PYTHON=python3.12 ...")'

@@ -1,20 +1,23 @@
-"""`python -m tests.mutation`: judge a sample of mutants of the product, or one of them; see `make mutate`."""
+"""`python -m tests.mutation`: judge a sample of mutants of the product, or some of them by name; see `make mutate`."""
 
 import argparse
 import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import typer
 
-from tests.mutation.choosing import GOALS, Stage, stages_for
+from tests.mutation.choosing import GOALS, judges, modules, stages_for
+from tests.mutation.covering import Calls, Function, function_around, known_calls
 from tests.mutation.equivalents import read_equivalents
-from tests.mutation.judging import Verdict, failing_unchanged, judge
+from tests.mutation.judging import Case, Verdict, judge
+from tests.mutation.loaded import LoadedTests
 from tests.mutation.mutants import Mutant, mutant_of, sample
 from tests.mutation.report import reaches_goals, tell
-from tests.mutation.running import prepare
+from tests.mutation.running import Change, prepare
 
 ROOT = Path(__file__).parents[2]
 _SHARES = {"sync": 2, "mapping": 2, "clients": 1, "state": 1}
@@ -38,45 +41,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     judged = [mutant for mutant in mutants if mutant not in equivalent]
     prepare()
-    if not parsed.no_check and (failed := failing_unchanged(ROOT, _all_stages(judged, parsed), jobs=parsed.jobs)):
-        typer.echo("\n".join(["These fail without any change; mend them first:", *failed]), err=True)
+    tests = judges(ROOT, {mutant.file for mutant in judged})
+    calls = known_calls(ROOT, tests, modules(ROOT), jobs=parsed.jobs, anew=parsed.anew)
+    if failing := calls.failing(tests):
+        typer.echo("\n".join(["These fail without any change; mend them first:", *failing]), err=True)
         return 2
-    return _judge(judged, len(equivalent), parsed)
+    return _judge(judged, len(equivalent), tests, calls, parsed)
 
 
-def _judge(mutants: Sequence[Mutant], equivalent: int, parsed: argparse.Namespace) -> int:
+def _judge(
+    mutants: Sequence[Mutant], equivalent: int, tests: Sequence[str], calls: Calls, parsed: argparse.Namespace
+) -> int:
     began, verdicts = time.monotonic(), list[Verdict]()
-    for verdict in judge(ROOT, mutants, lambda each: _stages(each.file, parsed), jobs=parsed.jobs):
-        verdicts.append(verdict)
-        told = f"{len(verdicts)}/{len(mutants)} {verdict.mutant.name}: {verdict.killed_by or 'SURVIVED'}"
-        typer.echo(told, err=True)
+    with closing(LoadedTests(ROOT, tests)) as loaded:
+        for verdict in judge(ROOT, mutants, lambda each: _case(each, calls, parsed), jobs=parsed.jobs, loaded=loaded):
+            verdicts.append(verdict)
+            told = f"{len(verdicts)}/{len(mutants)} {verdict.mutant.name}: {verdict.killed_by or 'SURVIVED'}"
+            typer.echo(told, err=True)
     typer.echo("\n".join(tell(verdicts, equivalent, ROOT)))
     typer.echo(f"{time.monotonic() - began:.0f} s; {_again(parsed)}")
     return 0 if reaches_goals(verdicts) else 1
+
+
+def _case(mutant: Mutant, calls: Calls, parsed: argparse.Namespace) -> Case:
+    function = function_around((ROOT / mutant.file).read_text(encoding="utf-8"), mutant.span)
+    stages = stages_for(ROOT, mutant.file, function, calls, seeds=parsed.seeds, thorough=parsed.thorough)
+    at_import = function is not None and Function(mutant.file, function) in calls.at_import
+    return Case(mutant, Change(mutant.file, mutant.source(ROOT), function), stages, also_anew=at_import)
 
 
 def _sample(parsed: argparse.Namespace) -> list[Mutant]:
     shares = {parsed.part: 1} if parsed.part else _SHARES
     found = []
     for part, share in shares.items():
-        files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared" / part).rglob("*.py")]
-        if part == "mapping":
-            files += [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared" / "flows").rglob("*.py")]
-        found += sample(
-            ROOT, files, max(round(parsed.sample * share / sum(shares.values())), 1), f"{parsed.seed} {part}"
-        )
+        size = max(round(parsed.sample * share / sum(shares.values())), 1)
+        found += sample(ROOT, modules(ROOT, [part]), size, f"{parsed.seed} {part}")
     return found
-
-
-def _stages(file: str, parsed: argparse.Namespace) -> list[Stage]:
-    return stages_for(ROOT, file, seeds=parsed.seeds, thorough=parsed.thorough)
-
-
-def _all_stages(mutants: Sequence[Mutant], parsed: argparse.Namespace) -> list[Stage]:
-    """Each test that may judge one of them, once."""
-    stages = [stage for file in {mutant.file for mutant in mutants} for stage in _stages(file, parsed)]
-    files = sorted({file for stage in stages for file in stage.files})
-    return [Stage("unchanged", tuple(files)), *{stage for stage in stages if stage.seeds}]
 
 
 def _again(parsed: argparse.Namespace) -> str:
@@ -97,10 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=40, metavar="N", help="histories a mutant (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="at once (default: %(default)s)")
     parser.add_argument(
-        "--thorough", action="store_true", help="try survivors with all other scenarios: takes minutes each"
+        "--thorough", action="store_true", help="try survivors with all tests that call them: takes minutes each"
     )
     parser.add_argument("--list", action="store_true", help="only show the mutants")
-    parser.add_argument("--no-check", action="store_true", help="trust that all tests pass without a change")
+    parser.add_argument(
+        "--anew", action="store_true", help="measure anew which tests call what, also where no test has changed"
+    )
     return parser
 
 

@@ -1,78 +1,33 @@
-"""Which tests judge the mutants of a module: those nearest to it first."""
+"""Which tests judge a mutant: those that call the changed function, the nearest first."""
 
 import ast
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from tests.mutation.covering import Calls, Function
 from tests.mutation.mutated import module_of
+from tests.mutation.running import Stage
 
 # The parts of the product, with the share of its mutants that the tests must notice.
 GOALS = {"sync": 0.95, "mapping": 0.95, "clients": 0.9, "state": 0.9}
 
-_UNIT = [f"tests/unit/{part}/test_*.py" for part in GOALS]
-_RULES = [f"tests/scenarios/test_{name}.py" for name in ("*_rules", "budgets", "fault_poison")]
-_CONTRACT = [
+# The tests that judge: without processes of ours, except for the storage emulator.
+_JUDGES = (
+    *(f"tests/unit/{part}/test_*.py" for part in GOALS),
     "tests/contract/test_mapping_*.py",
     "tests/contract/test_products_schema.py",
     "tests/contract/test_ranges.py",
-]
-_OVER_HTTP = ["tests/scenarios/test_*_against_*.py"]
-_LIMITS = ["tests/scenarios/test_change_limit.py", "tests/scenarios/test_schema_drift.py"]
-_OPERATIONS = ["tests/scenarios/test_operations.py", "tests/scenarios/test_links_by_hand.py"]
-# The tables in memory and on the storage emulator.
-_STORAGE = ["tests/e2e/test_storage.py"]
-_ALL_SCENARIOS = ["tests/scenarios/test_*.py"]
-# Behind the tests that import a module directly, and before the simulation.
-_BEFORE = {"unit": _UNIT, "rules": _RULES}
-_DAMAGE = ["tests/scenarios/test_fault_damage.py"]
-# Behind the simulation.
-_BEHIND = {
-    "sync": {"limits": _LIMITS, "damage": _DAMAGE},
-    "mapping": {"contract": _CONTRACT},
-    "clients": {"over HTTP": _OVER_HTTP},
-    "state": {"operations": _OPERATIONS, "storage": _STORAGE, "damage": _DAMAGE},
-}
-# Rule tests whose subject a module is, where its name does not say so: a part of the name of the test file.
-SUBJECTS = {
-    "keys": "key",
-    "ownership": "key",
-    "note": "key",
-    "claim": "apply",
-    "commit": "apply",
-    "follow_up": "apply",
-    "record": "apply",
-    "judge": "blame",
-    "settle": "blame",
-    "answers": "blame",
-    "drift_probe": "gate",
-    "walked": "walk",
-    "thresholds": "walk",
-    "tracked": "pull",
-    "poison": "apply",
-    "changes": "document",
-    "send": "document",
-    "plan": "route",
-    "control": "gate",
-    "snapshots": "walk",
-    "checkpoints": "pull",
-    "waiting": "apply",
-    "failures": "blame",
-}
-# Words in the names of the scenario tests of a flow, where they are not the flow's own name.
+    "tests/scenarios/test_*.py",
+    "tests/e2e/test_storage.py",
+)
+# Words in the names of the tests of a flow, where they are not the flow's own name.
 _CALLED = {"ordersback": ("ordersback", "orders_of_finops")}
-SIMULATION = "simulation"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Some tests that run together, in this order: files relative to the project, or seeds of the simulation."""
-
-    name: str
-    files: tuple[str, ...] = ()
-    seeds: int = 0
+_SIMULATION = "tests/simulation/run.py"
+# Of one file of tests as much as this is tried at first, and of all together; then the simulation; then the rest.
+_FILE_S, _FIRST_S, _REST_S = 3.0, 20.0, 60.0
+_FEW_FILES = 4
 
 
 def part_of(file: str) -> str:
@@ -81,45 +36,72 @@ def part_of(file: str) -> str:
     return "mapping" if part == "flows" else part
 
 
-def stages_for(root: Path, file: str, *, seeds: int, thorough: bool = False) -> list[Stage]:
-    """What judges a module, the quickest first: its own tests, the other unit tests that reach it, the rule tests,
-    `seeds` histories of the simulation, what takes longer; when `thorough`, all other scenarios as well."""
-    distances, stages = _distances(root, file), list[Stage]()
+def modules(root: Path, parts: Iterable[str] = GOALS) -> list[str]:
+    """The modules of these parts."""
+    folders = [folder for part in parts for folder in (part, *(["flows"] if part == "mapping" else []))]
+    return _glob(root, [f"shared/{folder}/**/*.py" for folder in folders])
 
-    def add(name: str, tests: Iterable[str]) -> None:
-        known = {test for stage in stages for test in stage.files}
-        if files := _ordered((test for test in tests if test in distances and test not in known), file, distances):
-            stages.append(Stage(name, files))
 
-    unit = _glob(root, ["tests/unit/**/test_*.py"])
-    add("nearest", (each for each in unit if distances.get(each) == 1 or _is_named_for(each, file)))
-    for name, patterns in _BEFORE.items():
-        add(name, _glob(root, patterns))
-    if seeds:
-        stages.append(Stage(SIMULATION, seeds=seeds))
-    of_flows = {"flows": [f"tests/scenarios/test_*{word}*.py" for word in _words_of_flows(root, file)]}
-    behind = of_flows | _BEHIND.get(part_of(file), {}) | ({"scenarios": _ALL_SCENARIOS} if thorough else {})
-    for name, patterns in behind.items():
-        add(name, _glob(root, patterns))
-    return stages
+def judges(root: Path, files: Iterable[str]) -> list[str]:
+    """The files of tests that may judge these modules."""
+    reaching = set[str]().union(*(_distances(root, file) for file in files))
+    return [test for test in _glob(root, _JUDGES) if test in reaching]
+
+
+def stages_for(
+    root: Path, file: str, function: str | None, calls: Calls, *, seeds: int, thorough: bool = False
+) -> list[Stage]:
+    """What judges a change of a module, in a function or at its top, the quickest first: some tests of each file,
+    `seeds` histories of the simulation, more tests. `thorough`: all of them, however long they take."""
+    distances = _distances(root, file)
+    tests = calls.of(Function(file, function)) if function else _reaching(file, calls, distances)
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for test in tests:
+        by_file[test.partition("::")[0]].append(test)
+    words = _words_of_flows(root, file)
+
+    def rank(tests_file: str) -> tuple[bool, bool, int, float]:
+        seconds = sum(calls.tests[test].seconds for test in by_file[tests_file])
+        of_flow = any(word in Path(tests_file).stem for word in words)
+        return not _is_named_for(tests_file, file), not of_flow, distances.get(tests_file, 99), seconds
+
+    ranked = [by_file[each] for each in sorted(by_file, key=rank)]
+    some = [list(_within(of_file, _FILE_S, calls)) for of_file in ranked]
+    # Where the change needs modules and tests imported anew, those of a few files are tried before.
+    nearest = [] if function else [test for of_file in some[:_FEW_FILES] for test in of_file]
+    taken = set(nearest)
+    first = list(_within([test for of_file in some for test in of_file if test not in taken], _FIRST_S, calls))
+    taken |= set(first)
+    rest = [test for of_file in ranked for test in of_file if test not in taken]
+    left = list(_within(rest, float("inf") if thorough else _REST_S, calls))
+    simulated = [Stage(seeds=seeds)] if seeds and _SIMULATION in distances else []
+    played = [Stage(tests=tuple(tests)) if tests else None for tests in (nearest, first, left)]
+    return [stage for stage in (*played[:2], *simulated, played[2]) if stage is not None]
+
+
+def _within(tests: Sequence[str], seconds: float, calls: Calls) -> Iterator[str]:
+    """As many of them as take so long together; at least one."""
+    spent = 0.0
+    for test in tests:
+        if spent and spent + calls.tests[test].seconds > seconds:
+            continue
+        spent += calls.tests[test].seconds
+        yield test
+
+
+def _reaching(file: str, calls: Calls, distances: dict[str, int]) -> list[str]:
+    """The tests that call anything of a module, and those of the files that import it: its top may be a table."""
+    calling = set(calls.of_module(file))
+    return [test for test in calls.tests if test in calling or test.partition("::")[0] in distances]
 
 
 def _words_of_flows(root: Path, file: str) -> list[str]:
-    """What scenario tests are called by that play a flow with this module: its own flow, or those that share it."""
+    """What tests are called by that play a flow with this module: its own flow, or those that share it."""
     importing = _importing(root).get(file, set()) if file.startswith("shared/flows/") else set()
     folders = {
         Path(each).parts[2] for each in (file, *importing) if each.startswith("shared/flows/") and each.count("/") > 2
     }
     return sorted(word for folder in folders for word in _CALLED.get(folder, (folder,)))
-
-
-def _ordered(tests: Iterable[str], file: str, distances: dict[str, int]) -> tuple[str, ...]:
-    subject = SUBJECTS.get(Path(file).stem, Path(file).stem)
-
-    def rank(test: str) -> tuple[bool, bool, int, str]:
-        return not _is_named_for(test, file), subject not in Path(test).stem, distances.get(test, 99), test
-
-    return tuple(sorted(tests, key=rank))
 
 
 def _is_named_for(test: str, file: str) -> bool:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import hypothesis
 import pytest
 
-from tests.mutation.choosing import SIMULATION, Stage
 from tests.mutation.mutated import import_changed
+from tests.mutation.playing import HOW, Heard, restart_clock
+from tests.mutation.swapping import NotSwapped
 
-# A test or a history that takes more processor time than this has no end; a whole stage, with its waiting, has longer.
-CPU_S = 60
+# A stage, with its waiting, has longer than a test (playing.CPU_S).
 WALL_S = 1800
 # Whatever is imported once need not be imported by each mutant.
 _IMPORTED_BEFORE = (
@@ -26,20 +25,23 @@ _IMPORTED_BEFORE = (
     "azure.storage.queue", "greenlet", "odata_query.grammar", "odata_query.visitor", "pydantic", "requests",
     "rich.console", "typer", "yaml",
 )  # fmt: skip
-_EXAMPLES = 30
-# pytest would like to be the first to import hypothesis.
-_HOW = (
-    "-x", "-q", "-m", "not nightly", "-p", "no:cacheprovider", "-p", "no:cov",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",
-)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Some tests that run together, in this order, by their ids; or seeds of the simulation."""
+
+    tests: tuple[str, ...] = ()
+    seeds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The changed text of a module."""
+    """The changed text of a module, and the function whose body has the change; None where it is not in one."""
 
     file: str
     source: str
+    function: str | None = None
 
 
 def prepare() -> None:
@@ -50,29 +52,42 @@ def prepare() -> None:
 
 @dataclass(slots=True)
 class Running:
-    """A stage under way: `reading` becomes readable when it is over."""
+    """A stage under way: `reading` becomes readable when it is over. `ours`: whether this process has forked it."""
 
     pid: int
     reading: int
+    ours: bool = True
     began: float = field(default_factory=time.monotonic)
 
     def finish(self) -> str | None:
-        """The test that failed; None when all passed. Whoever does not end by itself has failed."""
+        """The test that failed; None when all passed. Whoever does not end by itself has failed. Raises NotSwapped when
+        the change could not be made in place."""
         too_long = time.monotonic() - self.began > WALL_S
         if too_long:
-            os.killpg(self.pid, signal.SIGKILL)
+            self._kill()
         with os.fdopen(self.reading, "rb") as stream:
             text = b"" if too_long else stream.read()
-        _, status = os.waitpid(self.pid, 0)
-        if too_long or os.waitstatus_to_exitcode(status) == -signal.SIGPROF:
+        if self.ours:
+            os.waitpid(self.pid, 0)
+        if not text:
             return "no end"
-        return json.loads(text)["failed"] if text else f"the process ended ({os.waitstatus_to_exitcode(status)})"
+        told = json.loads(text)
+        if told.get("not_swapped"):
+            raise NotSwapped(told["not_swapped"])
+        return str(told["failed"]) if told["failed"] else None
 
     def stop(self) -> None:
         """End it, whatever it does."""
-        os.killpg(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        self._kill()
+        if self.ours:
+            os.waitpid(self.pid, 0)
         os.close(self.reading)
+
+    def _kill(self) -> None:
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            assert not self.ours
 
 
 def start(root: Path, stage: Stage, change: Change | None) -> Running:
@@ -80,7 +95,7 @@ def start(root: Path, stage: Stage, change: Change | None) -> Running:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _in_child(lambda: _run(root, stage, change), writing)
+        in_child(lambda: _run(root, stage, change), writing)
     os.close(writing)
     return Running(pid, reading)
 
@@ -94,74 +109,62 @@ def first_finished(running: Sequence[Running]) -> Running:
     return min(running, key=lambda each: each.began)
 
 
-def _in_child(run: Callable[[], str | None], writing: int) -> None:
+def in_child(run: Callable[[], str | None], writing: int) -> None:
+    """Run it silently in this process, which is a fork; write which test failed, and end."""
     os.setsid()
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
     try:
-        failed = run()
+        told = {"failed": run()}
+    except NotSwapped as not_swapped:
+        told = {"not_swapped": str(not_swapped)}
     except BaseException as broken:  # noqa: BLE001 - a change may break whatever it likes
-        failed = f"{type(broken).__name__}: {broken}"
-    os.write(writing, json.dumps({"failed": failed}).encode())
+        told = {"failed": f"{type(broken).__name__}: {broken}"}
+    os.write(writing, json.dumps(told).encode())
     os._exit(0)
+
+
+def play(seeds: int) -> str | None:
+    """The first of so many seeds of the simulation that breaks something, and what; None when none does."""
+    from tests.simulation.run import play_seeds
+
+    for seed in range(seeds):
+        restart_clock()
+        for broken in play_seeds([seed]).broken:
+            return f"seed {seed}: {broken.problems[0]}"
+    return None
+
+
+def told_by(heard: Heard, ended: int) -> str | None:
+    """The test that failed, when pytest has ended so."""
+    if ended in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        return None
+    return heard.failed or f"pytest: {pytest.ExitCode(ended).name}"
 
 
 def _run(root: Path, stage: Stage, change: Change | None) -> str | None:
     os.chdir(root)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    _restart_clock()
+    restart_clock()
     if change is not None:
         import_changed(root, change.file, change.source)
-    if stage.name == SIMULATION:
-        return _play(stage.seeds)
-    heard = _Heard()
-    ended = pytest.main([*stage.files, *_HOW, "--rootdir", str(root)], plugins=[heard])
-    if ended in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        return None
-    return heard.failed or f"pytest: {pytest.ExitCode(ended).name}"
+    if stage.seeds:
+        return play(stage.seeds)
+    heard = _Chosen(stage.tests)
+    files = dict.fromkeys(test.partition("::")[0] for test in stage.tests)
+    return told_by(heard, pytest.main([*files, *HOW, "-x", "--rootdir", str(root)], plugins=[heard]))
 
 
-def _play(seeds: int) -> str | None:
-    from tests.simulation.run import play_seeds
+class _Chosen(Heard):
+    """Of the tests of some files only those of a stage, in its order."""
 
-    for seed in range(seeds):
-        _restart_clock()
-        for broken in play_seeds([seed]).broken:
-            return f"seed {seed}: {broken.problems[0]}"
-    return None
+    def __init__(self, tests: Sequence[str]) -> None:
+        super().__init__()
+        self._places = {test: at for at, test in enumerate(tests)}
 
-
-def _restart_clock() -> None:
-    """Whoever goes on for CPU_S from now on is ended by SIGPROF."""
-    signal.setitimer(signal.ITIMER_PROF, CPU_S)
-
-
-class _Heard:
-    """What pytest says, and how it plays: the same examples each time, and no smaller ones of what has failed."""
-
-    failed: str | None = None
-
-    def pytest_sessionstart(self) -> None:
-        hypothesis.settings.register_profile(
-            "mutation",
-            parent=hypothesis.settings.default,
-            max_examples=_EXAMPLES,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-        )
-        hypothesis.settings.load_profile("mutation")
-
-    def pytest_runtest_logstart(self) -> None:
-        _restart_clock()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self.failed = self.failed or report.nodeid
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.failed = self.failed or f"{report.nodeid} cannot be imported"
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        chosen = [item for item in items if item.nodeid in self._places]
+        items[:] = sorted(chosen, key=lambda item: self._places[item.nodeid])

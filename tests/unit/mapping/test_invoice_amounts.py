@@ -78,6 +78,11 @@ def test_what_sales_has_no_column_for_below_zero_becomes_a_line_of_its_own() -> 
     }
 
 
+def test_the_added_lines_keep_the_numbers_by_which_sales_has_them() -> None:
+    # Another number would be another line of an order that is in Sales already. A whole number there has 31 bits.
+    assert (CHARGES_LINE, DISCOUNT_LINE, DISCOUNTS_FROM) == (2_000_000_000, 2_000_000_001, 1_000_000_000)
+
+
 def test_amounts_from_zero_up_need_no_further_line() -> None:
     header: dict[str, Json] = {"TotalChargeAmount": 1, "TotalDiscountCustomerGroupCode": 0}
     assert list(added_lines(header, {1: line(1, 10, 2, 8)})) == []

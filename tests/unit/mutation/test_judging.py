@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.choosing import SUBJECTS
 from tests.mutation.judging import Verdict
 from tests.mutation.mutants import Mutant
 from tests.mutation.report import reaches_goals, tell
@@ -40,59 +39,74 @@ def test_one_is_found():
 # In a process of its own: whoever judges forks, and no process of tests with its threads should.
 JUDGE = """
 import json, sys
+from contextlib import closing
 from pathlib import Path
-from tests.mutation import judging, running
-from tests.mutation.choosing import Stage
+from tests.mutation import playing
+from tests.mutation.covering import known_calls
+from tests.mutation.judging import Case, judge
+from tests.mutation.loaded import LoadedTests
 from tests.mutation.mutants import mutant_of
-root, tests, *names = sys.argv[1:]
-running.CPU_S = 2
-mutants = [mutant_of(f"tiny.py:{name}", Path(root)) for name in names]
-stages = [Stage("first", (tests,))]
-verdicts = judging.judge(Path(root), mutants, lambda _: stages, jobs=2)
-found = {verdict.mutant.name: verdict.killed_by for verdict in verdicts}
-print(json.dumps([found, judging.failing_unchanged(Path(root), stages, jobs=1)]))
+from tests.mutation.running import Change, Stage
+root, *names = sys.argv[1:]
+root = Path(root)
+playing.CPU_S = 2
+sys.path.insert(0, str(root))
+calls = known_calls(root, ["test_tiny.py"], ["tiny.py"], jobs=1)
+mutants = [mutant_of(f"tiny.py:{name}", root) for name in names]
+
+def judged(function, loaded):
+    case = lambda each: Case(each, Change(each.file, each.source(root), function), [Stage(tuple(calls.tests))])
+    return {each.mutant.name: each.killed_by for each in judge(root, mutants, case, jobs=2, loaded=loaded)}
+
+anew = judged(None, None)
+with closing(LoadedTests(root, ["test_tiny.py"], simulation=False)) as loaded:
+    in_place = judged("smallest", loaded)
+    elsewhere = judged("largest", loaded)
+called = {test: [each.name for each in found.calls] for test, found in calls.tests.items()}
+print(json.dumps([[anew, in_place, elsewhere], called, calls.failing(["test_tiny.py"])]))
 """
+Killed = dict[str, str | None]
 
 
-def judged(root: Path, tests: str, *names: str) -> tuple[dict[str, str | None], list[str]]:
-    """Who killed each mutant of a project of one module, and what fails without a change."""
+def judged(root: Path, tests: str, *names: str) -> tuple[list[Killed], dict[str, list[str]], list[str]]:
+    """Of a project of one module: who killed each mutant (imported anew; changed in place; said to be in a function
+    that is not there), what each test calls, and which fail without a change."""
     (root / "tiny.py").write_text(TINY, encoding="utf-8")
     (root / "test_tiny.py").write_text(tests, encoding="utf-8")
     (root / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-c", JUDGE, str(root), "test_tiny.py", *names],
+        [sys.executable, "-c", JUDGE, str(root), *names],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    killed, failing = json.loads(ended.stdout)
-    return killed, failing
+    killed, called, failing = json.loads(ended.stdout)
+    return killed, called, failing
 
 
 TURNED = "tiny.py:ReplaceComparisonOperator_Lt_GtE:0"
+ENDLESS = "tiny.py:ReplaceComparisonOperator_Gt_GtE:0"
 
 
 @pytest.mark.process
-def test_a_good_test_kills_a_mutant_and_a_bad_one_lets_it_survive(tmp_path: Path) -> None:
-    name = TURNED.removeprefix("tiny.py:")
-    (tmp_path / "good").mkdir()
-    (tmp_path / "bad").mkdir()
-    good, failing = judged(tmp_path / "good", GOOD, name)
-    assert good == {TURNED: "test_tiny.py::test_the_smallest_is_found"}
+def test_a_good_test_kills_a_mutant_however_the_change_is_made_and_a_change_without_end_is_killed(
+    tmp_path: Path,
+) -> None:
+    killed, called, failing = judged(tmp_path, GOOD, *(name.removeprefix("tiny.py:") for name in (TURNED, ENDLESS)))
+    assert killed == [{TURNED: "test_tiny.py::test_the_smallest_is_found", ENDLESS: "no end"}] * 3
+    assert called == {"test_tiny.py::test_the_smallest_is_found": ["smallest"]}
     assert failing == []
-    bad, _ = judged(tmp_path / "bad", BAD, name)
-    assert bad == {TURNED: None}
-    assert (tmp_path / "bad" / "tiny.py").read_text(encoding="utf-8") == TINY
 
 
 @pytest.mark.process
-def test_a_mutant_without_end_is_killed(tmp_path: Path) -> None:
-    killed, _ = judged(tmp_path, GOOD, "ReplaceComparisonOperator_Gt_GtE:0")
-    assert killed == {"tiny.py:ReplaceComparisonOperator_Gt_GtE:0": "no end"}
+def test_a_bad_test_lets_a_mutant_survive_and_no_file_is_changed(tmp_path: Path) -> None:
+    killed, _, _ = judged(tmp_path, BAD, TURNED.removeprefix("tiny.py:"))
+    assert killed == [{TURNED: None}] * 3
+    assert (tmp_path / "tiny.py").read_text(encoding="utf-8") == TINY
 
 
 @pytest.mark.process
 def test_a_test_that_fails_without_a_change_is_named(tmp_path: Path) -> None:
-    _, failing = judged(tmp_path, GOOD.replace("== [1", "== [2"), TURNED.removeprefix("tiny.py:"))
+    _, _, failing = judged(tmp_path, GOOD.replace("== [1", "== [2"))
     assert failing == ["test_tiny.py::test_the_smallest_is_found"]
 
 
@@ -114,10 +128,3 @@ def test_a_survivor_is_reported_as_a_diff_with_the_command_that_plays_it_again()
     assert 'make mutate ARGS="--mutant shared/sync/apply/record.py:AddNot:0"' in told
     assert "sync: 1 of 2 mutants killed (50.0 %; goal 95 %)" in told
     assert "3 more are named as equivalent" in told
-
-
-def test_rule_tests_are_chosen_for_modules_that_exist() -> None:
-    modules = {file.stem for file in (ROOT / "shared").rglob("*.py")}
-    rules = [file.name for file in (ROOT / "tests" / "scenarios").glob("test_*_rules.py")]
-    assert sorted(SUBJECTS.keys() - modules) == []
-    assert [part for part in SUBJECTS.values() if not any(part in name for name in rules)] == []

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.choosing import GOALS, stages_for
 from tests.mutation.equivalents import Equivalent, outdated, read_equivalents
 from tests.mutation.mutants import Mutant, mutant_of, mutants_of, sample
 from tests.support.project import ROOT
@@ -73,17 +72,6 @@ def test_a_name_of_no_mutant_is_refused() -> None:
         mutant_of("shared/sync/apply/record.py:AddNot:9999", ROOT)
 
 
-@pytest.mark.parametrize("part", GOALS)
-def test_the_nearest_tests_come_first_and_the_simulation_behind_the_rules(part: str) -> None:
-    file = {"sync": "hints", "mapping": "numbers", "clients": "http/pace", "state": "snapshots"}[part]
-    stages = stages_for(ROOT, f"shared/{part}/{file}.py", seeds=5)
-    assert stages[0].files[0] == f"tests/unit/{part}/test_{Path(file).name}.py"
-    names = [stage.name for stage in stages]
-    assert names.index("simulation") > max(names.index(name) for name in names if name in {"unit", "rules"})
-    files = [file for stage in stages for file in stage.files]
-    assert len(files) == len(set(files))
-
-
 def test_every_equivalent_mutant_can_still_be_made_and_has_its_reason() -> None:
     known = read_equivalents()
     assert [each for each in known if not each.reason] == []
@@ -102,11 +90,3 @@ def test_a_mutant_has_the_diff_by_which_it_is_shown(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text("x = a and b\n", encoding="utf-8")
     mutant = Mutant("tiny.py", ((1, 6), (1, 9)), "ReplaceAndWithOr", 0)
     assert mutant.diff(tmp_path)[3:] == ["-x = a and b", "+x = a or b"]
-
-
-def test_what_flows_share_is_judged_by_the_scenarios_of_each_of_them() -> None:
-    stages = {stage.name: stage.files for stage in stages_for(ROOT, "shared/flows/finops_documents/words.py", seeds=0)}
-    assert {
-        "tests/scenarios/test_invoices_on_simulators.py",
-        "tests/scenarios/test_orders_of_finops.py",
-    } <= set(stages["flows"])
