@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -65,9 +66,15 @@ def _judge(
 
 def _case(mutant: Mutant, calls: Calls, parsed: argparse.Namespace) -> Case:
     function = function_around((ROOT / mutant.file).read_text(encoding="utf-8"), mutant.span)
-    stages = stages_for(ROOT, mutant.file, function, calls, seeds=parsed.seeds, thorough=parsed.thorough)
-    at_import = function is not None and Function(mutant.file, function) in calls.at_import
-    return Case(mutant, Change(mutant.file, mutant.source(ROOT), function), stages, also_anew=at_import)
+    choose = partial(stages_for, ROOT, mutant.file, calls=calls, seeds=parsed.seeds, thorough=parsed.thorough)
+    # What runs while modules are imported has left its results there.
+    at_import = function is None or Function(mutant.file, function) in calls.at_import
+    return Case(
+        mutant,
+        Change(mutant.file, mutant.source(ROOT), function),
+        in_place=choose(function=function) if function else (),
+        anew=choose(function=None) if at_import else (),
+    )
 
 
 def _sample(parsed: argparse.Namespace) -> list[Mutant]:

@@ -20,21 +20,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A mutant with its change, and the stages that judge it. `also_anew`: whoever survives a change in place is judged
-    with the module imported anew, too, because what it does at import has left its results."""
+    """A mutant with its change, and the stages that judge it: those that play it in place, and then those that import
+    its module anew."""
 
     mutant: Mutant
     change: Change
-    stages: Sequence[Stage]
-    also_anew: bool = False
+    in_place: Sequence[Stage]
+    anew: Sequence[Stage]
 
 
 class _Trial:
     def __init__(self, root: Path, case: Case, loaded: LoadedTests | None) -> None:
-        self._root, self.case, self._left = root, case, list(case.stages)
-        self._loaded = loaded if case.change.function is not None else None
-        self._also_anew = case.also_anew and self._loaded is not None
-        self._stage = Stage()
+        self._root, self.case, self._loaded = root, case, loaded
+        in_place = case.in_place if loaded is not None else ()
+        self._left = [*((stage, True) for stage in in_place), *((stage, False) for stage in case.anew)]
         self.running: Running | None = None
         self._go_on()
 
@@ -44,8 +43,8 @@ class _Trial:
         try:
             failed = self.running.finish()
         except NotSwapped:
-            self._loaded, self._also_anew = None, False
-            self._left.insert(0, self._stage)
+            # Nothing was played.
+            self._left = [(stage, False) for stage in self.case.anew or self.case.in_place]
             failed = None
         self.running = None
         if failed is None:
@@ -53,15 +52,13 @@ class _Trial:
         return self.running is None, failed
 
     def _go_on(self) -> None:
-        if not self._left and self._also_anew:
-            self._loaded, self._left, self._also_anew = None, list(self.case.stages), False
         if not self._left:
             return
-        self._stage = self._left.pop(0)
-        if self._loaded is not None:
-            self.running = self._loaded.start(self._stage, self.case.change)
+        stage, in_place = self._left.pop(0)
+        if in_place and self._loaded is not None:
+            self.running = self._loaded.start(stage, self.case.change)
         else:
-            self.running = start(self._root, self._stage, self.case.change)
+            self.running = start(self._root, stage, self.case.change)
 
 
 def judge(

@@ -55,7 +55,9 @@ calls = known_calls(root, ["test_tiny.py"], ["tiny.py"], jobs=1)
 mutants = [mutant_of(f"tiny.py:{name}", root) for name in names]
 
 def judged(function, loaded):
-    case = lambda each: Case(each, Change(each.file, each.source(root), function), [Stage(tuple(calls.tests))])
+    stages = [Stage(tuple(calls.tests))]
+    in_place = stages if loaded else []
+    case = lambda each: Case(each, Change(each.file, each.source(root), function), in_place, stages)
     return {each.mutant.name: each.killed_by for each in judge(root, mutants, case, jobs=2, loaded=loaded)}
 
 anew = judged(None, None)
