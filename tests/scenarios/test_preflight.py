@@ -15,7 +15,7 @@ from local.finops.schema import Kind as FinopsKind
 from local.finops.schema import Property as FinopsProperty
 from local.finops.schema import load_schema as load_finops
 from local.simulator.faults import Kind, Rule
-from shared.flows.checks import ACCESS, Check, CheckResult
+from shared.flows.checks import ACCESS, SALES, Check, CheckResult
 from shared.flows.products import catalogue
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
@@ -26,7 +26,7 @@ from shared.setupguide import section
 from shared.state.control import BlockKind
 from shared.systems import System
 from tests.support.product import Product, product
-from tests.unit.mapping.samples import keeping
+from tests.unit.mapping.samples import document, keeping, maps
 
 TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
 
@@ -223,6 +223,17 @@ def test_what_is_refused_is_named_and_everything_else_is_looked_at(
     assert all(
         table in what or what.split()[0] in ("unit", "units", "currency", "prices", "discounts") for what in lost
     )
+
+
+def test_units_of_the_map_document_that_sales_lacks_are_named(shared_pair: Product) -> None:
+    shipped = document()["defaults"]
+    assert isinstance(shipped, dict)
+    lacking = maps(units=[{"sales": "Gross", "finops": "grs"}], defaults={**shipped, "unit_group": "Units"})
+    deployment = replace(shared_pair.deployment, maps=lacking)
+    preflight = Preflight(shared_pair.service.systems, deployment, shared_pair.service.clock.now())
+    (found,) = [check for check in preflight.checks() if check.what == "unit grs of F&O"]
+    assert (found.verdict, found.area) == (CheckResult.WRONG, SALES)
+    assert "Gross" in found.found
 
 
 def test_a_customer_group_that_nobody_answers_for_is_one_finding(shared_pair: Product) -> None:

@@ -159,6 +159,26 @@ def test_p4_a_record_that_a_dead_worker_has_claimed_and_that_is_gone_is_met_by_t
     assert world.state.links.load("parents", ["p9"])["p9"].etag is None
 
 
+def test_p2_a_full_read_does_not_look_again_at_a_record_that_is_known_to_be_gone() -> None:
+    world = in_step(4)
+    world.source.remove("p3")
+    world.settle()
+    before, (gone,) = world.state.checkpoints.load("parents"), world.state.links.load("parents", ["p3"]).values()
+    refusals = iter([True])
+
+    def refuse(name: str) -> None:
+        if name == "follow" and next(refusals, False):
+            raise LinkRefused("token expired")
+
+    world.source.trouble = refuse
+    world.settle()
+    after = world.state.checkpoints.load("parents")
+    assert before is not None
+    assert after is not None
+    assert after.epoch != before.epoch
+    assert world.state.links.load("parents", ["p3"])["p3"].etag == gone.etag
+
+
 def test_p2_three_restarts_are_a_failure_that_an_operator_sees() -> None:
     world = in_step(2)
 

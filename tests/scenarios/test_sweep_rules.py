@@ -49,3 +49,22 @@ def test_every_flow_has_its_turn_when_no_sweep_reaches_them_all(slow: World, hea
             slow.queues.send(hold_queue(flow), "x")
         slow.sweep()
     assert set(swept(heard)) == set(slow.flows)
+
+
+def test_a_sweep_whose_time_ends_among_held_messages_leaves_the_rest_on_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(limits=Limits(run_budget_s=10))
+    send = world.queues.send
+    returned = list[str]()
+
+    def slowly(queue: str, body: str, *, delay_s: float = 0.0) -> None:
+        world.clock.sleep(6)
+        returned.append(queue)
+        send(queue, body, delay_s=delay_s)
+
+    flow = next(iter(world.flows))
+    for _ in range(5):
+        world.queues.send(hold_queue(flow), "x")
+    monkeypatch.setattr(world.queues, "send", slowly)
+    world.sweep()
+    assert returned == [flow, flow]
+    assert len(world.queues.bodies(hold_queue(flow))) == 3
