@@ -239,7 +239,11 @@ def _mistake(error: Mapping[str, Any], place: str) -> str:
             wrong = error["ctx"]["tag"].strip("<>")
             return f"{place}.word is {shown(wrong)}: write {', '.join(word for word in words if word not in _NO_WORDS)}"
         case "missing":
-            return f"{place} is missing"
+            # A document is read as a whole: a part that somebody forgot must not be the one that ships.
+            whole = (
+                "" if "." in place else "begin with a copy of shared/mapping/value_maps.json, which has every part, or "
+            )
+            return f"{place} is missing: {whole}add it"
         case "extra_forbidden":
             return f"{place} is unknown: correct the name, or remove it"
     return f"{place} is {shown(error['input'])}: {_remedy(error)}"

@@ -17,7 +17,7 @@ from shared.flows.quotations import QUOTATIONS
 from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
-from tests.support.faults import SPOT_FAULTS, WRITES, name_of
+from tests.support.faults import READS, SPOT_FAULTS, WRITES, name_of
 from tests.support.invoicing import invoicing
 from tests.support.operator import operated, p2c
 from tests.support.ordering import ordering
@@ -152,6 +152,8 @@ def contested_product(desk: Assortment) -> None:
     desk.change("P-1", ProductDescription="Ours again", ProductName="Bicycle", SalesPrice=14)
 
 
+# An answer of Sales that is lost, and one that is cut.
+OF_ORDERS = [Rule(Kind.DROP_AFTER, WRITES, times=2), Rule(Kind.TRUNCATE, READS, times=4)]
 # The reads of a policy are a batch, too, and would take the fault of a write.
 OF_BULK_WRITES = Rule(Kind.DROP_AFTER, WRITES, path="Microsoft.Dynamics.CRM.UpdateMultiple", times=2)
 
@@ -176,6 +178,43 @@ def test_a_conflict_in_a_product_is_decided(taken: str, name: str) -> None:
         desk.drain()
         assert name_and_price(desk) == (name, "Bicycle", 14)
         assert desk.failure("P-1") is None
+
+
+DELETED = [
+    ("recreate", LinkState.WRITTEN, None),
+    ("unlink", LinkState.FILTERED, "target_deleted"),
+    ("list", LinkState.REJECTED, "target_gone"),
+]
+
+
+def deleted_product(desk: Assortment) -> None:
+    """A product that people have deleted in Sales, and that changes in F&O."""
+    desk.put("P-1")
+    desk.tick()
+    row = desk.product("P-1")
+    assert row is not None
+    # Sales deletes no product that is active.
+    url = f"products({row['productid']})"
+    assert desk.sales.patch(url, {"statecode": 1, "statuscode": 2}, If_Match="*").status_code == 204
+    assert desk.sales.send("DELETE", url).status_code == 204
+    desk.change("P-1", ProductName="Bicycle")
+
+
+@pytest.mark.parametrize(("policy", "state", "rule"), DELETED)
+def test_a_product_that_was_deleted_comes_back_or_not(policy: str, state: LinkState, rule: str | None) -> None:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_target_deleted=policy)) as desk:
+        deleted_product(desk)
+        desk.settle(15)
+        assert (desk.link("P-1").state, desk.link("P-1").rule) == (state, rule)
+        assert (desk.product("P-1") is not None) is (policy == "recreate")
+
+
+@EVERY_FAULT
+def test_a_product_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_target_deleted="unlink", on_conflict="stop")) as desk:
+        deleted_product(desk)
+        disturbed(desk, rule, "sales")
+        assert (desk.product("P-1"), desk.link("P-1").rule) == (None, "target_deleted")
 
 
 def test_a_price_that_others_have_changed_is_a_conflict_and_is_written_when_that_is_decided() -> None:
@@ -253,19 +292,26 @@ def test_a_conflict_in_the_header_of_a_quotation_is_decided(taken: str, name: st
         assert (header(desk, number), desk.failure(number)) == ((name, "b@contoso.com"), None)
 
 
-@pytest.mark.parametrize(
-    ("policy", "state", "rule"),
-    [
-        ("recreate", LinkState.WRITTEN, None),
-        ("unlink", LinkState.FILTERED, "target_deleted"),
-        ("list", LinkState.REJECTED, "target_gone"),
-    ],
-)
+def deleted_quotation(desk: Trading) -> str:
+    """A quote whose quotation people have deleted, and that changes; its number."""
+    number = contested_quote(desk)
+    url = f"CDSSalesQuotationHeaders(dataAreaId='usmf',SalesQuotationNumber='{number}')"
+    assert desk.finops.delete(url, COMPANY).status_code == 204
+    return number
+
+
+@EVERY_FAULT
+def test_a_quotation_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_target_deleted="unlink", on_conflict="stop")) as desk:
+        number = deleted_quotation(desk)
+        disturbed(desk, rule, "finops")
+        assert (desk.quotation(number), desk.link(number).rule) == (None, "target_deleted")
+
+
+@pytest.mark.parametrize(("policy", "state", "rule"), DELETED)
 def test_a_quotation_that_was_deleted_comes_back_or_not(policy: str, state: LinkState, rule: str | None) -> None:
     with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_target_deleted=policy)) as desk:
-        number = contested_quote(desk)
-        url = f"CDSSalesQuotationHeaders(dataAreaId='usmf',SalesQuotationNumber='{number}')"
-        assert desk.finops.delete(url, COMPANY).status_code == 204
+        number = deleted_quotation(desk)
         desk.settle(15)
         assert (desk.link(number).state, desk.link(number).rule) == (state, rule)
         assert (desk.quotation(number) is not None) is (policy == "recreate")
@@ -317,8 +363,7 @@ def test_what_others_have_changed_in_an_order_of_finops_is_decided(policy: str, 
         desk.born(SalesOrderName="Ours")
         desk.tick()
         order_of_finops(desk, name="Theirs")
-        desk.at_desk("F-1", {"SalesOrderName": "Ours again", "Email": "b@contoso.com"})
-        desk.totals()
+        changed_at_finops(desk)
         desk.settle(5)
         if taken:
             assert conflict_of(desk, "F-1") == "name"
@@ -327,6 +372,41 @@ def test_what_others_have_changed_in_an_order_of_finops_is_decided(policy: str, 
         order = desk.order_in_sales("F-1")
         assert (order["name"], order["emailaddress"], desk.failure("F-1")) == (name, "b@contoso.com", None)
         desk.same_in_both("F-1")
+
+
+def changed_at_finops(desk: Returning) -> None:
+    desk.at_desk("F-1", {"SalesOrderName": "Ours again", "Email": "b@contoso.com"})
+    desk.totals()
+
+
+@pytest.mark.parametrize("rule", OF_ORDERS, ids=name_of)
+def test_what_others_have_changed_in_an_order_of_finops_stays(rule: Rule) -> None:
+    document = deciding(ORDERSBACK, on_conflict="target_wins")
+    with trading_as(Returning, ORDERS_BACK="all", MAP_DOCUMENT=document) as desk:
+        desk.born(SalesOrderName="Ours")
+        desk.tick()
+        order_of_finops(desk, name="Theirs")
+        changed_at_finops(desk)
+        disturbed(desk, rule, "sales")
+        order = desk.order_in_sales("F-1")
+        assert (order["name"], order["emailaddress"], desk.failure("F-1")) == ("Theirs", "b@contoso.com", None)
+
+
+@pytest.mark.parametrize("rule", [None, *OF_ORDERS], ids=lambda rule: "none" if rule is None else name_of(rule))
+@pytest.mark.parametrize(("policy", "state", "said"), DELETED)
+def test_an_order_of_finops_that_was_deleted_in_sales_comes_back_or_not(
+    policy: str, state: LinkState, said: str | None, rule: Rule | None
+) -> None:
+    document = deciding(ORDERSBACK, on_target_deleted=policy)
+    with trading_as(Returning, ORDERS_BACK="all", MAP_DOCUMENT=document) as desk:
+        desk.born(SalesOrderName="Ours")
+        desk.tick()
+        order = desk.order_in_sales("F-1")["salesorderid"]
+        assert desk.sales.send("DELETE", f"salesorders({order})").status_code == 204
+        changed_at_finops(desk)
+        disturbed(desk, rule, "sales")
+        assert (desk.link("F-1").state, desk.link("F-1").rule) == (state, said)
+        assert bool(desk.orders_in_sales("F-1")) is (policy == "recreate")
 
 
 # What a policy reads

@@ -93,11 +93,17 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
     assert "write an object in braces" in refused(str(file))
 
 
+def test_a_document_of_one_part_is_told_with_which_document_to_begin() -> None:
+    told = refused('{"filters": {}}')
+    for part in ("defaults", "countries", "states", "currencies", "text_lengths"):
+        assert f"{part} is missing: begin with a copy of shared/mapping/value_maps.json, which has every part" in told
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
         ({"contries": {}}, "contries is unknown"),
-        ({"defaults": {"site": "1"}}, "defaults.customer_group is missing"),
+        ({"defaults": {"site": "1"}}, "defaults.customer_group is missing: add it"),
         ({"defaults": defaults(colour="red")}, "defaults.colour is unknown"),
         ({"defaults": defaults(customer_group=10)}, "defaults.customer_group is 10: write a text in quotes"),
         ({"defaults": defaults(customer_group="")}, "defaults.customer_group is '': write at least one character"),
