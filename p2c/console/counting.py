@@ -13,7 +13,7 @@ from shared.operations.read_later import reading_later
 PATIENCE_S = 1.0
 # Between two counts there is at least this time, and so many times as long as the last one took.
 _LEAST_S, _TIMES = 3.0, 5.0
-_COURTESY_S = 3.0
+_COURTESY_S = 10.0
 Counted = TypeVar("Counted")
 
 

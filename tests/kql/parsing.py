@@ -27,6 +27,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "AppRoleName": "string",
         "ItemCount": "int",
         "_BilledSize": "real",
+        "_ResourceId": "string",
     },
     "AppExceptions": {
         "TimeGenerated": "datetime",

@@ -1,5 +1,7 @@
 """Every query of an alert or of the workbook is read by Microsoft's parser, and uses only what is there."""
 
+import re
+
 import pytest
 
 from tests.infra.snapshots import INFRA
@@ -7,6 +9,7 @@ from tests.kql.alerts import alerts, workbook_queries
 from tests.kql.allowed import refused_in_alerts
 from tests.kql.contract import breaches
 from tests.kql.parsing import Parsed, parse
+from tests.support.project import ROOT
 
 LAG = alerts()["lag"].query
 
@@ -23,6 +26,12 @@ def test_every_query_parses_and_uses_only_tables_and_columns_that_exist(parsed: 
 
 def test_every_query_uses_only_events_and_fields_that_the_app_logs(parsed: dict[str, Parsed]) -> None:
     assert {name: found for name, value in parsed.items() if (found := breaches(value.tree))} == {}
+
+
+def test_the_query_of_the_daily_digest_may_be_one_of_an_alert() -> None:
+    (query,) = re.findall(r"```kusto\n(.*?)```", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.DOTALL)
+    (read,) = parse({"digest": query}).values()
+    assert [*read.errors, *breaches(read.tree), *refused_in_alerts(query)] == []
 
 
 @pytest.mark.parametrize("name", alerts())

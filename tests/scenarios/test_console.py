@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from typing import Any
@@ -14,15 +15,19 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from local.simulator.faults import Kind, Rule
+from local.simulator.faults import Kind as FaultKind
+from local.simulator.faults import Rule
+from p2c import console as console_package
 from p2c.commands import console as command
 from p2c.console import jobs
 from p2c.console.counting import Counting, Courtesy
 from p2c.console.jobs import Job, Jobs
 from p2c.console.languages import LANGUAGES, chosen
 from shared.errors import StorageTrouble
+from shared.flows.checks import CheckResult
 from shared.mapping.map_source import SHIPPED
 from shared.operations.read_later import ReadLaterTable
+from shared.operations.records_list import STATES
 from shared.operations.sender import Sender
 from shared.operations.status import RecordCounts
 from shared.state.audit import AuditEntry
@@ -31,6 +36,7 @@ from shared.state.history import history_row
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run
 from shared.state.storage.tables import Put
+from shared.sync.apply.outcome import Kind
 from tests.support.consoled import Consoled, consoled
 from tests.support.operator import operated, p2c
 from tests.support.product import FLOW, Product, product
@@ -148,6 +154,33 @@ def test_the_languages_have_the_same_texts_with_the_same_values() -> None:
         assert _names(text) == _names(texts["de"][key]), key
 
 
+def test_no_text_is_missing_and_none_is_unused() -> None:
+    folder = Path(console_package.__file__).parent
+    sources = "\n".join(
+        file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*")) if file.suffix in (".html", ".py")
+    )
+    calls = re.findall(r"\bt\(([^)]*)\)", sources) + re.findall(r"\.text\(([^)]*)\)", sources)
+    used = {key for call in calls for key in re.findall(r'"([\w.]+)"', call.split(",")[0])} - {"nav."}
+    used |= {f"nav.{name}" for name in re.findall(r'\("/\w*", "(\w+)"\)', sources)}
+    used |= {f"done.{done}" for done in re.findall(r'done="(\w+)"', sources)}
+    used |= {f"done.{done}" for done in re.findall(r'_back\(request, flow, "(\w+)"', sources)}
+    used |= {"done.paused", "done.resumed"}
+    assert used == set(LANGUAGES["en"].texts)
+
+
+def test_german_has_a_word_for_every_state_outcome_standing_and_result_of_a_check() -> None:
+    words = {
+        "state": STATES,
+        "outcome": tuple(Kind),
+        "standing": ("off", "blocked", "paused", "late", "runs"),
+        "verdict": tuple(CheckResult),
+    }
+    german = LANGUAGES["de"].texts
+    assert [
+        f"{group}.{word}" for group, each in words.items() for word in each if f"{group}.{word}" not in german
+    ] == []
+
+
 def _names(text: str) -> set[str]:
     return {part.split("}")[0].split(":")[0].split("!")[0] for part in text.split("{")[1:]}
 
@@ -236,8 +269,21 @@ def test_a_record_is_found_by_its_number_its_id_and_its_address(sync: Product, c
     for text in ("A-0", id.upper(), f"https://x.example/main.aspx?etn=account&id={id}"):
         assert "there is nothing to write" in console.page(f"/find?q={quote(text)}")
     nothing = console.get("/find?q=A-9")
-    assert nothing.status_code == 400
+    assert nothing.status_code == 404
     assert "A-9" in nothing.text
+
+
+def test_a_record_of_which_only_a_history_remains_is_found_in_its_flow(sync: Product, console: Consoled) -> None:
+    id = "9a1f3f60-8a3c-4b53-9d53-0d1d7a5f2c11"
+    entry = history_row(
+        FLOW, id, time=sync.clock.now(), claim="c", run="run-1", outcome="deleted", fields="", sent_by="s"
+    )
+    sync.state.links.table.transact([Put(entry)])
+    nothing = console.get(f"/find?q={id}")
+    assert nothing.status_code == 404
+    assert f'href="/find?flow={FLOW}&amp;q={id}"' in nothing.text
+    assert "run-1" in console.page(f"/find?flow={FLOW}&q={id}")
+    assert console.get(f"/find?flow=contacts&q={id}").status_code == 400
 
 
 def test_a_record_shows_both_sides_and_what_others_have_changed(sync: Product, console: Consoled) -> None:
@@ -431,7 +477,7 @@ def test_a_plan_is_a_page_a_document_and_a_sheet(sync: Product, console: Console
 
 def test_a_system_that_does_not_answer_is_told_in_one_sentence(sync: Product, console: Consoled) -> None:
     (id,) = sync.linked(1)
-    sync.sales.faults.add(Rule(Kind.REFUSE_TOKEN))
+    sync.sales.faults.add(Rule(FaultKind.REFUSE_TOKEN))
     told = console.get(f"/record?flow={FLOW}&id={id}")
     assert told.status_code == 503
     assert "Traceback" not in told.text
@@ -651,3 +697,9 @@ def test_the_audit_leads_to_records_and_takes_nothing_else_for_one(sync: Product
     page = console.page("/audit")
     assert "countries Wakanda = WK" in page
     assert set(re.findall(r"/record\?[^\"]*id=([\w-]+)", page)) == {"id-1", "id-2", "id-3"}
+
+
+def test_the_audit_names_records_by_their_key_beside_their_id(sync: Product, console: Consoled) -> None:
+    (id,) = sync.linked(1)
+    console.act("/sync", flow=FLOW, id=id)
+    assert f'id={id}">A-0</a> <span class="id">{id}</span>' in console.page("/audit")

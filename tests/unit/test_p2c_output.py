@@ -157,6 +157,18 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("p2c his", ["history"]), ("p2c map ", ["set", "unset", "entries"]), ("p2c records --st", ["--state"])],
+)
+def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
+    asked = {"_P2C_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    ended = subprocess.run(
+        [sys.executable, "-m", "p2c"], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert set(offered) <= set(ended.stdout.split()), ended.stderr
+
+
 def test_it_tells_the_version_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     with pytest.raises(SystemExit) as ended:

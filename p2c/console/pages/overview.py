@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from p2c.console.languages import LANGUAGE, LANGUAGES
 from p2c.console.site import Site, asked, back_to
+from p2c.named import NAMED, keys_of_audit, records_of
 from shared.operations.status import FlowStatus
 from shared.state.runs import Run
 from shared.systems import System
 
 _AUDIT = 100
-# The acts whose subjects are ids of records.
-_OF_RECORDS = {"retry", "dismiss", "assign", "sync", "repair", "undo", "resolve", "link", "unlink", "forget"}
 _RUNS = 50
 # For each flow: a small one is counted at once.
 _COUNT_PATIENCE_S = 0.05
@@ -73,7 +72,10 @@ def runs(site: Site, request: Request) -> Response:
 
 def audit(site: Site, request: Request) -> Response:
     """What operators have done."""
-    return site.page(request, "audit.html", entries=site.to.service.state.audit.latest(_AUDIT), of_records=_OF_RECORDS)
+    service = site.to.service
+    entries = service.state.audit.latest(_AUDIT)
+    named = [(entry, records_of(entry, service.flows)) for entry in entries]
+    return site.page(request, "audit.html", entries=named, keys=keys_of_audit(service, entries), most=NAMED)
 
 
 def language(_: Site, request: Request) -> Response:

@@ -7,7 +7,6 @@ from p2c.console.site import Site, asked, back_to, whole_number
 from p2c.referred import referred_in
 from shared.operations.causers import causers_of
 from shared.operations.lines import fields_of_lines
-from shared.operations.lookup import NotFound
 from shared.operations.records_list import STATES, page_of_records
 from shared.operations.trace import some_children_of
 
@@ -23,12 +22,10 @@ def find(site: Site, request: Request) -> Response:
         (name,) = site.to.flows(flow)
         return back_to("/record", flow=name, id=service.locate(name, meant))
     found = service.locate_everywhere(meant)
-    if not found:
-        raise NotFound(site.language(request).text("find.nothing", text=text))
     if len(found) == 1:
         ((name, id),) = found
         return back_to("/record", flow=name, id=id)
-    return site.page(request, "found.html", found=found, text=text)
+    return site.page(request, "found.html", status=200 if found else 404, found=found, text=text)
 
 
 def records(site: Site, request: Request) -> Response:
