@@ -65,7 +65,10 @@ class _ToBenchmark(Connection):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.links // 2 <= parsed.failures + _FILTERED + _WAITING:
+        parser.error(f"--links {parsed.links} is too few for {parsed.failures} failures and what else is listed")
 
     def table() -> Sequence[str]:
         return document.table(_HEADINGS, list(_measured(parsed.links, parsed.failures, commands=parsed.commands)))

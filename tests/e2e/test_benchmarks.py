@@ -74,7 +74,7 @@ def test_the_operations_are_measured(figures: Path) -> None:
 
 
 def test_the_pages_of_the_console_are_measured(figures: Path) -> None:
-    assert console.main(["--links", "60", "--failures", "8", "--write", str(figures)]) == 0
+    assert console.main(["--links", "600", "--failures", "8", "--write", str(figures)]) == 0
     (rows,) = tables(figures, "console")
     assert [row["what"] for row in rows][:3] == ["sign-in, with the first overview", "overview", "not in step"]
     assert all(float(row["again, seconds"]) > 0 for row in rows[1:])
