@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
-from email.policy import HTTP
 
 from shared.clients.http.exchange import Answer
 
@@ -80,7 +79,7 @@ def read_parts(answer: Answer) -> list[Answer]:
 def _parts(answer: Answer) -> list[tuple[int | None, Answer]]:
     head = f"Content-Type: {answer.header('Content-Type') or ''}\r\n\r\n".encode()
     try:
-        message = message_from_bytes(head + answer.body, policy=HTTP)
+        message = message_from_bytes(head + answer.body)
         return [found for part in _leaves(message) if (found := _read(part)) is not None]
     except RecursionError:
         # Endlessly nested parts are not the answer of a batch: the outcome is unknown.
@@ -104,6 +103,6 @@ def _read(part: "Message[str, str]") -> tuple[int | None, Answer] | None:
     matched = _STATUS.match(status)
     if matched is None:
         return None
-    fields = {name: str(value) for name, value in message_from_bytes(headers + _CRLF, policy=HTTP).items()}
+    fields = {name: str(value) for name, value in message_from_bytes(headers + _CRLF).items()}
     number = (str(part.get("Content-ID") or fields.get("Content-ID") or "")).strip(" <>")
     return int(number) if _NUMBER.fullmatch(number) else None, Answer(int(matched[1]), fields, body.strip())
