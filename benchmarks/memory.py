@@ -11,23 +11,23 @@ from benchmarks.hosts import forget_peak, usage_of
 from benchmarks.progress import PATIENCE_S, wait_until_done
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
-from benchmarks.stage import Plan, running_stage
+from benchmarks.stage import Opening, Plan, running_stage
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
 
 _HEADINGS = ("products", "created", "seconds", "peak MB before", "peak MB")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, opening: Opening = running_stage) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    return report("memory", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed.products))))
+    return report("memory", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed.products, opening))))
 
 
-def _measured(products: int) -> Iterator[tuple[str, ...]]:
+def _measured(products: int, opening: Opening) -> Iterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         write_samples(Path(name), records=1)
-        with running_stage(Plan(Path(name), products)) as stage:
+        with opening(Plan(Path(name), products)) as stage:
             stage.let_flow()
             pid, count = stage.start(PRODUCTS), len(stage.ids(PRODUCTS))
             before = usage_of(pid)
@@ -36,6 +36,8 @@ def _measured(products: int) -> Iterator[tuple[str, ...]]:
             stage.let_flow(PRODUCTS)
             done = wait_until_done(stage, PRODUCTS, since, count, patience_s=PATIENCE_S)
             created, peak_mb = done.outcomes.get("created", 0), usage_of(pid).peak_mb
+            stage.stop()
+            stage.in_step.add(PRODUCTS)
     yield f"{count:,}", f"{created:,}", f"{done.seconds:.0f}", f"{before.peak_mb:.0f}", f"{peak_mb:.0f}"
 
 

@@ -20,7 +20,7 @@ from benchmarks.measuring import FIRST_SYNC, UNCHANGED, look_again
 from benchmarks.preparing import prepare
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
-from benchmarks.stage import Plan, Stage, running_stage
+from benchmarks.stage import Opening, Plan, Stage, running_stage
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
 from shared.records import Values
@@ -42,12 +42,12 @@ class Taken:
     apply_ms: float
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, opening: Opening = running_stage) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
 
     def table() -> Sequence[str]:
-        rounds = [list(_round(parsed)) for _ in range(parsed.rounds)]
+        rounds = [list(_round(parsed, opening)) for _ in range(parsed.rounds)]
         return document.table(_HEADINGS, [_row(same) for same in zip(*rounds, strict=True)])
 
     return report("processor", parsed.write, table, how=f"; the least of {parsed.rounds} runs")
@@ -60,7 +60,7 @@ def _row(same: Sequence[Taken]) -> tuple[str, ...]:
     return first.flow, first.run, f"{first.records:,}", f"{pull_ms:.2f}", f"{apply_ms:.2f}", *lines
 
 
-def _round(parsed: argparse.Namespace) -> Iterator[Taken]:
+def _round(parsed: argparse.Namespace, opening: Opening) -> Iterator[Taken]:
     """Every wanted flow, and before it those that it needs, which are synced in the same way."""
     wanted = [MEASURED[name] for name in parsed.flow]
     needed = {name for flow in wanted for name in (*flow.needs, flow.name)}
@@ -68,8 +68,10 @@ def _round(parsed: argparse.Namespace) -> Iterator[Taken]:
     settings = {name: value for flow in flows for name, value in flow.settings.items()}
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as folder:
         write_samples(Path(folder), records=parsed.records)
-        with running_stage(Plan(Path(folder), settings=settings)) as stage:
+        with opening(Plan(Path(folder), settings=settings)) as stage:
             for flow in flows:
+                if flow.name in stage.in_step:
+                    continue
                 prepare(stage, flow)
                 stage.let_flow(flow.name)
                 yield from _runs(stage, flow, parsed.profile, RUNS if flow in wanted else ())

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import document
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
-from benchmarks.stage import Plan, Stage, running_stage
+from benchmarks.stage import Opening, Plan, Stage, running_stage
 from benchmarks.walking import MEGABYTE, Pulled
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
@@ -28,22 +28,24 @@ _CHANGED = "1 % changed"
 _WALKS = ("first walk", "unchanged walk", _CHANGED)
 _ROWS = 50
 _TIME_LIMIT_S = 900
-_SETTINGS = {"PULL_BUDGET_S": "290", "CHANGE_LIMIT_PERCENT": "100"}
+SETTINGS = {"PULL_BUDGET_S": "290", "CHANGE_LIMIT_PERCENT": "100"}
 _HEADINGS = ("source", "products", "walk", "seconds", "hints", "peak MB", "snapshot MB")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, opening: Opening = running_stage) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
     return report(
-        "snapshot", parsed.write, lambda: document.table(_HEADINGS, _measured(parsed.generated, parsed.served))
+        "snapshot", parsed.write, lambda: document.table(_HEADINGS, _measured(parsed.generated, parsed.served, opening))
     )
 
 
-def _measured(generated: int, served: int) -> list[tuple[str, ...]]:
+def _measured(generated: int, served: int, opening: Opening) -> list[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         write_samples(Path(name), records=1)
-        with running_stage(Plan(Path(name), served, settings=_SETTINGS)) as stage:
+        with opening(Plan(Path(name), served, settings=SETTINGS)) as stage:
+            stage.let_flow(PRODUCTS)
+            _forget_snapshot(stage.storage.table("checkpoints"))
             rows = list(_walks(stage, "generator", generated, _WALKS)) if generated else []
             _forget_snapshot(stage.storage.table("checkpoints"))
             return rows + (list(_walks(stage, "F&O simulator", 0, _WALKS[:2])) if served else [])

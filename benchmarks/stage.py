@@ -1,8 +1,8 @@
 """Everything that a measurement needs: the session of the demo, in which only the timers of what is measured tick."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -129,6 +129,10 @@ class Stage:
     def child_variables(self) -> dict[str, str]:
         """The environment of a process that shall be the app."""
         return environment.child_environment(os.environ, self._session.settings)
+
+
+Opening = Callable[[Plan], AbstractContextManager[Stage]]
+"""How a benchmark gets its stage: `running_stage`, or one that runs already and holds what the plan asks for."""
 
 
 @contextmanager

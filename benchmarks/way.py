@@ -18,7 +18,7 @@ from benchmarks import document
 from benchmarks.preparing import sync
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
-from benchmarks.stage import COMPANY, PULL_EVERY_S, Plan, Stage, running_stage
+from benchmarks.stage import COMPANY, PULL_EVERY_S, Opening, Plan, Stage, running_stage
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed
 from local.demo.flows import API
@@ -51,10 +51,10 @@ class Route:
     arrived: Callable[[Stage, str, str], bool]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, opening: Opening = running_stage) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    return report("way", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed))))
+    return report("way", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed, opening))))
 
 
 def way_of(committed_s: float, arrived_s: float, every_s: float) -> Way:
@@ -68,18 +68,20 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
 
 
-def _measured(parsed: argparse.Namespace) -> Iterator[tuple[str, ...]]:
+def _measured(parsed: argparse.Namespace, opening: Opening) -> Iterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         write_samples(Path(name), records=parsed.records)
-        with running_stage(Plan(Path(name))) as stage:
+        with opening(Plan(Path(name))) as stage:
             stage.let_flow()
             stage.start(*parsed.flow)
             for flow in parsed.flow:
-                sync(stage, flow)
+                if flow not in stage.in_step:
+                    sync(stage, flow)
             for latency_ms in parsed.latency_ms:
                 stage.delay(latency_ms)
                 for flow in parsed.flow:
                     yield _row(flow, latency_ms, list(_ways(stage, flow, parsed.changes)))
+            stage.stop()
 
 
 def _row(flow: str, latency_ms: float, ways: Sequence[Way]) -> tuple[str, ...]:

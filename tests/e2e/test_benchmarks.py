@@ -4,11 +4,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from benchmarks import console, memory, operations, processor, snapshot, throttling, way
+from benchmarks.records import write_samples
+from benchmarks.stage import Plan, running_stage
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.invoices import INVOICES
@@ -94,46 +97,61 @@ def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     assert "500,000 products with 6,000 requests in 300 s, calculated" in values
 
 
-@pytest.mark.long(15)
-def test_pulls_of_many_products_are_measured(figures: Path) -> None:
-    assert snapshot.main(["--generated", "300", "--served", "5", "--write", str(figures)]) == 0
-    (rows,) = tables(figures, "snapshot")
-    assert [(row["source"], row["walk"], row["hints"]) for row in rows] == [
-        ("generator", "first walk", "300"),
-        ("generator", "unchanged walk", "0"),
-        ("generator", "1 % changed", "3"),
-        ("F&O simulator", "first walk", rows[3]["products"]),
-        ("F&O simulator", "unchanged walk", "0"),
-    ]
+@pytest.mark.long(25)
+def test_memory_ways_processor_time_and_pulls_are_measured_on_one_stage(figures: Path, tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    write_samples(samples, records=RECORDS)
+    # Contacts need accounts, which have come with the ways and are not told again.
+    few = ["--records", str(RECORDS)]
+    changes = [*few, "--latency-ms", "0", "--changes", "2"]
+    processed = [*few, "--flow", CONTACTS, "--rounds", "1", "--profile", str(tmp_path)]
+    with running_stage(Plan(samples, products=5, settings=snapshot.SETTINGS)) as stage:
+        for main, arguments in (
+            (memory.main, []),
+            (way.main, changes),
+            (processor.main, processed),
+            (snapshot.main, ["--generated", "300"]),
+        ):
+            assert main([*arguments, "--write", str(figures)], lambda _plan: nullcontext(stage)) == 0
+    assert_the_memory_is_told(figures)
+    assert_ways_are_told_in_both_directions(figures)
+    assert_the_processor_time_of_a_record_is_told(figures, tmp_path)
+    assert_pulls_are_told(figures)
 
 
-@pytest.mark.long(15)
-def test_the_processor_time_of_a_record_is_measured(figures: Path, tmp_path: Path) -> None:
-    # Contacts need accounts, which are synced before and not told.
-    arguments = ["--flow", CONTACTS, "--records", str(RECORDS), "--rounds", "1", "--profile", str(tmp_path)]
-    assert processor.main([*arguments, "--write", str(figures)]) == 0
+def assert_the_memory_is_told(figures: Path) -> None:
+    ((row,),) = tables(figures, "memory")
+    assert row["created"] == row["products"]
+    assert float(row["peak MB"]) >= float(row["peak MB before"]) * 0.9 > 0
+
+
+def assert_ways_are_told_in_both_directions(figures: Path) -> None:
+    (rows,) = tables(figures, "way")
+    assert [(row["flow"], row["changes"]) for row in rows] == [(ACCOUNTS, "2"), (PRODUCTS, "2")]
+    assert all(float(row["longest s"]) > 0 for row in rows)
+
+
+def assert_the_processor_time_of_a_record_is_told(figures: Path, profiled: Path) -> None:
     (rows,) = tables(figures, "processor")
     assert [(row["flow"], row["run"], row["records"]) for row in rows] == [
         (CONTACTS, "first sync", str(RECORDS)),
         (CONTACTS, "nothing changed", str(RECORDS)),
     ]
     assert all(float(row["apply ms"]) > 0 for row in rows)
-    profiles = [file.name for file in tmp_path.glob("*.txt")]
+    profiles = [file.name for file in profiled.glob("*.txt")]
     assert sorted(profiles) == [f"{CONTACTS}, first sync.txt", f"{CONTACTS}, nothing changed.txt"]
-    assert "shared/sync/apply/run.py" in (tmp_path / f"{CONTACTS}, first sync.txt").read_text(encoding="utf-8")
+    assert "shared/sync/apply/run.py" in (profiled / f"{CONTACTS}, first sync.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.long(20)
-def test_the_way_of_a_change_is_measured_in_both_directions(figures: Path) -> None:
-    assert way.main(["--records", str(RECORDS), "--latency-ms", "0", "--changes", "2", "--write", str(figures)]) == 0
-    (rows,) = tables(figures, "way")
-    assert [(row["flow"], row["changes"]) for row in rows] == [(ACCOUNTS, "2"), (PRODUCTS, "2")]
-    assert all(float(row["longest s"]) > 0 for row in rows)
-
-
-@pytest.mark.long(10)
-def test_the_memory_of_a_first_sync_is_measured(figures: Path) -> None:
-    assert memory.main(["--products", "5", "--write", str(figures)]) == 0
-    ((row,),) = tables(figures, "memory")
-    assert row["created"] == row["products"]
-    assert float(row["peak MB"]) >= float(row["peak MB before"]) * 0.9 > 0
+def assert_pulls_are_told(figures: Path) -> None:
+    (rows,) = tables(figures, "snapshot")
+    products = rows[3]["products"]
+    assert int(products) > RECORDS
+    assert [(row["source"], row["walk"], row["hints"]) for row in rows] == [
+        ("generator", "first walk", "300"),
+        ("generator", "unchanged walk", "0"),
+        ("generator", "1 % changed", "3"),
+        ("F&O simulator", "first walk", products),
+        ("F&O simulator", "unchanged walk", "0"),
+    ]
