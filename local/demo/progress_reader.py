@@ -146,7 +146,7 @@ class ProgressReader:
         for run in self._runs.latest(self._flow, _RUNS_AT_ONCE):
             if run.started >= self._since and run.id not in self._sum.seen:
                 self._add(run)
-        checkpoint = self._checkpoints.load(self._flow)
+        checkpoint, control = self._checkpoints.load(self._flow), self._control.at_once()
         return Glance(
             counts=dict(self._sum.counts),
             pulls=self._sum.pulls,
@@ -157,8 +157,8 @@ class ProgressReader:
             hints=self._queues.depth(self._flow),
             held=self._queues.depth(hold_queue(self._flow)),
             poison=self._queues.depth(poison_queue(self._flow)),
-            closed=self.closed(),
-            blocked=bool(self._control.flow(self._flow).blocked),
+            closed=self._closed_in(control),
+            blocked=bool(control.flow(self._flow).blocked),
         )
 
     def account_for(self, ids: Collection[str]) -> Account:
@@ -211,10 +211,13 @@ class ProgressReader:
 
     def closed(self) -> str:
         """Why nothing moves, empty if it may."""
-        control = self._control.flow(self._flow)
-        if control.blocked:
-            return f"flow blocked: {control.blocked}"
-        gates = [self._control.gate(system) for system in System]
+        return self._closed_in(self._control.at_once())
+
+    def _closed_in(self, control: Control) -> str:
+        flow = control.flow(self._flow)
+        if flow.blocked:
+            return f"flow blocked: {flow.blocked}"
+        gates = [control.gate(system) for system in System]
         return "; ".join(_closed(gate) for gate in gates if gate.closed)
 
     def _add(self, run: Run) -> None:
