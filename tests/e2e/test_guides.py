@@ -23,13 +23,15 @@ _SHARED = Path("local") / "data"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project, as a newcomer has it."""
+    """A copy of the project, as a newcomer has it, with what Python has compiled of it."""
     copy = tmp_path / "project"
-    for file in project_files():
-        path = file.relative_to(ROOT)
-        if not path.is_relative_to(_SHARED):
-            (copy / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, copy / path)
+    files = [file for file in project_files() if not file.is_relative_to(ROOT / _SHARED)]
+    caches = {file.parent / "__pycache__" for file in files if file.suffix == ".py"}
+    for file in [*files, *(compiled for cache in caches for compiled in cache.glob("*.pyc"))]:
+        path = copy / file.relative_to(ROOT)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # With its time, by which Python knows what it has compiled.
+        shutil.copy2(file, path)
     (copy / _SHARED).symlink_to(ROOT / _SHARED)
     (copy / ".venv").symlink_to(sys.prefix)
     return copy
