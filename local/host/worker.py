@@ -1,6 +1,7 @@
 """The worker of the local host: its process, from the command line to the exit code."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -59,8 +60,11 @@ def _run(options: argparse.Namespace, journal: Journal) -> int:
     settings.export(os.environ)
     host_json = read_host_json(options.app / "host.json", settings)
     logs.install(sys.stderr, host_json.log_levels, debug=settings.get("PYTHON_ENABLE_DEBUG_LOGGING") == "1")
+    functions = load_app(options.app)
+    gc.freeze()
+    gc.enable()
     host = Host(
-        load_app(options.app),
+        functions,
         settings,
         host_json,
         directory=options.app,
