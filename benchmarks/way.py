@@ -59,8 +59,12 @@ def main(arguments: Sequence[str] | None = None, opening: Opening = running_stag
 
 def way_of(committed_s: float, arrived_s: float, every_s: float) -> Way:
     """The way of a change by the times of both commits, where a flow is pulled at whole multiples of `every_s`."""
-    tick_s = math.ceil(committed_s / every_s) * every_s
-    return Way(max(arrived_s - tick_s, 0.0), arrived_s - committed_s)
+    return Way(max(arrived_s - tick_after(committed_s, every_s), 0.0), arrived_s - committed_s)
+
+
+def tick_after(moment_s: float, every_s: float) -> float:
+    """The first whole multiple of `every_s` that is not before a moment."""
+    return math.ceil(moment_s / every_s) * every_s
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -101,6 +105,8 @@ def _ways(stage: Stage, flow: str, changes: int) -> Iterator[Way]:
         text = f"Changed {number}"
         route.change(stage, id, text)
         committed_s = time.time()
+        # Nothing happens before the tick, and whoever asks takes time from those who work.
+        time.sleep(max(tick_after(committed_s, PULL_EVERY_S) - time.time(), 0.0))
         yield way_of(committed_s, _arrival(stage, route, key, text), PULL_EVERY_S)
     stage.let_flow()
 

@@ -18,7 +18,7 @@ from shared.state.links import LinkState
 from shared.state.storage.queues import Queues
 from shared.sync.hints import Hint, HintMessage
 
-_LOOK_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.2
 PATIENCE_S = 90.0
 _OPERATOR = "demo"
 _TRIES = 20

@@ -32,7 +32,7 @@ from tests.support.consoled import Consoled, visited
 from tests.support.operator import p2c_in
 from tests.support.patience import PATIENCE_S
 
-_LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.5
 # Every two seconds: as `SCHEDULE_S` of the rehearsal says.
 _QUICK = ticking("*/2 * * * * *", *FLOWS.names, "sweep")
 # A message that failed comes back at once.

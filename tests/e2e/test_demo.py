@@ -37,8 +37,8 @@ SAMPLE = Sample(
     account_reads=12,
 )
 SMALL = "--small"
-# A killed worker's claims hold for 35 seconds, and not for 55.
-SOONER = {"AzureFunctionsJobHost__functionTimeout": "00:00:25", "REQUEST_TIMEOUT_S": "5"}
+# A killed worker's claims hold for 30 seconds, and not for 55.
+SOONER = {"AzureFunctionsJobHost__functionTimeout": "00:00:20", "REQUEST_TIMEOUT_S": "5"}
 _ROW = re.compile(r"<text[^>]*clip-path=\"url\(#[\w-]+-line-(\d+)\)\"[^>]*>(.*?)</text>")
 _PROGRESS = re.compile(r"\d+\.\d s\b|queued$|news for|^still waiting")
 _WRAPPED = " " * 10

@@ -51,7 +51,8 @@ _REAL_HOST = {
 }
 # Of each answer of both systems, so that whoever is killed is at work.
 _LATENCY_MS = 60.0
-_LOOK_EVERY_S = 0.1
+# Every look reads the links of all flows.
+_LOOK_EVERY_S = 0.3
 _AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
 # So many functions the other host has executed when one was alone, and so many connections were cut, in a trouble.
 _ALONE, _CUT = 6, 4
@@ -141,7 +142,7 @@ class Running:
 
     def _within(self, seconds: float, condition: Callable[[], object]) -> None:
         """Until something is so, or so many seconds of a quiet machine have passed."""
-        standstill = Standstill(_LOOK_EVERY_S * 3)
+        standstill = Standstill(_LOOK_EVERY_S * 2)
         while not condition() and standstill.look() < seconds:
             _pause()
 
