@@ -1,5 +1,6 @@
 """Keys and sizes of rows."""
 
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RowTooLarge
-from shared.state.storage.tables import Cell, Insert, Row, check_size, escape, split_into_transactions
+from shared.state.storage.tables import (
+    MAX_TRANSACTION_BYTES,
+    Cell,
+    Insert,
+    Row,
+    check_size,
+    escape,
+    split_into_transactions,
+)
+from shared.state.storage.transaction_requests import changes
 
 FORBIDDEN = set("/\\#?")
 
@@ -61,6 +71,27 @@ def test_packed_rows_are_counted_as_they_are_sent() -> None:
     """Base64 makes four bytes of three: 64 rows of 64,000 bytes are more than the 4 MiB that a transaction takes."""
     groups = [[Insert(Row("p", str(number), {"packed": bytes(64_000)}))] for number in range(64)]
     assert len(split_into_transactions(groups)) == 2
+
+
+CELLS = st.dictionaries(
+    st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=20),
+    st.text(max_size=3_000)
+    | st.binary(max_size=6_000)
+    | st.integers(-9, 9)
+    | st.booleans()
+    | st.datetimes(timezones=st.just(UTC)),
+    max_size=6,
+)
+
+
+@given(CELLS)
+def test_rows_that_are_not_measured_as_they_are_sent_fit_all_the_same(cells: dict[str, Cell]) -> None:
+    rows = [Row("p", str(number), cells) for number in range(100)]
+    for packed in split_into_transactions([[Insert(row)] for row in rows]):
+        sent = changes(
+            "https://contoso.table.core.windows.net/links", [operation for group in packed for operation in group]
+        )
+        assert len(sent) <= MAX_TRANSACTION_BYTES
 
 
 def size_of(name: str, cell: Cell) -> int:
