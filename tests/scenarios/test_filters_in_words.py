@@ -16,7 +16,7 @@ from shared.operations.examine import Examining
 from shared.operations.explain import Explaining
 from shared.sync.apply.filters import in_words
 from shared.sync.apply.judge import OUT_OF_SCOPE
-from shared.sync.flow import NO_TARGET_ROW, Flow
+from shared.sync.flow import NO_TARGET_ROW, TARGET_DELETED, Flow
 from tests.support.project import ROOT
 from tests.support.world import World
 
@@ -27,9 +27,10 @@ QUESTIONS = {
     ORDERSBACK: "Why is my order not updated?",
     INVOICES: "Why is my invoice not in Sales?",
 }
-# Rules of the engine that a record of these flows meets as well.
-OF_ENGINE = {ORDERSBACK: (OUT_OF_SCOPE, NO_TARGET_ROW)}
-ASKED = [(flow, rule) for flow in QUESTIONS for rule in (*FLOWS[flow].filters, *OF_ENGINE.get(flow, (OUT_OF_SCOPE,)))]
+# Rules of the engine and of map documents, which a record of any flow may meet, and one of a flow that only updates.
+OF_ALL = (OUT_OF_SCOPE, TARGET_DELETED, "filter.NAME")
+OF_ENGINE = {ORDERSBACK: (NO_TARGET_ROW,)}
+ASKED = [(flow, rule) for flow in QUESTIONS for rule in (*FLOWS[flow].filters, *OF_ALL, *OF_ENGINE.get(flow, ()))]
 EVERY = [(flow.name, rule, words) for flow in FLOWS for rule, words in flow.filters.items()]
 
 

@@ -148,6 +148,27 @@ def test_any_text_is_copied_unchanged_or_refused_by_the_name_of_its_column(text:
         assert found == (text if text.strip() else "A")
 
 
+OWNERSHIPS = {
+    name: table(NameAlias={**word("copy", source="yominame"), "ownership": name})
+    for name in ("owned", "on_create", "fill_if_blank", "off")
+}
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="aB7 \u00e9", max_size=20), st.sampled_from(sorted(OWNERSHIPS)))
+def test_any_text_is_where_its_ownership_says(text: str, ownership: str) -> None:
+    of = OWNERSHIPS[ownership]
+    content = of.content({"name": "A", "yominame": text})
+    expected = text if text.strip() else None
+    owned, created = content.owned.get("NameAlias", "none"), content.on_create.get("NameAlias", "none")
+    assert (owned, created, "NameAlias" in of.fills) == {
+        "owned": (expected, "none", False),
+        "fill_if_blank": (expected, "none", True),
+        "on_create": ("none", expected, False),
+        "off": ("none", "none", False),
+    }[ownership]
+
+
 @settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_is_in_the_value_map_or_refused_by_the_name_of_the_map(text: str) -> None:
