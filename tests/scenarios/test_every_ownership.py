@@ -1,6 +1,7 @@
 """Every ownership of a field between both simulators, whatever fails, when source and target are changed by people."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -28,7 +29,7 @@ OF_PRODUCTS = {
 }
 
 
-def deployed(content: dict[str, object], part: str, fields: dict[str, object]) -> str:
+def deployed(content: Mapping[str, object], part: str, fields: Mapping[str, object]) -> str:
     return json.dumps({**content, "fields": {part: fields}})
 
 
@@ -48,7 +49,7 @@ def customer(sync: Product) -> list[str]:
 
 @EVERY_FAULT
 def test_every_ownership_to_finops(rule: Rule | None) -> None:
-    with product(MAP_DOCUMENT=deployed(SHORT, "accounts", dict(OF_ACCOUNTS))) as sync:
+    with product(MAP_DOCUMENT=deployed(SHORT, "accounts", OF_ACCOUNTS)) as sync:
         given = {"description": "m1", "telephone1": "p1", "fax": "f1", "websiteurl": "w1"}
         id = sync.account("A-1", name="Litware", **given)
         settled(sync, "finops", rule)
