@@ -15,7 +15,7 @@ from shared.clients.http.channel import Channel
 from shared.clients.http.credentials import TokenProvider, identity
 from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
-from shared.clients.http.transport import HttpTransport
+from shared.clients.http.transport import Carrier, HttpTransport
 from shared.clock import Clock, SystemClock
 from shared.flows.hand_set import HandSet
 from shared.flows.spec import Deployment, Flows, Systems
@@ -103,10 +103,12 @@ def assemble(
     clock: Clock,
     *,
     way: Way = straight,
+    carrier: Carrier = HttpTransport,
 ) -> Service:
-    """Put the parts together. Raises SettingsInvalid if settings and map document contradict each other."""
+    """Put the parts together; `carrier` makes what carries the calls to a system. Raises SettingsInvalid if settings
+    and map document contradict each other."""
     settings = deployment.settings
-    to = _Channels(settings, credential, clock, way)
+    to = _Channels(settings, credential, clock, way, carrier)
     sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}
     dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL), sizes[System.DATAVERSE])
     finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY, sizes[System.FINOPS])
@@ -167,10 +169,11 @@ class _Channels:
     credential: TokenCredential
     clock: Clock
     way: Way
+    carrier: Carrier
 
     def __call__(self, system: System, url: str, **options: str) -> Channel:
         origin, parallel = Origin.parse(url), self.settings.MAX_PARALLELISM
-        transport = HttpTransport(
+        transport = self.carrier(
             system,
             origin,
             self.clock,

@@ -83,6 +83,12 @@ class Faults:
             raise ValueError(f"A latency of {value} ms is not possible; give 0 to 600000.")
         self._latency_ms = value
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is played: no rule is on, and no answer is held up."""
+        with self._lock:
+            return not self._active and not self._latency_ms
+
     def add(self, rule: Rule) -> int:
         """Switch a rule on. Returns the id to remove it by. Raises ValueError for a rule that cannot work."""
         try:

@@ -75,6 +75,7 @@ class Simulator:
         self._clock = clock
         self._sleep = sleep
         self._runner: web.ServerRunner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.failure: space.NoSpaceLeft | None = None
         self.on_failure: Callable[[], None] = lambda: None
 
@@ -90,7 +91,7 @@ class Simulator:
         await runner.setup()
         site = web.TCPSite(runner, host, port, ssl_context=_context(self._tls))
         await site.start()
-        self._runner = runner
+        self._runner, self._loop = runner, asyncio.get_running_loop()
         return int(runner.addresses[0][1])
 
     async def stop(self) -> None:
@@ -99,6 +100,17 @@ class Simulator:
             await self._runner.cleanup()
             self._runner = None
         self.exchanges.flush()
+
+    def ask(self, request: Request) -> Reply:
+        """The reply to a request of another thread of this process, without a connection: nothing of HTTP is read or
+        written, and no fault is played. Everything else is as for any client. The simulator must be running."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(self._plain(request), self._loop).result()
+
+    async def _plain(self, request: Request) -> Reply:
+        reply = self._unauthorised(request) or await self._guarded(request)
+        self.exchanges.record(self._clock(), request, reply)
+        return reply
 
     async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
         if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.transport is not None:

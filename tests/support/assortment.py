@@ -1,4 +1,4 @@
-"""The products flow as it is deployed, between both simulators over real HTTP."""
+"""The products flow as it is deployed, between both simulators."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Invoices as they are deployed, between both simulators over real HTTP: orders of Sales that F&O invoices."""
+"""Invoices as they are deployed, between both simulators: orders of Sales that F&O invoices."""
 
 import json
 from collections.abc import Iterator, Mapping

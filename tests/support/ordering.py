@@ -1,4 +1,4 @@
-"""Orders as they are deployed, between both simulators over real HTTP."""
+"""Orders as they are deployed, between both simulators."""
 
 from contextlib import AbstractContextManager
 from typing import Any

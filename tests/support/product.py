@@ -1,6 +1,7 @@
-"""The product as it is deployed - settings, mapping, clients, engine - between both simulators over real HTTP.
+"""The product as it is deployed - settings, mapping, clients, engine - between both simulators.
 
-Only storage and time are doubles. A fake credential stands for the managed identity.
+Only storage and time are doubles; calls take the shortcut of `tests/support/shortcut.py` while no fault is played. A
+fake credential stands for the managed identity.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ from shared.sync.state import State
 from shared.systems import System
 from tests.support.clock import ManualClock, StorageClock
 from tests.support.rest import Rest
+from tests.support.shortcut import Shortcut
 from tests.support.steps import Steps
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
@@ -66,6 +68,7 @@ class Product:
         self._tables: dict[str, MemoryTable] = {}
         self.steps = Steps()
         self._tokens = {sales.origin: dataverse_world.TOKEN, finops.base_url: finops_environment.TOKEN}
+        self._shortcut = Shortcut({sales.origin: sales.simulator, finops.base_url: finops.simulator})
         self._settings = {
             "AzureWebJobsStorage": "UseDevelopmentStorage=true",
             "DATAVERSE_URL": sales.origin,
@@ -111,7 +114,7 @@ class Product:
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)
-        return assemble(self.deployment, state, self.queues, credential, self.clock)
+        return assemble(self.deployment, state, self.queues, credential, self.clock, carrier=self._shortcut)
 
     def account(self, number: str | None = "A-1", **values: object) -> str:
         """Create an account in Sales; its id."""

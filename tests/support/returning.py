@@ -1,4 +1,4 @@
-"""What comes back of orders, as it is deployed, between both simulators over real HTTP: the clerk works in F&O."""
+"""What comes back of orders, as it is deployed, between both simulators: the clerk works in F&O."""
 
 from decimal import Decimal
 from typing import Any

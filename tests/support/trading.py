@@ -1,4 +1,4 @@
-"""Contacts and quotations as they are deployed, between both simulators over real HTTP."""
+"""Contacts and quotations as they are deployed, between both simulators."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

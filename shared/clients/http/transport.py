@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -15,7 +16,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 from urllib3.util import make_headers, parse_url
 
-from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall
+from shared.clients.http.exchange import Answer, AnswerLost, CertificateRefused, NotConnected, PreparedCall, Transport
 from shared.clients.http.origin import Origin, require_same_origin
 from shared.clock import Clock
 from shared.outbound import STRAIGHT, Outbound
@@ -28,6 +29,15 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _IDLE_BEFORE_PROBE_S = 60
 _HEADERS = {"User-Agent": "prospect-to-cash-sync", "Accept-Encoding": "gzip"}
+
+
+class Carrier(Protocol):
+    """Makes the transport to one origin."""
+
+    def __call__(
+        self, system: System, origin: Origin, clock: Clock, *, pool_size: int, read_timeout_s: float, outbound: Outbound
+    ) -> Transport:
+        """What carries the calls."""
 
 
 class HttpTransport:

@@ -17,7 +17,7 @@ from local.dataverse.simulator import build_organisation, build_simulator
 from local.simulator.auth import Clock, FixedToken, system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
-from local.simulator.server import Tls, running
+from local.simulator.server import Simulator, Tls, running
 from local.simulator.store import Store
 from shared.records import Json
 from tests.support.patience import PATIENCE_S
@@ -47,12 +47,13 @@ class HandClock:
 class World:
     """One simulator, its organisation and shortcuts for requests."""
 
-    def __init__(self, url: str, organisation: Organisation, clock: HandClock, faults: Faults) -> None:
+    def __init__(self, url: str, organisation: Organisation, clock: HandClock, simulator: Simulator) -> None:
         self.origin = url
         self.api = f"{url}/api/data/v9.2"
         self.organisation = organisation
         self.clock = clock
-        self.faults = faults
+        self.simulator = simulator
+        self.faults = simulator.faults
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {TOKEN}"
 
@@ -192,7 +193,7 @@ def dataverse(
         organisation = build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row, file=file)
     simulator = build_simulator(organisation, FixedToken(TOKEN), faults, ExchangeLog("dataverse"), ADMIN, tls)
     with running(simulator) as url:
-        world = World(url, organisation, clock, faults)
+        world = World(url, organisation, clock, simulator)
         with world.session:
             yield world
     organisation.store.close()

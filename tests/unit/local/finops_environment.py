@@ -17,7 +17,7 @@ from local.finops.tables import Tables
 from local.simulator.auth import FixedToken
 from local.simulator.faults import Faults
 from local.simulator.owncolumns import OwnColumns
-from local.simulator.server import running
+from local.simulator.server import Simulator, running
 from tests.support.patience import PATIENCE_S
 
 TOKEN = "token-of-the-test"
@@ -37,7 +37,12 @@ class Caller:
 
     base_url: str
     session: requests.Session
-    faults: Faults
+    simulator: Simulator
+
+    @property
+    def faults(self) -> Faults:
+        """The faults of the simulator."""
+        return self.simulator.faults
 
     def send(self, method: str, path: str, params: Mapping[str, str] | None = None, **more: Any) -> requests.Response:
         return self.session.request(method, self.base_url + path, params=params, timeout=PATIENCE_S, **more)
@@ -109,5 +114,5 @@ def environment(
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
-        yield Caller(base_url, session, simulator.faults)
+        yield Caller(base_url, session, simulator)
     tables.close()

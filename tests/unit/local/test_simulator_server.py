@@ -15,8 +15,15 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from local.simulator.auth import FixedToken, SignedToken, client_of, mint
 from local.simulator.exchanges import ExchangeLog, collection_of
 from local.simulator.faults import Faults, Kind, Rule
+from local.simulator.messages import headers_of
 from local.simulator.server import Reply, Request, Simulator, running
+from shared.clients.http.exchange import AnswerLost, PreparedCall
+from shared.clients.http.origin import Origin
+from shared.clock import SystemClock
+from shared.outbound import STRAIGHT
+from shared.systems import System
 from tests.support.patience import PATIENCE_S
+from tests.support.shortcut import Shortcut
 
 KEY = b"k" * 32
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -81,6 +88,39 @@ def test_without_a_token_nothing_is_handled(bench: Bench) -> None:
     assert reply.headers["WWW-Authenticate"].startswith("Bearer authorization_uri=")
     assert "resource_id=" in reply.headers["WWW-Authenticate"]
     assert bench.handled == []
+
+
+@pytest.mark.parametrize("token", ["t", "another"])
+def test_without_a_connection_the_reply_is_the_same_and_recorded(bench: Bench, token: str) -> None:
+    sent = bench.send(Authorization=f"Bearer {token}")
+    handled = len(bench.handled)
+    reply = bench.simulator.ask(
+        Request("GET", "/data/Things", "", headers_of({"Authorization": f"Bearer {token}"}), b"", bench.url)
+    )
+    assert (reply.status, reply.body) == (sent.status_code, sent.content)
+    assert len(bench.handled) == 2 * handled
+    assert [(each.url, each.status) for each in bench.exchanges.last()] == [(sent.url, sent.status_code)] * 2
+
+
+def test_a_call_takes_the_shortcut_only_while_no_fault_is_on(bench: Bench) -> None:
+    """The shortcut cannot cut a connection: a call that does not meet the fault goes over HTTP, too."""
+    made = Shortcut({bench.url: bench.simulator})
+    carry = made(
+        System.FINOPS, Origin.parse(bench.url), SystemClock(), pool_size=1, read_timeout_s=PATIENCE_S, outbound=STRAIGHT
+    )
+    call = PreparedCall("GET", f"{bench.url}/data/Things?$top=1", {"Authorization": "Bearer t"})
+    straight = carry(call)
+    fault = bench.faults.add(Rule(Kind.DROP_AFTER, methods=frozenset({"DELETE"})))
+    by_http = carry(call)
+    assert (straight.status, straight.body, straight.complete) == (by_http.status, by_http.body, by_http.complete)
+    assert straight.headers.items() <= by_http.headers.items()
+    assert "Server" in by_http.headers
+    assert "Server" not in straight.headers
+    assert bench.handled[0].url == bench.handled[1].url == call.url
+    with pytest.raises(AnswerLost):
+        carry(PreparedCall("DELETE", f"{bench.url}/data/Things", {"Authorization": "Bearer t"}))
+    bench.faults.remove(fault)
+    assert "Server" not in carry(call).headers
 
 
 def test_a_defect_of_the_handler_is_500_and_the_server_lives_on(bench: Bench) -> None:
