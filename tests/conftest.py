@@ -16,7 +16,7 @@ from tests.support import shares
 from tests.support.events import Heard, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
-settings.register_profile("project", deadline=None, max_examples=40)
+settings.register_profile("project", deadline=None, max_examples=25)
 # `make nightly` looks at many more examples of each property.
 settings.register_profile("nightly", deadline=None, max_examples=400)
 settings.load_profile("project")
