@@ -41,7 +41,11 @@ unexport VIRTUAL_ENV
 # The tests and the demo start many processes; without compiled files each compiles all its modules again, in a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint format docs infra lock clean
+# The types are judged beside the tests, which often wait. What is said of them stands below the tests.
+beside_types = $(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; trap "kill $$types" INT; \
+	$(1); tests=$$?; wait $$types; typed=$$?; cat $(VENV)/types.txt; exit $$((tests + typed))
+
+.PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint read ready format docs infra lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -54,11 +58,11 @@ pictures: $(READY) $(NODE_READY) $(BROWSER_READY) ## redraw the pictures of the 
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 	@DRAW_CONSOLE=$(CURDIR)/docs $(PYTEST) -k without_a_terminal tests/e2e/test_console_in_browser.py
 
-check: $(READY) $(NODE_READY) $(COLLECTED) lint ## format, lint, types, imports, unit and rule tests: before each commit
-	$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS)
+check: $(READY) $(NODE_READY) $(COLLECTED) read ## format, lint, types, imports, unit and rule tests: before each commit
+	@$(call beside_types,$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS))
 
-test: $(READY) $(NODE_READY) $(TESTS_READY) $(COLLECTED) lint ## everything that a change must pass
-	$(PYTEST) $(PARALLEL) $(ARGS)
+test: $(READY) $(NODE_READY) ready read ## everything that a change must pass
+	@$(call beside_types,$(PYTEST) $(PARALLEL) $(ARGS))
 
 unit: $(READY) ## run one test without other checks: make unit ARGS=tests/unit/test_settings.py
 	@$(PYTEST) $(ARGS)
@@ -69,20 +73,23 @@ simulate: $(READY) ## random histories of the whole product: make simulate ARGS=
 mutate: $(READY) $(NODE_READY) ## check that tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-nightly: $(READY) $(NODE_READY) $(DEMO_READY) ## all sample records, the long searches, and each property with ten times as many examples
+nightly: $(READY) $(NODE_READY) $(DEMO_READY) ## all sample records, the long searches, and each property with 400 examples
 	$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
-coverage: $(READY) $(NODE_READY) $(TESTS_READY) $(COLLECTED) ## branch coverage, which must not fall below its minimum
+coverage: $(READY) $(NODE_READY) ready ## branch coverage, which must not fall below its minimum
 	$(PYTEST) $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-lint: $(READY) ## formatter, linter, types, imports, spelling, workflows
+lint: $(READY) read ## formatter, linter, types, imports, spelling, workflows
+	$(BIN)/mypy
+
+# What is judged in seconds.
+read: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/zizmor --offline --quiet .github
@@ -100,6 +107,10 @@ infra: $(READY) ## format, lint and build the templates, and write the snapshots
 lock: $(READY) ## update the lock after a change in pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv lock $(ARGS)
 	$(BIN)/python -m local.requirements
+
+# Most of it waits for downloads.
+ready: $(READY)
+	@$(MAKE) --no-print-directory --jobs=4 $(TESTS_READY) $(COLLECTED)
 
 $(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
 	@echo "Installing the browser of the tests (some seconds) ..."
