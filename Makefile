@@ -29,7 +29,8 @@ TESTS_READY += $(HOST_READY)
 DEMO_READY := $(HOST_READY)
 endif
 endif
-PYTEST := $(BIN)/python -m pytest
+# Each thread of a test would take its memory from another pool of the C library, and leave holes in all of them.
+PYTEST := MALLOC_ARENA_MAX=1 $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
 # The rules: no processes, no storage emulator, no infrastructure.
 QUICK := tests/unit $(wildcard tests/scenarios/test_*_rules.py)
