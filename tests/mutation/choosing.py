@@ -24,9 +24,35 @@ _JUDGES = (
 )
 # Words in the names of the tests of a flow, where they are not the flow's own name.
 _CALLED = {"ordersback": ("ordersback", "orders_of_finops")}
+# The rule tests about a module, where its name does not say so: a part of the name of the test file.
+SUBJECTS = {
+    "keys": "key",
+    "ownership": "key",
+    "note": "key",
+    "claim": "apply",
+    "commit": "apply",
+    "follow_up": "apply",
+    "record": "apply",
+    "judge": "blame",
+    "settle": "blame",
+    "answers": "blame",
+    "drift_probe": "gate",
+    "walked": "walk",
+    "thresholds": "walk",
+    "tracked": "pull",
+    "poison": "apply",
+    "changes": "document",
+    "send": "document",
+    "plan": "route",
+    "control": "gate",
+    "snapshots": "walk",
+    "checkpoints": "pull",
+    "waiting": "apply",
+    "failures": "blame",
+}
 _SIMULATION = "tests/simulation/run.py"
 # Of one file of tests as much as this is tried at first, and of all together; then the simulation; then the rest.
-_FILE_S, _FIRST_S, _REST_S = 3.0, 20.0, 60.0
+_FILE_S, _FIRST_S, _REST_S = 3.0, 20.0, 120.0
 _FEW_FILES = 4
 
 
@@ -58,12 +84,12 @@ def stages_for(
     by_file: dict[str, list[str]] = defaultdict(list)
     for test in tests:
         by_file[test.partition("::")[0]].append(test)
-    words = _words_of_flows(root, file)
+    words = [*_words_of_flows(root, file), SUBJECTS.get(Path(file).stem, Path(file).stem)]
 
     def rank(tests_file: str) -> tuple[bool, bool, int, float]:
         seconds = sum(calls.tests[test].seconds for test in by_file[tests_file])
-        of_flow = any(word in Path(tests_file).stem for word in words)
-        return not _is_named_for(tests_file, file), not of_flow, distances.get(tests_file, 99), seconds
+        about = any(word in Path(tests_file).stem for word in words)
+        return not _is_named_for(tests_file, file), not about, distances.get(tests_file, 99), seconds
 
     ranked = [by_file[each] for each in sorted(by_file, key=rank)]
     some = [list(_within(of_file, _FILE_S, calls)) for of_file in ranked]

@@ -707,6 +707,17 @@ def test_f2_the_sweep_tries_a_failure_again_after_an_hour_then_two_up_to_a_day()
     assert set(gaps[6:]) <= {24}
 
 
+def test_f2_a_failure_that_is_queued_for_its_next_try_is_not_queued_again_meanwhile() -> None:
+    world = World()
+    world.source.save("p1", number="P1", name="x", bad="yes")
+    world.settle()
+    world.clock.sleep(2 * 3600)
+    for _ in range(3):
+        world.sweep()
+        world.clock.sleep(600)
+    assert len(world.queues.bodies("parents")) == 1
+
+
 def test_f2_a_failure_closes_automatically_when_the_record_succeeds() -> None:
     world = World()
     world.source.save("p1", number="P1", name="x", bad="yes")

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.mutation.choosing import judges, stages_for
+from tests.mutation.choosing import SUBJECTS, judges, stages_for
 from tests.mutation.covering import Calls, Function, Measured, function_around
 from tests.mutation.swapping import NotSwapped, loaded_functions, swap
 from tests.support.project import ROOT
@@ -34,14 +34,14 @@ def test_those_that_call_a_function_judge_its_changes_its_own_first_and_what_tak
 
 
 def test_what_takes_too_long_judges_only_when_asked_to_be_thorough() -> None:
-    calls = Calls({f"{SLOW}{at}": Measured(40, calls={FUNCTION}) for at in range(4)})
+    calls = Calls({f"{SLOW}{at}": Measured(60, calls={FUNCTION}) for at in range(4)})
     judging = {
         thorough: sum(
             len(stage.tests) for stage in stages_for(ROOT, PACE, FUNCTION.name, calls, seeds=0, thorough=thorough)
         )
         for thorough in (False, True)
     }
-    assert judging == {False: 2, True: 4}
+    assert judging == {False: 3, True: 4}
 
 
 def test_the_top_of_a_module_is_judged_by_all_that_import_it() -> None:
@@ -53,6 +53,13 @@ def test_the_tests_that_reach_a_module_may_judge_it() -> None:
     found = judges(ROOT, [PACE])
     assert "tests/unit/clients/test_pace.py" in found
     assert "tests/unit/state/test_snapshots.py" not in found
+
+
+def test_the_rule_tests_about_a_module_exist() -> None:
+    modules = {file.stem for file in (ROOT / "shared").rglob("*.py")}
+    rules = [file.name for file in (ROOT / "tests" / "scenarios").glob("test_*_rules.py")]
+    assert sorted(SUBJECTS.keys() - modules) == []
+    assert [part for part in SUBJECTS.values() if not any(part in name for name in rules)] == []
 
 
 def test_what_was_measured_is_kept_and_replaced_file_by_file() -> None:
