@@ -17,6 +17,7 @@ GOALS = {"sync": 0.95, "mapping": 0.95, "clients": 0.9, "state": 0.9}
 _JUDGES = (
     *(f"tests/unit/{part}/test_*.py" for part in GOALS),
     "tests/contract/test_mapping_*.py",
+    "tests/contract/test_functions.py",
     "tests/contract/test_products_schema.py",
     "tests/contract/test_ranges.py",
     "tests/scenarios/test_*.py",
