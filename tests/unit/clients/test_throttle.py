@@ -37,6 +37,12 @@ def test_the_limit_grows_with_each_success_until_the_system_says_something_about
     assert limits_of(throttle, 13) == [*range(5, 17), 16]
 
 
+@pytest.mark.parametrize(("maximum", "limit"), [(1, 1), (0, 1), (2, 2)])
+def test_no_limit_grows_beyond_its_maximum_and_one_request_at_least_is_allowed(maximum: int, limit: int) -> None:
+    throttle = Throttle(System.FINOPS, ManualClock(), start=1, maximum=maximum)
+    assert limits_of(throttle, 4)[-1] == limit
+
+
 def test_after_a_refusal_the_limit_grows_by_one_after_as_many_successes_as_it_is() -> None:
     throttle = Throttle(System.FINOPS, ManualClock(), start=4, maximum=4)
     throttled(throttle)
