@@ -320,7 +320,15 @@ def test_a_quotation_that_was_deleted_comes_back_or_not(policy: str, state: Link
 # Orders, both ways, and invoices
 
 
-def test_an_order_that_was_deleted_in_finops_stays_deleted() -> None:
+# Nothing is written here, so only what is read can fail.
+OF_READS = pytest.mark.parametrize(
+    "rule", [None, *(each for each in SPOT_FAULTS if each.methods == READS)],
+    ids=lambda rule: "none" if rule is None else name_of(rule),
+)  # fmt: skip
+
+
+@OF_READS
+def test_an_order_that_was_deleted_in_finops_stays_deleted(rule: Rule | None) -> None:
     with ordering(MAP_DOCUMENT=deciding(ORDERS, on_target_deleted="unlink")) as desk, operated(desk):
         account = desk.account("A-1")
         desk.tick()
@@ -328,17 +336,18 @@ def test_an_order_that_was_deleted_in_finops_stays_deleted() -> None:
         desk.tick()
         assert desk.finops.delete(order_url(number)).status_code == 204
         p2c("reconcile", ORDERS, "--repair", "--yes", code=1)
-        desk.tick()
+        disturbed(desk, rule, "finops")
         assert (desk.rule_of(number), desk.failure(number), desk.sales_orders()) == ("target_deleted", None, [])
 
 
-def test_an_invoice_that_was_deleted_in_sales_stays_deleted() -> None:
+@OF_READS
+def test_an_invoice_that_was_deleted_in_sales_stays_deleted(rule: Rule | None) -> None:
     with invoicing(MAP_DOCUMENT=deciding(INVOICES, on_target_deleted="unlink")) as desk, operated(desk):
         _, number = desk.invoiced()
         desk.tick()
         assert desk.sales.send("DELETE", f"invoices({(desk.invoice(number) or {})['invoiceid']})").status_code == 204
         p2c("reconcile", INVOICES, "--repair", "--yes", code=1)
-        desk.settle(5, alone=True)
+        disturbed(desk, rule, "sales")
         assert (desk.invoices(), desk.link(desk.ids()[number]).rule) == ([], "target_deleted")
 
 
@@ -499,3 +508,16 @@ def test_what_the_document_says_of_rows_that_exist_counts_before_the_setting(
         assert desk.link(id).linked is adopts
         assert (desk.failure(id) is None) is adopts
         assert (desk.customer("A-1") or {})["OrganizationName"] == ("Litware" if adopts else "Theirs")
+
+
+@EVERY_FAULT
+def test_a_row_that_exists_is_taken_over_once_whatever_fails(rule: Rule | None) -> None:
+    with product(MAP_DOCUMENT=deciding("accounts", on_existing="adopt")) as desk:
+        row = {"CustomerAccount": "A-1", "CustomerGroupId": "30", "SalesCurrencyCode": "USD", "dataAreaId": "usmf"}
+        row |= {"PartyType": "Organization", "OrganizationName": "Theirs"}
+        assert desk.finops.post("CustomersV3", row).status_code == 201
+        id = desk.account("A-1", name="Litware")
+        disturbed(desk, rule, "finops")
+        there = desk.customer("A-1") or {}
+        assert (there["OrganizationName"], there["CustomerGroupId"]) == ("Litware", "30")
+        assert (desk.link(id).linked, desk.failure(id)) == (True, None)
