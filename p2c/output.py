@@ -70,6 +70,23 @@ def table(
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 
+def widths_without_broken_words(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, int] | None:
+    """The widths of the columns of a table in which no word is broken, as far as the terminal has room; None if it has
+    none."""
+    cells = {name: [words(cell) for cell in (name, *(row[at] for row in rows))] for at, name in enumerate(columns)}
+    most = {name: max(map(len, texts)) for name, texts in cells.items()}
+    widths = {
+        name: max((len(word) for text in texts for word in text.split()), default=1) for name, texts in cells.items()
+    }
+    room = console().width - 3 * len(columns) - 1
+    if sum(widths.values()) > room:
+        return None
+    for _ in range(min(room, sum(most.values())) - sum(widths.values())):
+        narrowest = max(widths, key=lambda name: most[name] / widths[name])
+        widths[narrowest] += 1
+    return widths
+
+
 def say(text: str, *, style: str | None = None) -> None:
     """Write one line, with control characters made visible."""
     console().print(Text(visible(text), style=style or ""), soft_wrap=True)

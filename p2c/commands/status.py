@@ -8,12 +8,11 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Json, MaybeFlow, app, connected
 from p2c.arguments import whole_number
 from p2c.connection import Connection
-from p2c.output import age, as_json, clear, console, say, say_indented, table, words
+from p2c.output import age, as_json, clear, console, say, say_indented, table, widths_without_broken_words, words
 from shared.counting import counted
 from shared.operations.status import FlowStatus, Status
 
-# So wide that no word of the table is broken.
-_TABLE_FITS = 160
+_TABLE_FITS = 120
 
 
 @app.command(rich_help_panel="Inspect")
@@ -52,8 +51,10 @@ def status(
 
 def show_status(told: Status, to: Connection) -> None:
     """The state of everything: a table, or where it is too wide for the terminal, a block for each flow."""
-    if console().width >= _TABLE_FITS:
-        _show_table(told)
+    columns, rows = _table_of(told, to)
+    widths = widths_without_broken_words(columns, rows)
+    if console().width >= _TABLE_FITS and widths is not None:
+        table(columns, rows, widest=widths, whole=columns)
     else:
         for flow in told.flows:
             _show_block(flow, to)
@@ -77,20 +78,30 @@ def show_status(told: Status, to: Connection) -> None:
             )
 
 
-def _show_table(told: Status) -> None:
+def _table_of(told: Status, to: Connection) -> tuple[list[str], list[list[object]]]:
+    """The flows as columns and rows of a table. Columns in which no flow has anything are left out."""
     rows = []
     for flow in told.flows:
         state = flow.state
-        queues = f"{state.queued} / {state.held} / {state.poison}"
+        queues = f"{state.queued} / {state.held} / {state.poison}" if state.queued or state.held or state.poison else ""
         waiting = f"{state.waiting} ({age(state.waiting_s)})" if state.waiting else ""
         records = f"{words(flow.links)}; by rule: {words(flow.rules)}" if flow.rules else flow.links
         records = f"{words(records)}; kept: {flow.kept}" if flow.kept else records
         rows.append(
-            (flow.flow, flow.standing, flow.last_pull, age(state.checkpoint_age_s), queues, records, waiting,
-             state.failures_open or "", flow.applied)
+            (flow.flow, flow.standing, _last_pull(flow, to), age(state.checkpoint_age_s), queues, words(records),
+             waiting, state.failures_open or "", words(flow.applied))
         )  # fmt: skip
-    columns = ["flow", "state", "last pull (UTC)", "behind", "queue / hold / poison", "records", "waiting", "failures"]
-    table([*columns, "last hour"], rows)
+    columns = ["flow", "state", "last pull", "behind", "queue / hold / poison", "records", "waiting", "failures"]
+    columns.append("last hour")
+    kept = [at for at in range(len(columns)) if any(row[at] != "" for row in rows)]
+    return [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
+
+
+def _last_pull(flow: FlowStatus, to: Connection) -> str:
+    """How long ago the last pull was; empty if there was none."""
+    if flow.last_pull is None:
+        return ""
+    return f"{age(max((to.service.clock.now() - flow.last_pull).total_seconds(), 0))} ago"
 
 
 def _show_block(flow: FlowStatus, to: Connection) -> None:
@@ -104,10 +115,9 @@ def _show_block(flow: FlowStatus, to: Connection) -> None:
 def _lines(flow: FlowStatus, to: Connection) -> Iterator[str]:
     """What there is to tell of a flow; nothing of what is empty."""
     state = flow.state
-    if flow.last_pull is not None:
-        since = (to.service.clock.now() - flow.last_pull).total_seconds()
+    if last_pull := _last_pull(flow, to):
         behind = f", {age(state.checkpoint_age_s)} behind" if state.checkpoint_age_s is not None else ""
-        yield f"last pull {age(max(since, 0))} ago{behind}"
+        yield f"last pull {last_pull}{behind}"
     queued = {"queued": state.queued, "on hold": state.held, "poison": state.poison}
     if any(queued.values()):
         yield "messages: " + ", ".join(f"{count} {name}" for name, count in queued.items() if count)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.driving import HERE, Browser, browsing
 from tests.support.consoled import consoled
-from tests.support.operator import operated
+from tests.support.operator import operated, p2c
 from tests.support.product import FLOW, product
 from tests.support.trading import trading
 
@@ -87,6 +87,8 @@ def test_every_page_works_by_keyboard_on_a_narrow_screen_in_the_dark_and_in_germ
         (id,) = sync.linked(1)
         sync.account("A-2", name=MARKUP, address1_country="Atlantis" * 10)
         sync.tick()
+        p2c("map", "set", FLOW, "countries", "Wakanda " * 10, "WK", "--reason", "asked by a customer " * 5)
+        console.act("/retry", flow=FLOW, cause="country_unknown", all="1")
         browser("size", width=360, height=640)
         browser("scheme", dark=True)
         browser("open", url=console.address, language="de-CH,de;q=0.9")
@@ -94,13 +96,18 @@ def test_every_page_works_by_keyboard_on_a_narrow_screen_in_the_dark_and_in_germ
         browser("keys", keys=["Tab"])
         assert browser("focused") == "Zum Inhalt"
         paths = ("/", "/causes", "/records", "/runs", "/audit", "/map", f"/plan?flow={FLOW}", "/preflight?run=1")
+        others = ("/job?id=1",)
         of_records = (f"/record?flow={FLOW}&id={id}", f"/failures?flow={FLOW}&cause=country_unknown")
-        for path in (*paths, *of_records):
+        for path in (*paths, *others, *of_records):
             browser("open", url=console.url(path))
             assert browser("overflow") == 0, path
             judged(browser)
         browser("scheme", dark=False)
         untroubled(browser)
+        # The browser itself says that this one is not found.
+        browser("open", url=console.url("/find?q=nothing"))
+        assert browser("overflow") == 0
+        judged(browser)
 
 
 def judged(browser: Browser) -> None:

@@ -13,6 +13,9 @@ from local.simulator.faults import Kind, Rule
 from shared.errors import StorageTrouble
 from shared.flows.registry import FLOWS
 from shared.operations.sender import Sender
+from shared.state.storage.queues import hold_queue, poison_queue
+from shared.state.storage.tables import Put
+from shared.state.waiting import Wait
 from tests.support.invoicing import invoicing
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product
@@ -262,16 +265,48 @@ def test_a_list_without_entries_says_so(sync: Product) -> None:
     assert p2c("runs", FLOW) == "No runs.\n"
 
 
-@pytest.mark.parametrize("width", [160, 240])
+@pytest.mark.parametrize("width", [120, 240])
 def test_the_status_is_a_table_where_it_fits_and_breaks_no_word(
     sync: Product, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     sync.linked(2)
+    sync.account("B-1", address1_country="Atlantis")
+    sync.edit(sync.account("B-2"), statecode=1, statuscode=2)
+    sync.tick()
+    for queue in (FLOW, hold_queue(FLOW), poison_queue(FLOW)):
+        sync.queues.send(queue, "{}")
+    wait = Wait(FLOW, "child", "products", "product", "P-1")
+    sync.state.links.table.transact([Put(wait.to_row())])
     monkeypatch.setenv("COLUMNS", str(width))
     shown = p2c("status", code=1)
-    assert max(map(len, shown.splitlines())) <= width
-    for word in (*FLOWS.names, "behind", "poison", "failures", "written"):
-        assert word in shown
+    table = [line for line in shown.splitlines() if line.startswith(("┃", "│"))]
+    assert max(map(len, table)) <= width
+    said = {word for line in table for word in re.split(r"[\s┃│,;/()]+", line)}
+    names = {
+        "flow",
+        "state",
+        "last",
+        "pull",
+        "behind",
+        "queue",
+        "hold",
+        "poison",
+        "records",
+        "waiting",
+        "failures",
+        "hour",
+    }
+    known = {*FLOWS.names, *names, "runs", "off", "ago", "written", "rejected", "filtered", "by", "rule:", "inactive"}
+    assert {word for word in said if word and not word.isdigit()} <= {*known, "created", "s", "min", "late"}
+    assert names <= said
+
+
+def test_a_column_in_which_no_flow_has_anything_is_left_out(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync.linked(2)
+    monkeypatch.setenv("COLUMNS", "120")
+    head = p2c("status", FLOW).splitlines()[1]
+    assert "records" in head
+    assert not [name for name in ("waiting", "failures", "poison") if name in head]
 
 
 def test_a_watched_status_is_shown_again_until_ctrl_c(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
