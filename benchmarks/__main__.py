@@ -54,21 +54,24 @@ class Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, show the tables, and write them into a document when asked to."""
+    """Measure, show the tables, and write them into a document when asked to: those of a flow as soon as it is
+    measured, so that a failure costs only what comes after it."""
     options = _options(_parser().parse_args(arguments))
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    machine = document.machine()
+    machine, compared = document.machine(), list[Compared]()
     try:
         document.require_places(options.write, options.flows)
         with interrupts.as_exceptions():
-            compared = list(_measured(options, console))
+            for group in _groups(options):
+                measured = list(_measured(options, group, console))
+                for flow in group:
+                    _show(console, options, [each for each in measured if each.flow == flow], machine)
+                compared += measured
     except (UserMistake, DemoFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, UserMistake) else 1
     except KeyboardInterrupt:
         return 130
-    for flow in options.flows:
-        _show(console, options, [each for each in compared if each.flow == flow], machine)
     console.print(machine, highlight=False)
     if options.write is not None and set(options.flows) == MEASURED.keys():
         # Matplotlib takes half a second and 50 MB, and few runs draw.
@@ -78,23 +81,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured(options: Options, console: Console) -> Iterator[Compared]:
+def _groups(options: Options) -> list[list[str]]:
     """Each flow on a stage of its own, so that none finds the rows of another in storage; in a short run all on one."""
-    groups = [[flow] for flow in options.flows] if options.records is None else [list(options.flows)]
-    for group in groups:
-        with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
-            folder = Path(name)
-            more = options.accounts if ACCOUNTS in group else 0
-            write_samples(folder, records=options.records, more_accounts=more)
-            settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
-            plan = Plan(folder, options.products if PRODUCTS in group else 0, settings=settings)
-            for latency_ms in options.latencies_ms:
-                times = [
-                    # What others take changes little.
-                    measure(plan, group, latency_ms, 0 if number else options.naive, console.print)
-                    for number in range(options.runs)
-                ]
-                yield from (median_of(same) for same in zip(*times, strict=True))
+    return [[flow] for flow in options.flows] if options.records is None else [list(options.flows)]
+
+
+def _measured(options: Options, group: Sequence[str], console: Console) -> Iterator[Compared]:
+    with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
+        folder = Path(name)
+        more = options.accounts if ACCOUNTS in group else 0
+        write_samples(folder, records=options.records, more_accounts=more)
+        settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
+        plan = Plan(folder, options.products if PRODUCTS in group else 0, settings=settings)
+        for latency_ms in options.latencies_ms:
+            times = [
+                # What others take changes little.
+                measure(plan, group, latency_ms, 0 if number else options.naive, console.print)
+                for number in range(options.runs)
+            ]
+            yield from (median_of(same) for same in zip(*times, strict=True))
 
 
 def _options(parsed: argparse.Namespace) -> Options:
