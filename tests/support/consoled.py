@@ -1,18 +1,21 @@
 """The console of a product in this process, served on loopback."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import urljoin
 
 import requests
 
 from p2c.console.server import serving
 from tests.support.operator import ToProduct
+from tests.support.patience import PATIENCE_S
 from tests.support.product import Product
 
+_LOOK_EVERY_S = 0.5
 _TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 
 
@@ -44,8 +47,13 @@ class Consoled:
 
     @property
     def token(self) -> str:
-        """What the forms of its pages hold."""
-        return str(_TOKEN.findall(self.page("/"))[0])
+        """What the forms of its pages hold. The overview has forms once it has counted."""
+        end = time.monotonic() + PATIENCE_S
+        while (found := _TOKEN.search(self.page("/"))) is None:
+            assert time.monotonic() < end, f"not counted within {PATIENCE_S:g} s"
+            # What counts waits for those who ask for pages.
+            Event().wait(_LOOK_EVERY_S)
+        return found[1]
 
     def act(self, path: str, **fields: object) -> str:
         """Send a form of a page; the page that follows."""
