@@ -81,7 +81,7 @@ def _told(ended: subprocess.CompletedProcess[str]) -> str:
     return f"{shlex.join(ended.args)}\n{ended.stdout}\n{ended.stderr}"
 
 
-@pytest.mark.long(20)
+@pytest.mark.long(10)
 def test_the_guide_for_a_flow_ends_with_a_flow_that_runs(project: Path) -> None:
     assert follow("adding-a-flow.md", project) == [
         "make infra",
@@ -92,7 +92,6 @@ def test_the_guide_for_a_flow_ends_with_a_flow_that_runs(project: Path) -> None:
     assert "| `PRICELISTS_SCHEDULE` |" in (project / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.long(10)
 def test_the_guide_for_a_field_ends_with_a_field_that_is_mapped(project: Path) -> None:
     assert len(follow("adding-a-field.md", project)) == 4
     assert "`OrganizationPhoneticName`" in (project / "docs" / "mapping.md").read_text(encoding="utf-8")

@@ -3,11 +3,13 @@
 import json
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local import azurite, systems
+from local.demo.sampling import small_folder
 from local.demo.state_dir import free_ports
 from local.systems import Ports
 from shared.bootstrap import build
@@ -16,6 +18,14 @@ from shared.flows.registry import FLOWS
 from shared.state.storage.account import Account, Storage
 
 pytestmark = pytest.mark.process
+
+
+@pytest.fixture(autouse=True)
+def few_records(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """To load all of the sample takes seconds."""
+    with small_folder(systems.SAMPLES) as folder:
+        monkeypatch.setattr(systems, "SAMPLES", folder)
+        yield
 
 
 @pytest.fixture
