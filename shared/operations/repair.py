@@ -12,8 +12,10 @@ from shared.operations.sender import Sender
 from shared.records import TargetRow, fold
 from shared.state.control import ENVIRONMENT, BlockKind
 from shared.state.keys import Keys, Owner
+from shared.state.link_parts import read_revisions
 from shared.state.link_targets import FormerTarget
 from shared.state.links import Link, LinkState, link_key
+from shared.state.storage.cells import Cells
 from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
 from shared.sync.apply.judge import judge
 from shared.sync.apply.parents import parent_links
@@ -124,7 +126,8 @@ class Repairing:
     def _begun(self, link: Link, places: Sequence[_Place]) -> Link:
         """The link of a record of which only its owned keys are known: the next sync compares with the target row
         itself, and creates none that exists."""
-        last_key, waits = self._last_key(link.id), tuple(self._waits(link.id))
+        stored = self._stored(link.id)
+        last_key, waits = _last_key(stored), tuple(self._waits(link.id))
         begun = Link(self.flow.name, link.id, state=LinkState.RETRYING, dirty=True, etag=link.etag)
         new = replace(begun, last_key=last_key, waits=waits)
         # What is sent once and was sent is not sent again, even if somebody has removed its row.
@@ -137,10 +140,13 @@ class Repairing:
         ]
         if not there:
             return replace(new, route=places[0].route.name, held_key=places[0].key) if places else new
-        at = self._present(link.id, there)
+        at = self._present(link.id, there, stored)
         former = tuple(FormerTarget(each.route.name, each.key) for each in there if each is not at)
         row_id = at.row.id if at.row is not None else None
-        return replace(new, route=at.route.name, target_key=at.key, held_key=at.key, target_id=row_id, former=former)
+        # By its number alone a document could be another one (Known.revisions).
+        content = replace(new.content, revisions=_revisions(stored))
+        linked = replace(new, route=at.route.name, target_key=at.key, held_key=at.key, target_id=row_id)
+        return replace(linked, former=former, content=content)
 
     def _waits(self, id: str) -> Iterator[str]:
         """The keys of a record's waiting rows: its next commit removes those that are no longer needed."""
@@ -149,21 +155,18 @@ class Repairing:
             waits, after = self.state.waits.page(self.flow.name, after, _PAGE)
             yield from (wait.stored_key for wait in waits if wait.child == id)
 
-    def _last_key(self, id: str) -> str | None:
-        """The target key of the record, if the damaged row still names it."""
+    def _stored(self, id: str) -> Row | None:
+        """The damaged row; None if it is lost."""
         key = link_key(id)
         stored = self.state.links.table.read(escape(self.flow.name), [key]).get(key)
-        last_key = stored.row.cells.get("last_key") if stored is not None else None
-        return last_key if isinstance(last_key, str) else None
+        return None if stored is None else stored.row
 
-    def _present(self, id: str, there: Sequence[_Place]) -> _Place:
+    def _present(self, id: str, there: Sequence[_Place], stored: Row | None) -> _Place:
         """Where the record is: as the damaged row says, otherwise as the mapping says today, otherwise the first
         place."""
         if len(there) == 1:
             return there[0]
-        key = link_key(id)
-        stored = self.state.links.table.read(escape(self.flow.name), [key]).get(key)
-        cells = stored.row.cells if stored is not None else {}
+        cells = stored.cells if stored is not None else {}
         for place in there:
             if place.is_at(cells.get("route"), cells.get("target_key")):
                 return place
@@ -244,6 +247,22 @@ def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:
     if damaged is not None:
         raise Refused(f"{damaged}: it may own this key; {damaged.remedy} first")
     return next(iter((*noted, *named)), None)
+
+
+def _last_key(stored: Row | None) -> str | None:
+    """The target key of a record, if its damaged row still names it."""
+    last_key = stored.cells.get("last_key") if stored is not None else None
+    return last_key if isinstance(last_key, str) else None
+
+
+def _revisions(stored: Row | None) -> dict[str, int]:
+    """The source rows that a document was made from, if its damaged row still names them."""
+    if stored is None:
+        return {}
+    try:
+        return read_revisions(Cells("links", stored, ""))
+    except StateUnreadable:
+        return {}
 
 
 def _repair(link: Link) -> str:

@@ -151,6 +151,11 @@ class LinkContent:
         }
 
 
+def read_revisions(cells: Cells) -> dict[str, int]:
+    """The source rows that a document was made from, from their column. Raises StateUnreadable."""
+    return cells.counted("revisions")
+
+
 def read_content(cells: Cells) -> LinkContent:
     """What was written, from its columns. Raises StateUnreadable."""
     return LinkContent(
@@ -160,7 +165,7 @@ def read_content(cells: Cells) -> LinkContent:
         numbers=cells.numbered("numbers"),
         line_fields=cells.texts("line_fields"),
         noted=cells.counts("noted"),
-        revisions=cells.counted("revisions"),
+        revisions=read_revisions(cells),
         places=cells.objects("places"),
         kept=cells.json_object("kept"),
         overruled=cells.json_object("overruled"),

@@ -359,6 +359,22 @@ def test_an_order_that_was_deleted_in_finops_is_not_sent_again_when_its_damaged_
     assert (desk.cause(number), desk.sales_orders()) == ("target_gone", [])
 
 
+def test_an_order_that_only_has_the_number_does_not_become_its_sales_order_when_the_damaged_link_is_repaired(
+    desk: Ordering, account: str
+) -> None:
+    id, number = desk.order(account)
+    desk.tick()
+    before = desk.sales_order(number)
+    damage(desk.memory("links"), ORDERS, link_key(number), {"record_id": None})
+    assert desk.sales.send("DELETE", f"salesorders({id})").status_code == 204
+    desk.order(account, lines=3, ordernumber=number)
+    desk.clock.sleep(700)
+    p2c("repair", ORDERS, number, "--yes")
+    desk.tick()
+    assert desk.cause(number) == "number_reused"
+    assert desk.sales_order(number) == before
+
+
 # Faults
 
 

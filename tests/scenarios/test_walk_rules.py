@@ -15,7 +15,7 @@ from shared.state.control import FlowControl
 from shared.state.decided_contents import decided_row
 from shared.state.links import Link, LinkState
 from shared.state.snapshots import digest
-from shared.state.storage.tables import Operation, Put
+from shared.state.storage.tables import Delete, Operation, Put
 from shared.sync.flow import Flow, Route, Walked
 from shared.sync.limits import Limits
 from tests.support.doubles import FakeMapper, unnumbered
@@ -391,7 +391,8 @@ def test_p3_whatever_the_source_goes_through_exactly_the_differences_are_queued(
 def test_a_lost_checkpoint_and_snapshot_queue_everything_again_and_find_what_is_gone() -> None:
     walking = filled(8)
     table = walking.world.state.snapshots
-    table._rows.clear()  # type: ignore[attr-defined]
+    stored = table.content()  # type: ignore[attr-defined]
+    table.transact([Delete(row) for row in stored.values()])
     del walking.shelf.rows["P002"]
     assert walking.tick() == {*walking.shelf.rows, "P002"}
 

@@ -47,14 +47,24 @@ _WRONG_BY_S = (-7200.0, -600.0, 600.0, 7200.0, 20000.0)
 
 @dataclass(slots=True)
 class Played:
-    """What has become of a history: how many steps its workers did and in which order (a digest), what happened how
-    often, and what is wrong."""
+    """What has become of a history: which steps its workers did how often, and in which order (a digest), what happened
+    how often, and what is wrong."""
 
     script: Script
-    steps: int = 0
     digest: int = 0
+    steps_of: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def steps(self) -> int:
+        """How many steps there were."""
+        return self.steps_of.total()
+
+    def count_steps(self) -> None:
+        """Count the steps by their kinds as well: that is done once, since there are many."""
+        for name, count in self.steps_of.items():
+            self.counts[f"step {kind_of_step(name)}"] += count
 
 
 class History:
@@ -147,9 +157,9 @@ class History:
         self.host.replace_process(self._start(wrong_by_s), overlap=overlap)
 
     def _note_step(self, worker: Worker, name: str) -> None:
-        self.played.steps += 1
-        self.played.digest = crc32(f"{worker.name} {name}".encode(), self.played.digest)
-        self.played.counts[f"step {kind_of_step(name)}"] += 1
+        played = self.played
+        played.digest = crc32(f"{worker.name} {name}".encode(), played.digest)
+        played.steps_of[name] += 1
 
     def _note_sent(self, queue: str, body: str) -> None:
         if self.host.process.key.variant == TIGHT and self.host.former is None:
@@ -303,6 +313,8 @@ class History:
                 self._kept_checkpoint[act.flow] = table.copy_of(act.flow, "pull")
             case "put back" if act.flow in self._kept_checkpoint:
                 table.put_back(act.flow, "pull", self._kept_checkpoint[act.flow])
+                # It may have been spoilt when it was kept.
+                self.operators.has_damages = True
             case "lose":
                 table.put_back(act.flow, "pull", None)
             case "tokens refused":

@@ -42,7 +42,7 @@ class Operators:
         self._dismissed: dict[tuple[str, str], SourceRow | None] = {}
         self._retried: set[str] = set()
         self._surprised = False
-        # Whether anybody has spoilt a row yet: to look at every row takes its time.
+        # Whether a row may be spoilt: to look at every row takes its time.
         self.has_damages = False
 
     def act(self, act: Act, process: Deployment, dice: random.Random) -> None:
@@ -74,6 +74,8 @@ class Operators:
                 if is_walk and not self._surprised:
                     self._surprised = True
                     self._company.purge(flow, dice)
+                    # Of what cannot be sent, some may be gone by now.
+                    self._retried.discard(flow)
         with suppress(Refused):
             # A worker may have it in its hands still.
             self._repair(process, audit_log)
@@ -100,7 +102,9 @@ class Operators:
             return []
         mended = {"keys": "", "links": "L|", "checkpoints": "pull"}
         found = process.service.damages().found(process.flows)
-        return [each for each in found if each.table in mended and each.key.startswith(mended[each.table])]
+        damages = [each for each in found if each.table in mended and each.key.startswith(mended[each.table])]
+        self.has_damages = bool(damages)
+        return damages
 
     def _repair(self, process: Deployment, audit_log: AuditLog) -> None:
         """Mend what is damaged, as far as that can be done now. Raises Refused for the first that cannot."""

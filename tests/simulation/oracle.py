@@ -291,11 +291,14 @@ class Oracle:
         verdict = self._verdict(parent)
         if verdict is None or isinstance(verdict, Filtered):
             return True
-        # A child waits for the route of a customer, which a contact person never takes. A record that has its row stays
-        # there, and nobody looks at it, until its own parent has another number.
+        # A child waits for the route of a customer, which a contact person never takes. A record that is written stays in
+        # its row, and nobody looks at it, until its own parent has another number; one that has got another parent was
+        # looked at.
+        entry = self._books.entries.get(parent)
+        stays = entry is not None and entry.state == "written" and any(self._rows_of(parent))
         missing = (
             [parent for parent in verdict.parents if self._key_of(parent) is None]
-            if isinstance(verdict, Mapped) and not any(self._rows_of(parent))
+            if isinstance(verdict, Mapped) and not stays
             else []
         )
         return any(self._is_filtered((each.flow, each.id)) for each in missing)

@@ -20,6 +20,8 @@ from tests.simulation.space import Events
 from tests.simulation.stage import Stage
 
 _AT_ONCE = 20
+# What nobody reads of a record of the log, and what takes time to find out.
+_NOT_ASKED = ("logThreads", "logProcesses", "logMultiprocessing")
 
 
 @dataclass(slots=True)
@@ -55,9 +57,14 @@ def _counted_events(counts: Counter[str]) -> Iterator[None]:
     kept = logger.handlers, logger.propagate, logger.level
     logger.handlers, logger.propagate = [events], False
     logger.setLevel(logging.INFO)
+    asked = {name: getattr(logging, name) for name in _NOT_ASKED}
+    for name in _NOT_ASKED:
+        setattr(logging, name, False)
     try:
         yield
     finally:
+        for name, was_asked in asked.items():
+            setattr(logging, name, was_asked)
         logger.handlers, logger.propagate = kept[:2]
         logger.setLevel(kept[2])
         counts.update(events.counts)
@@ -73,6 +80,8 @@ def play(script: Script, material: Material = STANDARD, mutation: str = "") -> P
     except Exception as broken:  # noqa: BLE001 - whatever it is, it is told with its seed
         history.played.problems.append(f"{type(broken).__name__}: {broken}")
         return history.played
+    finally:
+        history.played.count_steps()
 
 
 def play_seeds(

@@ -15,6 +15,7 @@ from tests.simulation.threads import CALM, Plan
 _OVERTAKEN_S, _LATE_S = 1000.0, 1500.0
 # So long a host is away that its copies of poison messages would vanish soon.
 _AWAY_S = 5.5 * 86400.0
+_NEXT_SWEEP_S = 60.0
 _MUTE_ROUNDS, _MUTE_S = 8, 800.0
 
 
@@ -100,12 +101,19 @@ class Scenes:
         self._host.run([self._host.timer("pull", flow, dice, Plan(dies_in="existing"))], dice)
 
     def absence(self, act: Act, dice: random.Random) -> None:
-        """No function of a queue runs for days; then the sweep is the first one."""
+        """No function of a queue runs for days; then the sweep is the first one. One that meets trouble is followed by the
+        next a minute later: only a host that stays away for a week loses messages."""
         if dice.random() < 0.7:
             self._host.crash_loop(self._busy_flow(act.flow), dice)
         self._stage.threads.advance(_AWAY_S, dice)
         plan = Plan(dies_in=dice.choice(["poison", "send", "-poison done", "delete"])) if act.troubled else CALM
         self._host.run([self._host.timer("sweep", "", dice, plan)], dice)
+        weather = self._stage.weather
+        if act.troubled or weather.storage:
+            self._stage.threads.advance(_NEXT_SWEEP_S, dice)
+            former, weather.storage = weather.storage, 0.0
+            self._host.run([self._host.timer("sweep", "", dice)], dice)
+            weather.storage = former
 
     def dead_probe(self, work: Callable[[], None], dice: random.Random) -> None:
         """A system is in trouble during this work, and the worker dies that asks whether that is over."""

@@ -27,6 +27,7 @@ class Table(MemoryTable):
     def empty(self) -> None:
         """Begin anew."""
         self._rows.clear()
+        self._in_order.clear()
         self._version = 0
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
@@ -65,6 +66,7 @@ class Table(MemoryTable):
 
     def put_back(self, partition: str, key: str, copy: object) -> None:
         """Roll a row back to an earlier copy of it, as from a backup; its version is a new one."""
+        self._in_order.pop(partition, None)
         if copy is None:
             self._rows.pop((partition, key), None)
             return

@@ -46,7 +46,9 @@ class Cells:
 
     def maybe_text(self, name: str) -> str | None:
         """A text, or None."""
-        return self.text(name) if name in self._row.cells else None
+        cell = self._row.cells.get(name)
+        # Most cells are texts, or are not there.
+        return cell if cell is None or isinstance(cell, str) else self.text(name)
 
     def number(self, name: str, default: int | None = None) -> int:
         """A count."""
@@ -135,12 +137,13 @@ class Cells:
         return {int(number): text for number, text in zip(found, texts, strict=True)}
 
     def _of(self, name: str, default: Found | None, read: Callable[[Cell], Found]) -> Found:
-        if name not in self._row.cells:
+        cell = self._row.cells.get(name)
+        if cell is None:
             if default is None:
                 raise self.unreadable(name, "is missing")
             return default
         try:
-            return read(self._row.cells[name])
+            return read(cell)
         except ValueError as wrong:
             raise self.unreadable(name, str(wrong)) from None
 

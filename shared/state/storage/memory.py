@@ -5,6 +5,7 @@
 
 import itertools
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class MemoryTable:
     _rows: dict[tuple[str, str], tuple[Row, str, float]] = field(default_factory=dict)
     _version: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    # The keys of a partition in their order, as the last scan has found them; none while they change.
+    _in_order: dict[str, list[tuple[bytes, str]]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MemoryTable":
         """An independent table with the same rows, which are never changed in place."""
@@ -69,10 +72,12 @@ class MemoryTable:
         """At most `limit` rows with start <= key < end, in key order."""
         self.step(f"{self.name}.scan")
         with self._lock:
-            first, last = key_order(start), key_order(end)
-            places = ((key_order(key), key) for row, key in self._rows if row == partition)
-            found = sorted(place for place in places if first <= place[0] < last)
-            return [self._stored(partition, key) for _, key in found[:limit]]
+            places = self._in_order.get(partition)
+            if places is None:
+                places = sorted((key_order(key), key) for row, key in self._rows if row == partition)
+                self._in_order[partition] = places
+            first, last = (bisect_left(places, (key_order(key), "")) for key in (start, end))
+            return [self._stored(partition, key) for _, key in places[first:last][:limit]]
 
     def whole(self, limit: int) -> Sequence[Stored]:
         """At most `limit` rows of all partitions."""
@@ -111,6 +116,8 @@ class MemoryTable:
 
     def _apply(self, operation: Operation) -> str:
         address = operation.row.partition, operation.row.key
+        if isinstance(operation, Delete) or address not in self._rows:
+            self._in_order.pop(operation.row.partition, None)
         if isinstance(operation, Delete):
             del self._rows[address]
             return ""
