@@ -31,8 +31,10 @@ def come_to_rest(host: Host, operators: Operators, dice: random.Random) -> None:
     for _ in range(_MOST_ROUNDS):
         _round(host, operators, dice)
         wait_s, version = queues.next_visible_in(), host.stage.tables["links"].version
-        if wait_s is not None:
-            threads.advance(wait_s or _SOON_S, dice)
+        if wait_s is not None and wait_s > _TICK_S:
+            threads.advance(wait_s, dice)
+        elif wait_s is not None:
+            _let_tick_end(host, dice)
         elif _is_under_way(host) or operators.damages(host.process):
             # Whatever comes of it, one more round looks at it.
             version = -1
@@ -58,6 +60,16 @@ def _round(host: Host, operators: Operators, dice: random.Random) -> None:
     _deliver_all(host, dice)
     host.run([host.timer("sweep", "", dice)], dice)
     _deliver_all(host, dice)
+
+
+def _let_tick_end(host: Host, dice: random.Random) -> None:
+    """Until the timers fire again, messages are worked on as soon as they can be seen. Held ones lie there in sight."""
+    left_s = _TICK_S
+    while (wait_s := host.stage.queues.next_visible_in()) is not None and 0 < wait_s < left_s:
+        host.stage.threads.advance(wait_s, dice)
+        left_s -= wait_s
+        _deliver_all(host, dice)
+    host.stage.threads.advance(left_s, dice)
 
 
 def _deliver_all(host: Host, dice: random.Random) -> None:
