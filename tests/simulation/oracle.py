@@ -291,9 +291,9 @@ class Oracle:
         verdict = self._verdict(parent)
         if verdict is None or isinstance(verdict, Filtered):
             return True
-        # A child waits for the route of a customer, which a contact person never takes. A record that is written stays in
-        # its row, and nobody looks at it, until its own parent has another number; one that has got another parent was
-        # looked at.
+        # A child waits for the route of a customer, which a contact person never takes. A record that is written stays
+        # in its row, and nobody looks at it, until its own parent has another number; one that has got another parent
+        # was looked at.
         entry = self._books.entries.get(parent)
         stays = entry is not None and entry.state == "written" and any(self._rows_of(parent))
         missing = (

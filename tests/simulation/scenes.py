@@ -101,8 +101,8 @@ class Scenes:
         self._host.run([self._host.timer("pull", flow, dice, Plan(dies_in="existing"))], dice)
 
     def absence(self, act: Act, dice: random.Random) -> None:
-        """No function of a queue runs for days; then the sweep is the first one. One that meets trouble is followed by the
-        next a minute later: only a host that stays away for a week loses messages."""
+        """No function of a queue runs for days; then the sweep is the first one. One that meets trouble is followed by
+        the next a minute later: only a host that stays away for a week loses messages."""
         if dice.random() < 0.7:
             self._host.crash_loop(self._busy_flow(act.flow), dice)
         self._stage.threads.advance(_AWAY_S, dice)
