@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.flows.invoices.mapping import InvoiceMapper
+from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
 from shared.flows.ordersback.created import DATE_COLUMNS, CreatedOrders
 from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.registry import FLOWS
@@ -30,7 +30,7 @@ from tests.unit.mapping.test_rules import deployment, has, rules
 CUSTOMER, PRODUCT = Parent.with_key("CustomersV3", "C-1"), Parent.with_key("products", "P-1")
 MADE_FROM = Parent.with_key("CDSSalesOrderHeaders", "F-1")
 ORDER_OF_SALES = Parent.with_key("salesorders", "ORD-1")
-ROW = "99999999-2222-3333-4444-555555555555"
+ROW, MADE_ROW = "99999999-2222-3333-4444-555555555555", "99999999-2222-3333-4444-666666666666"
 REFERENCES: References = {
     **tables(
         pricelevels=[price_list_row(), price_list_row("Retail", LATER)],
@@ -187,3 +187,32 @@ def test_every_flow_reads_what_its_filters_judge(flow: str) -> None:
         column in table.select and table.kept_out({}) == Filtered("filter.pilot")
         for table in FLOWS[flow].tables(judged)
     )
+
+
+@pytest.mark.parametrize(
+    ("choices", "belongs"),
+    [
+        (InvoiceChoices(), True),
+        (InvoiceChoices(since="2026-07-01"), True),
+        (InvoiceChoices(since="2026-07-02"), False),
+        (InvoiceChoices(linked_only=True), False),
+    ],
+)
+def test_an_invoice_belongs_to_the_first_run_from_a_day_on(choices: InvoiceChoices, belongs: bool) -> None:
+    assert InvoiceMapper(maps(), choices).in_scope(SourceRow("I-1", None, INVOICE)) is belongs
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ({"productid": ROW}, {"productid": ROW, "productdescription": "Bike"}, True),
+        ({"productid": ROW}, {"productid": MADE_ROW}, False),
+        ({"productdescription": "Charges"}, {"productdescription": "Charges"}, True),
+        ({"productdescription": "Charges"}, {"productdescription": "Discount"}, False),
+        ({"productid": ROW}, {"productdescription": "Charges"}, False),
+    ],
+)
+def test_a_line_of_sales_is_ours_by_its_product_or_by_its_text(
+    ours: dict[str, Json], theirs: dict[str, Json], same: bool
+) -> None:
+    assert InvoiceMapper(maps()).rules.same_line(ours, theirs) is same

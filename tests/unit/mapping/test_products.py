@@ -38,7 +38,7 @@ from shared.flows.products.mapping import (
 )
 from shared.flows.products.price_lists import DATE_COLUMNS
 from shared.mapping.verdicts import Known, Mapped, Rejected
-from shared.records import Json, References, SourceRow, Values
+from shared.records import Json, References, SourceRow, TargetRow, Values
 from tests.support.clock import START
 from tests.unit.mapping.samples import DATA, maps, metadata
 from tests.unit.mapping.test_catalogue import (
@@ -457,6 +457,24 @@ def test_adoption_and_scope_are_those_of_the_choices() -> None:
     assert (MAPPER.choices.adopt_existing, MAPPER.in_scope(product())) == (False, True)
     assert mapper(ProductChoices(adopt_existing=True)).choices.adopt_existing
     assert not mapper(ProductChoices(linked_only=True)).in_scope(product())
+
+
+@pytest.mark.parametrize(
+    ("state", "publishes", "change"),
+    [
+        (0, True, {}),
+        (3, True, {}),
+        (1, True, {STATE: 0}),
+        (2, True, {STATE: 0}),
+        (0, False, {}),
+        (1, False, "product_not_published"),
+    ],
+)
+def test_a_product_that_is_taken_over_can_be_quoted_then_or_is_refused(
+    state: int, publishes: bool, change: object
+) -> None:
+    found = mapper(ProductChoices(publish=publishes)).adopt(TargetRow({STATE: state}))
+    assert (found.cause if isinstance(found, Rejected) else found) == change
 
 
 def test_another_unit_of_the_group_moves_product_and_item() -> None:

@@ -3,7 +3,17 @@
 import pytest
 
 from shared.state.storage.memory import MemoryTable
-from shared.state.storage.tables import Insert, Operation, Put, Row
+from shared.state.storage.tables import (
+    MAX_KEY_CHARACTERS,
+    MAX_ROW_BYTES,
+    MAX_TEXT_BYTES,
+    MAX_TRANSACTION_BYTES,
+    MAX_TRANSACTION_ROWS,
+    Insert,
+    Operation,
+    Put,
+    Row,
+)
 from tests.support.clock import ManualClock
 
 
@@ -30,3 +40,10 @@ def test_a_transaction_that_the_service_would_refuse_writes_nothing(operations: 
 def test_a_transaction_of_100_operations_is_written() -> None:
     table = MemoryTable(ManualClock())
     assert len(table.transact([insert(number) for number in range(100)])) == len(table.content()) == 100
+
+
+def test_the_limits_are_those_of_table_storage() -> None:
+    # learn.microsoft.com/azure/storage/tables/scalability-targets: a property, an entity, a transaction. A key may have
+    # 1,024 there; the emulator takes 512.
+    assert (MAX_TEXT_BYTES, MAX_ROW_BYTES, MAX_TRANSACTION_BYTES) == (2**16, 2**20, 2**22)
+    assert (MAX_TRANSACTION_ROWS, MAX_KEY_CHARACTERS) == (100, 512)
