@@ -149,3 +149,10 @@ def test_rows_that_the_sdk_reads_past_us_stop_the_app() -> None:
         table = table_of(Service((answer, {})), RequestsTransport)
         with pytest.raises(RuntimeError, match=r"install the version of requirements\.txt"):
             table.read("p", ["1"]) if "RowKey" in answer else table.scan("p", start="1", end="9", limit=9)
+
+
+def test_a_row_that_comes_without_its_etag_has_the_one_that_its_time_makes() -> None:
+    answer = entity("1")
+    del answer["odata.etag"]
+    (stored,) = read_answer(json.dumps({"value": [answer]}).encode(), DATE)
+    assert stored.etag == "W/\"datetime'2026-01-05T08%3A00%3A00.0000000Z'\""
