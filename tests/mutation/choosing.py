@@ -53,7 +53,8 @@ SUBJECTS = {
 }
 _SIMULATION = "tests/simulation/run.py"
 # Of one file of tests as much as this is tried at first, and of all together; then the simulation; then the rest.
-_FILE_S, _FIRST_S, _REST_S = 3.0, 20.0, 120.0
+_FILE_S, _FIRST_S = 3.0, 20.0
+_MORE_OF_FILE_S, _REST_S = 10.0, 150.0
 _FEW_FILES = 4
 
 
@@ -99,8 +100,9 @@ def stages_for(
     taken = set(nearest)
     first = list(_within([test for of_file in some for test in of_file if test not in taken], _FIRST_S, calls))
     taken |= set(first)
-    rest = [test for of_file in ranked for test in of_file if test not in taken]
-    left = list(_within(rest, float("inf") if thorough else _REST_S, calls))
+    rest = [[test for test in of_file if test not in taken] for of_file in ranked]
+    left = [test for of_file in rest for test in (of_file if thorough else _within(of_file, _MORE_OF_FILE_S, calls))]
+    left = left if thorough else list(_within(left, _REST_S, calls))
     simulated = [Stage(seeds=seeds)] if seeds and _SIMULATION in distances else []
     played = [Stage(tests=tuple(tests)) if tests else None for tests in (nearest, first, left)]
     return [stage for stage in (*played[:2], *simulated, played[2]) if stage is not None]

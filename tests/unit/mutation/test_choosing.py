@@ -41,7 +41,7 @@ def test_what_takes_too_long_judges_only_when_asked_to_be_thorough() -> None:
         )
         for thorough in (False, True)
     }
-    assert judging == {False: 3, True: 4}
+    assert judging == {False: 2, True: 4}
 
 
 def test_the_top_of_a_module_is_judged_by_all_that_import_it() -> None:
