@@ -58,26 +58,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measured, so that a failure costs only what comes after it."""
     options = _options(_parser().parse_args(arguments))
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    machine, compared = document.machine(), list[Compared]()
+    machine = document.machine()
     try:
-        document.require_places(options.write, options.flows)
+        document.require_places(options.write, list(MEASURED))
         with interrupts.as_exceptions():
             for group in _groups(options):
-                measured = list(_measured(options, group, console))
+                compared = list(_measured(options, group, console))
                 for flow in group:
-                    _show(console, options, [each for each in measured if each.flow == flow], machine)
-                compared += measured
+                    _show(console, options, [each for each in compared if each.flow == flow], machine)
     except (UserMistake, DemoFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 2 if isinstance(error, UserMistake) else 1
     except KeyboardInterrupt:
         return 130
     console.print(machine, highlight=False)
-    if options.write is not None and set(options.flows) == MEASURED.keys():
+    if options.write is not None:
         # Matplotlib takes half a second and 50 MB, and few runs draw.
         from benchmarks.plot import draw  # noqa: PLC0415
 
-        draw(compared, options.write.with_suffix(".png"))
+        draw(options.write, options.write.with_suffix(".png"))
     return 0
 
 

@@ -64,5 +64,22 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
+def tables(file: Path, name: str) -> list[list[dict[str, str]]]:
+    """The tables between the markers of a name, each with its rows by their headings."""
+    begin, end = _markers(name)
+    found: list[list[dict[str, str]]] = []
+    headings: list[str] = []
+    for line in file.read_text(encoding="utf-8").split(begin, 1)[1].split(end, 1)[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not cells:
+            headings = []
+        elif not headings:
+            headings = cells
+            found.append([])
+        elif any(cell.strip("-") for cell in cells):
+            found[-1].append(dict(zip(headings, cells, strict=True)))
+    return found
+
+
 def _markers(name: str) -> tuple[str, str]:
     return f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"

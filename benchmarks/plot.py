@@ -1,47 +1,43 @@
-"""Draws what was measured: records per second of the first sync beside the naive loop and the bound."""
+"""Draws the figures of a document: records per second of the first sync beside the naive loop and the bound."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.document import tables
 from benchmarks.flows import MEASURED
-from benchmarks.measuring import Compared
 
 _COLOURS = {"naive loop": "#b0b0b0", "first sync": "#1f6fb4", "bound": "#e3b341"}
 _WIDTH = 0.27
 _COLUMNS = 2
 
 
-def draw(compared: Sequence[Compared], file: Path) -> None:
-    """Write the picture: one panel for each flow, a group of bars for each latency."""
+def draw(document: Path, file: Path) -> None:
+    """Draw the figures of a document: one panel for each flow that has some, a group of bars for each latency."""
     mpl.rcParams["svg.hashsalt"] = "prospect-to-cash"
-    flows = list(dict.fromkeys(each.flow for each in compared))
-    columns = min(len(flows), _COLUMNS)
-    rows = -(-len(flows) // columns)
+    drawn = {flow: beside for flow in MEASURED for beside in tables(document, flow)[1:]}
+    columns = min(len(drawn), _COLUMNS)
+    rows = -(-len(drawn) // columns)
     figure = Figure(figsize=(5.2 * columns, 4.2 * rows), layout="constrained")
-    for number, flow in enumerate(flows, start=1):
+    for number, (flow, beside) in enumerate(drawn.items(), start=1):
         axes = figure.add_subplot(rows, columns, number)
-        _panel(axes, flow, [each for each in compared if each.flow == flow])
+        _panel(axes, flow, beside)
     figure.savefig(file, dpi=110, metadata={"Software": None})
 
 
-def _panel(axes: Axes, flow: str, compared: Sequence[Compared]) -> None:
-    speeds = {
-        "naive loop": [each.naive.speed for each in compared],
-        "first sync": [each.runs[0].speed for each in compared],
-        "bound": [each.runs[0].bound.speed for each in compared],
-    }
+def _panel(axes: Axes, flow: str, beside: Sequence[Mapping[str, str]]) -> None:
+    speeds = {name: [float(row[name].replace(",", "")) for row in beside] for name in _COLOURS}
     for place, (name, values) in enumerate(speeds.items()):
-        at = [group + (place - 1) * _WIDTH for group in range(len(compared))]
+        at = [group + (place - 1) * _WIDTH for group in range(len(beside))]
         bars = axes.bar(at, values, _WIDTH, label=name, color=_COLOURS[name])
         axes.bar_label(
             bars, labels=[f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in values], fontsize=8
         )
     axes.set_yscale("log")
-    axes.set_xticks(range(len(compared)), [f"{each.latency_ms:g} ms" for each in compared])
+    axes.set_xticks(range(len(beside)), [row["latency"] for row in beside])
     axes.set_xlabel("latency of every answer")
     axes.set_ylabel("records/s (logarithmic)")
     axes.set_title(MEASURED[flow].title)

@@ -122,6 +122,17 @@ def test_figures_replace_what_stood_between_their_markers(tmp_path: Path) -> Non
     assert file.read_text(encoding="utf-8") == "before\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nafter\n"
 
 
+def test_the_tables_of_a_document_are_read_as_they_were_written(tmp_path: Path) -> None:
+    file = tmp_path / "figures.md"
+    file.write_text("<!-- bench:x -->\n<!-- /bench:x -->\n", encoding="utf-8")
+    one = document.table(("latency", "SDK loop"), [("0 ms", ""), ("50 ms", "1,143")])
+    document.write(file, "x", ["Measured.", "", *one, "", *document.table(("what",), [("this",)])])
+    assert document.tables(file, "x") == [
+        [{"latency": "0 ms", "SDK loop": ""}, {"latency": "50 ms", "SDK loop": "1,143"}],
+        [{"what": "this"}],
+    ]
+
+
 @pytest.mark.parametrize("run", [__main__.main, operations.main])
 def test_a_document_without_a_place_for_the_figures_is_refused_before_anything_is_measured(
     run: Callable[[Sequence[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
