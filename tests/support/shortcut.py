@@ -1,4 +1,4 @@
-"""The way from the product to simulators of the same process: without HTTP, where nothing of HTTP matters.
+"""The way from the product, and from a test, to simulators of the same process: without HTTP where it does not matter.
 
 To write, read and parse HTTP on both sides takes more time than the answer. So a call goes straight to the simulator
 while no fault is on; with one, and to any other address, it goes over real HTTP, as do all calls of the tests of
@@ -7,12 +7,19 @@ clients (`tests/scenarios/test_*_against_*.py`) and of the end-to-end tests.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from multidict import CIMultiDict, CIMultiDictProxy
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 
+from local.simulator.control import PREFIX
 from local.simulator.messages import Request
-from local.simulator.server import Simulator
+from local.simulator.server import ADMIN_HEADER, Simulator
 from shared.clients.http.exchange import Answer, PreparedCall, Transport
 from shared.clients.http.origin import Origin, require_same_origin
 from shared.clients.http.transport import HttpTransport
@@ -55,3 +62,40 @@ def _request(call: PreparedCall, origin: Origin) -> Request:
     if body:
         headers["Content-Length"] = str(len(body))
     return Request(call.method, parts.path, parts.query, CIMultiDictProxy(headers), body, str(origin))
+
+
+class SessionShortcut(HTTPAdapter):
+    """Carries what a test itself asks a simulator for. Whoever steers the simulator does so over HTTP."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__()
+        self._simulator = simulator
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """The simulator's reply to one request."""
+        parts = urlsplit(request.url or "")
+        steers = parts.path.startswith(PREFIX) or ADMIN_HEADER in request.headers
+        if steers or not self._simulator.faults.idle:
+            return super().send(request, *args, **options)
+        body = request.body or b""
+        reply = self._simulator.ask(
+            Request(
+                request.method or "",
+                parts.path,
+                parts.query,
+                CIMultiDictProxy(CIMultiDict({"Host": parts.netloc, **request.headers})),
+                body.encode() if isinstance(body, str) else body,
+                f"{parts.scheme}://{parts.netloc}",
+            )
+        )
+        response = requests.Response()
+        response.status_code, response.headers = reply.status, CaseInsensitiveDict(reply.headers)
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.raw, response.url, response.request = BytesIO(reply.body), request.url or "", request
+        return response
+
+
+def mount(session: requests.Session, simulator: Simulator) -> None:
+    """Let a session take the shortcut, and not look up each time what the environment says of proxies and logins."""
+    session.trust_env = False
+    session.mount("http://", SessionShortcut(simulator))

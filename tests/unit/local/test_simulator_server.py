@@ -23,7 +23,7 @@ from shared.clock import SystemClock
 from shared.outbound import STRAIGHT
 from shared.systems import System
 from tests.support.patience import PATIENCE_S
-from tests.support.shortcut import Shortcut
+from tests.support.shortcut import Shortcut, mount
 
 KEY = b"k" * 32
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -121,6 +121,29 @@ def test_a_call_takes_the_shortcut_only_while_no_fault_is_on(bench: Bench) -> No
         carry(PreparedCall("DELETE", f"{bench.url}/data/Things", {"Authorization": "Bearer t"}))
     bench.faults.remove(fault)
     assert "Server" not in carry(call).headers
+
+
+def test_what_a_test_asks_is_answered_by_the_shortcut_as_over_http(bench: Bench) -> None:
+    with requests.Session() as session:
+        session.headers["Authorization"] = "Bearer t"
+
+        def ask(path: str) -> requests.Response:
+            return session.post(
+                f"{bench.url}{path}", params={"$filter": "a eq 'é/'"}, json={"a": 1}, timeout=PATIENCE_S
+            )
+
+        by_http = ask("/data/Things")
+        mount(session, bench.simulator)
+        straight = ask("/data/Things")
+        assert (straight.status_code, straight.text, straight.url) == (by_http.status_code, by_http.text, by_http.url)
+        assert straight.encoding == by_http.encoding
+        first, second = bench.handled
+        assert (first.method, first.url, first.body) == (second.method, second.url, second.body)
+        assert dict(first.headers) == dict(second.headers)
+        assert "Server" in ask("/_simulator/faults").headers
+        bench.faults.add(Rule(Kind.DROP_BEFORE))
+        with pytest.raises(requests.ConnectionError):
+            ask("/data/Things")
 
 
 def test_a_defect_of_the_handler_is_500_and_the_server_lives_on(bench: Bench) -> None:
