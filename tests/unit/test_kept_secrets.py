@@ -196,7 +196,7 @@ def test_what_the_local_host_refuses_by_itself_keeps_its_value(secret: str) -> N
 
 
 @pytest.mark.parametrize("name", ["STORAGE_ACCOUNT_NAME", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"])
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None)
 @given(SECRETS)
 def test_the_command_line_keeps_what_stands_in_the_environment(name: str, secret: str) -> None:
     wrong = f"socks5://user:{secret}@proxy:1080" if name == "HTTPS_PROXY" else secret
