@@ -321,3 +321,12 @@ def test_a_former_row_is_found_again_whatever_the_letters_of_its_key_are() -> No
     world.settle()
     check(world)
     assert {key: row["hold"] for key, row in world.contacts.rows.items()} == {"m1/a1": "No", "m1/a2": "All"}
+
+
+def test_a_number_that_is_taken_is_named_without_the_parent_that_is_part_of_the_key() -> None:
+    world = with_contact()
+    world.people.save("m2", number="M1", parent="a1", name="Another")
+    world.settle(hours=0.2)
+    failure = world.state.failures.load("people", ["m2"])["m2"]
+    assert failure.cause == "key_taken"
+    assert "M1/A1 in Contacts belongs to another record: M1 of people (m1)" in failure.message
