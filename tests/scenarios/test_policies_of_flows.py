@@ -168,6 +168,21 @@ def test_what_others_have_changed_in_a_product_stays(rule: Rule | None) -> None:
         assert name_and_price(desk) == ("Theirs", "Bicycle", 14)
 
 
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+@EVERY_FAULT
+def test_a_price_that_is_not_there_because_its_product_got_no_answer_is_no_change_of_others(
+    policy: str, rule: Rule | None
+) -> None:
+    """Without the automation of Sales, the sync makes the price list item after the product."""
+    maps = json.loads(deciding(PRODUCTS, on_conflict=policy))
+    maps["fields"] = {PRODUCTS: {"msdynce_ismaintainedexternally": "off"}}
+    with assortment(solution=False, MAP_DOCUMENT=json.dumps(maps), PRODUCTS_PRICE_ITEMS="sync") as desk:
+        desk.put("P-1")
+        disturbed(desk, rule, "sales")
+        assert desk.failure("P-1") is None
+        assert len(desk.items("P-1")) == 1
+
+
 @pytest.mark.parametrize(("taken", "name"), [("finops", "Ours again"), ("sales", "Theirs")])
 def test_a_conflict_in_a_product_is_decided(taken: str, name: str) -> None:
     with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict="stop")) as desk, operated(desk):

@@ -101,7 +101,7 @@ class Changes:
 
     def _is_of_others(self, judged: Judged, row: TargetRow, name: str) -> bool:
         known, there, agree = judged.record.link.content, row.values[name], self._route.rules.agree
-        if agree(name, judged.content.owned[name], there):
+        if agree(name, judged.content.owned[name], there) or self._is_unmade(judged, row, name):
             return False
         unclear = [sent[name] for sent in known.sent if name in sent]
         if name in known.overruled:
@@ -112,6 +112,15 @@ class Changes:
             # Nothing was written there, unless the source was emptied while the target's value stayed.
             return name in known.kept
         return not any(agree(name, value, there) for value in (known.applied[name], *unclear))
+
+    def _is_unmade(self, judged: Judged, row: TargetRow, name: str) -> bool:
+        """Whether it is a dependent row that is not there because a write of ours without a clear answer may not have
+        come to it."""
+        detail, link = self._route.detail, judged.record.link
+        if detail is None or not (link.intent is not None or link.content.sent):
+            return False
+        place = detail.place({name: judged.content.owned[name]})
+        return place is not None and detail.left_at((place,), row) is None
 
     def _is_kept(self, judged: Judged, row: TargetRow, name: str) -> bool:
         """Whether both values are those for which it was decided that the target's stays."""
