@@ -15,7 +15,7 @@ from shared.flows.quotations import quote_rows
 from shared.flows.sales_documents.rows import HEADERS, LINES
 from shared.records import Json, SourceRow, fold
 from shared.state.links import Link, LinkState
-from tests.simulation.deployment import Deployment
+from tests.simulation.deployment import Deployment, lists_what_is_gone, stops
 from tests.simulation.judgement import Books, Entry, Facts, TradeFacts
 from tests.simulation.oracle import ENTITIES
 from tests.simulation.salesorders import rows_of
@@ -118,7 +118,7 @@ def facts_of(
     removed = {(entity, key) for value, entity, key in finops.removed if value == company}
     return Facts(
         now=stage.threads.now(),
-        mapper_of=process.mappers.of,
+        mapper_of=process.mappers_now.of,
         sources={flow: rows for flow, rows in sources_of(stage, company).items() if flow in process.flows},
         targets=targets,
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},
@@ -128,6 +128,8 @@ def facts_of(
         ),
         mended=frozenset(mended),
         left_alone=frozenset(left_alone),
+        stops=process.flows_that(stops),
+        lists_what_is_gone=process.flows_that(lists_what_is_gone),
         trade=TradeFacts() if selling is None else _trade(stage, company, selling),
     )
 
@@ -270,7 +272,8 @@ def _products(stage: Stage, process: Deployment) -> dict[str, Row]:
         values[products.ITEM] = [_item(item, id, namespace) for item in of_row]
         number = str(row["productnumber"])
         made = id == own_id(namespace, products.LOGICAL_NAME, fold(number))
-        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id), made=made)
+        touched = set(stage.sales.touched.get(id, ()))
+        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id), made=made, touched=touched)
     return found
 
 

@@ -524,6 +524,8 @@ class Company:
         for row in self.stage.finops.removed_orders.values():
             row.of = None if row.of == record else row.of
         self.stage.sales.writers = {id: writer for id, writer in self.stage.sales.writers.items() if writer != record}
+        if self.stage.finops.watch is not None:
+            self.stage.finops.watch.forget_deleted(record)
 
     def hand_over(self, company: str, key: str, record: tuple[str, str]) -> None:
         """An operator has said that a sales order is the one of an order."""
@@ -539,8 +541,8 @@ class Company:
             self._foreign_quotation,
             self._edit_target,
             self._edit_target,
-            self._remove_target,
-            self._remove_target,
+            self.remove_target,
+            self.remove_target,
             self._edit_status,
         ]
         dice.choice(deeds)(dice)
@@ -556,7 +558,8 @@ class Company:
         """A product that people of Sales have made."""
         number = dice.choice(self.pools["products"].numbers)
         rows = self.stage.sales.tables["products"].rows.values()
-        if all(fold(row["productnumber"]) != fold(number) for row in rows):
+        is_removed = (COMPANIES[0], "products", fold(number)) in self.stage.finops.removed
+        if not is_removed and all(fold(row["productnumber"]) != fold(number) for row in rows):
             self.products_made += 1
             values = {"productnumber": number, "name": "of others", "statecode": dice.choice([0, 1, 2])}
             self.stage.sales.save(
@@ -587,14 +590,18 @@ class Company:
                 row.touched.add(name)
                 return
 
-    def _remove_target(self, dice: random.Random) -> None:
+    def remove_target(self, dice: random.Random) -> None:
+        """A row of F&O is deleted that nothing refers to."""
         for entity in dice.sample([PERSONS, QUOTATIONS, CUSTOMERS], k=3):
             rows = self.stage.finops.rows_of(COMPANIES[0], entity)
             if rows:
                 key = dice.choice(sorted(rows))
                 if entity == CUSTOMERS and self._is_used(rows[key].key):
                     continue
-                self.stage.finops.removed.add((COMPANIES[0], entity, key))
+                place = COMPANIES[0], entity, key
+                if self.stage.finops.watch is not None:
+                    self.stage.finops.watch.note_deleted(place, rows[key])
+                self.stage.finops.removed.add(place)
                 del rows[key]
                 return
 

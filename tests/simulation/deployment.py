@@ -1,6 +1,6 @@
 """The product as one deployment of it runs, over the models instead of both systems' services."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.bootstrap import limits_of, state_of
@@ -17,23 +17,32 @@ from shared.flows.orders import mapping as orders
 from shared.flows.quotations import mapping as quotations
 from shared.flows.quotations import rules as quotation_rules
 from shared.flows.spec import Systems
-from shared.records import References
+from shared.records import MapEntry, References
 from shared.service import Service
 from shared.settings import Settings
 from shared.state.owners import Owners
 from shared.state.storage.tables import Table
 from shared.sync.environment import Environment
-from shared.sync.flow import Flow, Route, Walked
+from shared.sync.flow import Flow, OnConflict, OnTargetDeleted, Route, Walked
 from shared.sync.gates import Gates
 from shared.sync.ports import Lookup, SystemPort, Target
 from shared.systems import System
 from tests.simulation.finops import COMPANIES, Collection, Company, Documents, Orders, Products
-from tests.simulation.sales import ModelDocuments, ModelTarget, Sales
+from tests.simulation.sales import ModelDocuments, ModelResults, ModelTarget, Sales
 from tests.simulation.salesorders import NEW_LINE, NEW_ORDER, WalkedDocuments
 from tests.simulation.script import ALL_FLOWS, FLOWS
-from tests.simulation.settings import Mappers, SettingsKey, deployment_of, mappers_of, settings_of
+from tests.simulation.settings import (
+    Entry,
+    Mappers,
+    SettingsKey,
+    deployment_of,
+    mappers_of,
+    settings_of,
+    with_entries,
+)
 from tests.simulation.stage import Stage
 from tests.simulation.threads import WorkerClock
+from tests.simulation.watching import Decided
 
 
 class TablesLookup:
@@ -65,6 +74,12 @@ class Deployment:
     clock: WorkerClock
 
     @property
+    def mappers_now(self) -> Mappers:
+        """The mappings with the entries of value maps that operators have set by hand."""
+        entries = [Entry(each.flow, each.map, each.name, each.code) for each in self.service.map_entries.now()]
+        return mappers_of(_with_entries(self.key, entries))
+
+    @property
     def company(self) -> str:
         """The legal entity that it is for."""
         return self.key.company
@@ -74,17 +89,45 @@ class Deployment:
         """The names of the flows that are played: those of orders and invoices only where a history has them."""
         return ALL_FLOWS if self.key.trade else FLOWS
 
+    def flows_that(self, decides: Callable[[Route], bool]) -> frozenset[str]:
+        """The flows of which a route decides so about changes of others."""
+        flows = self.service.flows
+        return frozenset(name for name in self.flows if any(map(decides, flows[name].routes.values())))
+
     @property
     def mappers(self) -> Mappers:
         """Its mappings."""
         return mappers_of(self.key)
 
 
+def unlinks(route: Route) -> bool:
+    """Whether a row that people delete stays deleted."""
+    return route.on_target_deleted is OnTargetDeleted.UNLINK
+
+
+def lists_what_is_gone(route: Route) -> bool:
+    """Whether a row that people delete is a failure of its record."""
+    return route.on_target_deleted is OnTargetDeleted.LIST
+
+
+def stops(route: Route) -> bool:
+    """Whether a change of others stops a record."""
+    return route.on_conflict is OnConflict.STOP
+
+
 def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0) -> Deployment:
     """Start a process with these settings; `ids` begins each of the random ids that it makes."""
     settings = settings_of(key)
     clock = WorkerClock(stage.threads, wrong_by_s)
-    flows = {name: _with_lookup(stage, flow, clock) for name, flow in _flows(stage, key, settings).items()}
+    flows = _of_process(stage, key, clock)
+    made: dict[SettingsKey, Mapping[str, Flow]] = {}
+
+    def flows_with(entries: Sequence[MapEntry]) -> Mapping[str, Flow]:
+        changed = _with_entries(key, [Entry(each.flow, each.map, each.name, each.code) for each in entries])
+        if changed not in made:
+            made[changed] = _of_process(stage, changed, clock)
+        return made[changed]
+
     company = Company(stage.finops, settings.COMPANY)
     systems: dict[System, SystemPort] = {System.DATAVERSE: stage.sales, System.FINOPS: company}
     named = {
@@ -106,6 +149,7 @@ def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0)
         clock,
         limits_of(settings),
         lambda: f"{ids}-{next(count)}",
+        flows_with=flows_with,
     )
     return Deployment(key, service, clock)
 
@@ -116,6 +160,15 @@ class _Companies(FinopsSystem):
 
     def companies(self) -> Iterator[tuple[str, str]]:
         yield from ((company, "") for company in COMPANIES)
+
+
+def _with_entries(key: SettingsKey, entries: Sequence[Entry]) -> SettingsKey:
+    return key._replace(maps=with_entries(key.maps, entries)) if entries else key
+
+
+def _of_process(stage: Stage, key: SettingsKey, clock: WorkerClock) -> Mapping[str, Flow]:
+    """The flows of a process, with its own small tables."""
+    return {name: _with_lookup(stage, flow, clock) for name, flow in _flows(stage, key, settings_of(key)).items()}
 
 
 def _flows(stage: Stage, key: SettingsKey, settings: Settings) -> Mapping[str, Flow]:
@@ -132,7 +185,7 @@ def _made_flows(stage: Stage, key: SettingsKey, settings: Settings) -> dict[str,
     made: dict[str, Flow] = {}
     for name, flow in flows.items():
         routes = {
-            route.name: replace(route, target=_target(stage, settings, mappers, flow, route))
+            route.name: replace(route, target=_decided(_target(stage, settings, mappers, flow, route), route))
             for route in flow.routes.values()
         }
         feed = flow.feed
@@ -145,7 +198,10 @@ def _made_flows(stage: Stage, key: SettingsKey, settings: Settings) -> dict[str,
             else:
                 source = Products(stage.finops, settings.COMPANY)
             feed, numbered = replace(feed, source=source), source.as_written
-        made[name] = replace(flow, routes=routes, feed=feed, numbered=numbered)
+        results = flow.results
+        if results is not None and isinstance(results.target, DataverseTarget):
+            results = replace(results, target=ModelResults(stage.sales, results.target, settings.BULK_ROWS))
+        made[name] = replace(flow, routes=routes, feed=feed, numbered=numbered, results=results)
     return made
 
 
@@ -179,6 +235,14 @@ def _target(stage: Stage, settings: Settings, mappers: Mappers, flow: Flow, rout
     of, key = mappers.quotations, FinopsKey(company, (quotations.KEY_FIELD,))
     new = {quotation_rules.STATUS_FIELD: "Created"}
     return Documents(finops, flow.name, route.entity, key, of.header_fields, of.line_fields, new=new)
+
+
+def _decided(target: Target, route: Route) -> Target:
+    """A target that knows what its route does about changes of others."""
+    if isinstance(target, Collection | ModelTarget):
+        makes_again = route.on_target_deleted is OnTargetDeleted.RECREATE
+        target.decided = Decided(route.looks_for_conflicts, makes_again)
+    return target
 
 
 def _with_lookup(stage: Stage, flow: Flow, clock: WorkerClock) -> Flow:

@@ -16,6 +16,7 @@ from shared.records import Json, LineAction, MarkedRow, SourceRow, TargetRow, Wa
 from shared.state.snapshots import digest
 from shared.systems import System
 from tests.simulation.targets import CUSTOMERS, ORDERS, PERSONS, PHONE, QUOTATIONS, REFUSED_PHONE, Record, Row
+from tests.simulation.watching import Decided, Place, Watch
 from tests.simulation.weather import Weather
 
 PAGE_ROWS = 3
@@ -59,6 +60,7 @@ class Finops:
         self.removed_orders: dict[tuple[str, str], Row] = {}
         self.invoices: dict[str, dict[str, Invoice]] = {}
         self.rewritten: list[str] = []
+        self.watch: Watch | None = None
 
     def rows_of(self, company: str, entity: str) -> dict[str, Row]:
         """A collection of a company, by folded key."""
@@ -111,6 +113,7 @@ class Collection:
         self._key = key
         self._fields = tuple(fields)
         self._mark = mark or {}
+        self.decided = Decided()
 
     @property
     def _rows(self) -> dict[str, Row]:
@@ -120,10 +123,16 @@ class Collection:
         self._environment.answer(f"find {self._entity}")
         rows = self._rows
         wanted = [key for key in dict.fromkeys(keys) if self._key.can_be_found(key)]
+        if self._environment.watch is not None:
+            for folded in {self._key.folded(key) for key in wanted} & rows.keys():
+                self._environment.watch.note_read(self._place(folded), dict(rows[folded].values))
         return {key: self._shown(rows[folded]) for key in wanted if (folded := self._key.folded(key)) in rows}
 
+    def _place(self, folded: str) -> Place:
+        return self._key.company.casefold(), self._entity, folded
+
     def _shown(self, row: Row) -> TargetRow:
-        return TargetRow({name: row.values.get(name) for name in self._fields})
+        return TargetRow({name: row.values.get(name) for name in self._fields}, etag=_etag(row))
 
     def check_key(self, key: str) -> None:
         self._key.values(key)
@@ -154,7 +163,11 @@ class Collection:
         self._key.values(write.key)
         step = f"finops write {self._entity}"
         environment.weather.threads.step(step)
-        fault = environment.weather.write(_SYSTEM, step, self._key.folded(write.key))
+        folded = self._key.folded(write.key)
+        if environment.watch is not None:
+            row, record = self._rows.get(folded), (self._flow, write.id)
+            environment.watch.judge(self.decided, self._place(folded), row, record, write)
+        fault = environment.weather.write(_SYSTEM, step, folded)
         worker = environment.weather.threads.current
         late = worker is not None and worker.is_late
         if fault is None:
@@ -182,6 +195,8 @@ class Collection:
             return RecordRejected("target_exists", f"{write.key} exists", remedy="adopt it")
         if not write.create and there is None:
             return RecordMissing(f"{write.key} does not exist")
+        if there is not None and write.if_match not in (None, _etag(there)):
+            return RecordRejected("finops.update_conflict", "it has changed", remedy="wait", repeatable=True)
         if self._entity == CUSTOMERS and write.values.get(PHONE) == REFUSED_PHONE:
             return RecordRejected("simulated.refused", f"the phone {REFUSED_PHONE} is refused", remedy="change it")
         return self._dangling(write)
@@ -248,7 +263,7 @@ class Documents(Collection):
 
     def _shown(self, row: Row) -> TargetRow:
         lines = {number: {name: line.get(name) for name in self._line_fields} for number, line in row.lines.items()}
-        return TargetRow({name: row.values.get(name) for name in self._fields}, lines=lines)
+        return TargetRow({name: row.values.get(name) for name in self._fields}, lines=lines, etag=_etag(row))
 
     def refusal(self, write: Write) -> SyncError | None:
         """As of a record; and a line must be there, or must not."""
@@ -287,6 +302,11 @@ class Orders(Documents):
         row = self._rows[folded]
         if write.create:
             row.sent, row.sent_lines = dict(write.values), [dict(line.values) for line in write.lines]
+
+
+def _etag(row: Row) -> str:
+    """The version of a row, or of the header of a document."""
+    return digest(repr(sorted(row.values.items()))).hex()
 
 
 class Products:

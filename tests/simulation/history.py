@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from zlib import crc32
 
@@ -11,32 +11,39 @@ from shared.state.control import FlowControl
 from shared.systems import System
 from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
+from tests.simulation.contest import Contest
 from tests.simulation.damage import spoil
-from tests.simulation.deployment import Deployment, deploy
+from tests.simulation.deployment import Deployment, deploy, unlinks
 from tests.simulation.desk import Desk
+from tests.simulation.extras import WITH_POLICIES, WITH_RESULTS
 from tests.simulation.finops import COMPANIES
 from tests.simulation.host import Host, beginner_of, plan_of
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.operators import Operators
 from tests.simulation.oracle import Oracle
 from tests.simulation.rest import come_to_rest
+from tests.simulation.results import shown_results
 from tests.simulation.scenes import Scenes
 from tests.simulation.script import Act, Script
 from tests.simulation.selling import Selling
 from tests.simulation.settings import (
+    AS_SHIPPED,
     NO_TRADE,
     NOTHING_BACK,
+    POLICIES,
     RENAMED_URL,
     STATUS_BACK,
     TIGHT,
     URL,
     VARIANTS,
     SettingsKey,
+    with_results,
 )
 from tests.simulation.space import kind_of_step, outcomes_in
 from tests.simulation.stage import Stage
 from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Plan, Worker
+from tests.simulation.watching import Watch
 
 _NO_HINTS = '{"format":1,"flow":"x","run":"y","epoch":null,"hints":[]}'
 _GARBAGE = ("", "{}", "no message", _NO_HINTS, "[1]")
@@ -74,7 +81,7 @@ class History:
         stage.empty()
         self.stage = stage
         self.played = Played(script)
-        self._maps = material.maps
+        self._maps = with_results(material.maps) if WITH_RESULTS in script.extras else material.maps
         self._dice = random.Random(script.seed)
         self._company = Company(stage, material.pools(script.seed), material.tables)
         self._company.found()
@@ -94,6 +101,11 @@ class History:
         self._trade, self._was_off = STATUS_BACK if script.trades else NO_TRADE, False
         self._variant = self._former_variant = next(iter(VARIANTS))
         self._url, self._legal_entity = URL, COMPANIES[0]
+        self._policies, self._unlinks = AS_SHIPPED, set[str]()
+        if WITH_POLICIES in script.extras:
+            self._policies = random.Random(f"policies of {script.seed}").choice(list(POLICIES))
+        watch = Watch(stage.threads, stage.tables["links"])
+        stage.finops.watch = stage.sales.watch = watch if WITH_POLICIES in script.extras else None
         self._processes = 0
         self._kept_checkpoint: dict[str, object] = {}
         stage.on_step = self._note_step
@@ -104,6 +116,8 @@ class History:
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
         self._company.is_tied = self._desk.is_tied = self.operators.is_tied
+        self._watch = watch
+        self._contest = Contest(self._company, self._scenes, watch, self.operators.is_tied)
         for flow in script.flows:
             self.host.process.service.state.control.save_flow(FlowControl(flow, paused=False))
         if script.trades:
@@ -136,22 +150,29 @@ class History:
         mended, left_alone = self.operators.mended, self.operators.left_alone(process)
         selling = self._selling if self.played.script.trades else None
         facts = facts_of(self.stage, process, mended, left_alone, selling)
-        problems = Oracle(facts, books_of(process)).problems()
+        facts.may_stay_deleted = frozenset(self._unlinks)
+        books = books_of(process)
+        problems = Oracle(facts, books).problems()
+        if WITH_RESULTS in self.played.script.extras:
+            problems += shown_results(facts, books)
         finops = self.stage.finops
         self.played.problems = [
             *map(str, problems),
             *map(str, finops.doubled),
             *finops.rewritten,
+            *self._watch.problems(mended),
             *self._takings.problems(),
         ]
         return self.played
 
     def _start(self, wrong_by_s: float = 0.0) -> Deployment:
         self._processes += 1
-        key = SettingsKey(self._variant, self._url, self._legal_entity, self._maps, self._trade)
+        key = SettingsKey(self._variant, self._url, self._legal_entity, self._maps, self._trade, self._policies)
         allows = VARIANTS[self._variant].get("ORDERS_ON_EXISTING") == "adopt"
         self._selling.may_be_taken_over = self._selling.may_be_taken_over or allows
-        return deploy(self.stage, key, f"i{self._processes}", wrong_by_s=wrong_by_s)
+        process = deploy(self.stage, key, f"i{self._processes}", wrong_by_s=wrong_by_s)
+        self._unlinks |= process.flows_that(unlinks)
+        return process
 
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:
         self.host.replace_process(self._start(wrong_by_s), overlap=overlap)
@@ -362,6 +383,27 @@ class History:
     def _operator(self, act: Act, dice: random.Random) -> None:
         self.operators.act(act, self.host.process, dice)
 
+    def _policy(self, act: Act, dice: random.Random) -> None:
+        """Changes of others count from now on, or count in another way."""
+        self._policies = act.what
+        self._replace_process(overlap=dice.random() < 0.3)
+
+    def _theirs(self, act: Act, dice: random.Random) -> None:
+        self._contest.theirs(act, dice)
+
+    def _contested(self, _act: Act, dice: random.Random) -> None:
+        self._contest.contest(dice)
+
+    def _long_text(self, _act: Act, dice: random.Random) -> None:
+        self._contest.write_long_text(dice)
+
+    def _resolve(self, act: Act, dice: random.Random) -> None:
+        self.operators.act(replace(act, what="resolve"), self.host.process, dice)
+
+    def _set_entry(self, act: Act, dice: random.Random) -> None:
+        """An operator sets an entry of a value map above the map document, or takes it back."""
+        self.operators.act(replace(act, flow=act.what, what=act.kind), self.host.process, dice)
+
     acts: ClassVar[dict[str, Callable[["History", Act, random.Random], None]]] = {
         "edit": _edit,
         "sell": _sell,
@@ -396,4 +438,11 @@ class History:
         "second thoughts": _second_thoughts,
         "no answer": _no_answer,
         "absence": _absence,
+        "policy": _policy,
+        "theirs": _theirs,
+        "contest": _contested,
+        "long text": _long_text,
+        "resolve": _resolve,
+        "map set": _set_entry,
+        "map unset": _set_entry,
     }

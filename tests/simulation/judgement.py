@@ -63,7 +63,8 @@ class Facts:
     """Both systems as they are. `targets` are the rows of each collection by folded key; those of Sales (products) come
     as rows of the same kind. `mended` are records of which an operator has begun the memory anew: what the sync had
     filled before is known to nobody. `left_alone` are those whose failure an operator has dismissed and that have not
-    changed since."""
+    changed since. `stops` are the flows in which a change of others stops a record, `lists_what_is_gone` those in which
+    a deleted row is a failure, `may_stay_deleted` those in which one stays deleted, or did for a while."""
 
     now: datetime
     mapper_of: Callable[[str], Any]
@@ -74,6 +75,9 @@ class Facts:
     adopts: frozenset[str] = frozenset()
     mended: frozenset[Record] = frozenset()
     left_alone: frozenset[Record] = frozenset()
+    stops: Set[str] = frozenset()
+    lists_what_is_gone: Set[str] = frozenset()
+    may_stay_deleted: Set[str] = frozenset()
     trade: TradeFacts = field(default_factory=TradeFacts)
 
 

@@ -20,8 +20,9 @@ from shared.state.control import Control, FlowControl, Gate
 from shared.state.links import Link
 from shared.state.storage.tables import Put
 from shared.sync.apply import commit as committing
-from shared.sync.apply import late, plan, planning
+from shared.sync.apply import late, plan, planning, result
 from shared.sync.apply import settle as settling
+from shared.sync.apply.changes import Changes
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.follow_up import FollowUp
 from shared.sync.apply.outcome import Kind
@@ -207,7 +208,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "document_has_no_outcome": Mutation(
         "changes of lines between two delta links are missed",
-        793, "I1", _instead(FurtherReader, "keep", lambda *_: True),
+        48, "I1", _instead(FurtherReader, "keep", lambda *_: True),
     ),
     "damaged_link_ends_the_sweep": Mutation(
         "one link that cannot be read ends everything that reads it",
@@ -235,19 +236,19 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "checkpoint_before_its_hints": Mutation(
         "a checkpoint is saved before its hints are sent",
-        297, "I1", _checkpoint_first,
+        150, "I1", _checkpoint_first,
     ),
     "commit_over_another_claim": Mutation(
         "a commit is written although another worker has claimed the record",
-        430, "I5", _instead(committing, "link_operation", _written_whoever_holds_it),
+        20, "I5", _instead(committing, "link_operation", _written_whoever_holds_it),
     ),
     "unknown_outcome_is_forgotten": Mutation(
         "a write without an answer leaves neither claim nor mark",
-        676, "I3", _instead(Record, "unsettled", _left_as_known),
+        266, "I3", _instead(Record, "unsettled", _left_as_known),
     ),
     "difference_makes_a_row": Mutation(
         "a difference is sent by a call that can create",
-        343, "I3", _instead(Collection, "refusal", _refuses_no_upsert),
+        55, "I3", _instead(Collection, "refusal", _refuses_no_upsert),
     ),
     "closed_order_is_never_met": Mutation(
         "an order that F&O closes before a walk has met it gets no status",
@@ -264,6 +265,18 @@ MUTATIONS: Mapping[str, Mutation] = {
     "repaired_order_counts_at_once": Mutation(
         "an order whose link was made by hand counts before a worker has confirmed it",
         182, "I1", _counts_at_once,
+    ),
+    "changes_of_others_are_lost": Mutation(
+        "what people have put into the target is written over where it is to stay",
+        46, "I3", _instead(Changes, "conflicts", lambda *_: []),
+    ),
+    "deleted_row_is_made_again": Mutation(
+        "a row that people have deleted is made again where it is to stay deleted",
+        46, "I3", _instead(plan, "gone", plan._plan_creation),
+    ),
+    "first_result_stays": Mutation(
+        "the result of a record in its row is that of its first time",
+        30, "A13", _instead(result, "digest_of", lambda *_: "one"),
     ),
 }  # fmt: skip
 

@@ -16,12 +16,16 @@ from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.links import LinkState, link_key
 from shared.state.storage.tables import Cell, escape, unescape
+from shared.sync.apply.plan import CONFLICT
 from shared.sync.environment import may_be_another
+from shared.sync.flow import TARGET_DELETED
+from shared.systems import System
 from tests.simulation.books import sources_of
 from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.host import is_without_checkpoint
 from tests.simulation.script import Act
+from tests.simulation.settings import ENTRIES, deployment_of
 from tests.simulation.takings import Takings
 from tests.simulation.threads import CALM, Worker
 
@@ -157,6 +161,8 @@ class Operators:
             differences = service.environment.differences(flow)
             if may_be_another(service.flows[flow].target_system, differences):
                 target = NewTarget.COPY if self._company.has_rows_of(flow, process.company) else NewTarget.EMPTY
+                if (watch := self._company.stage.finops.watch) is not None:
+                    watch.forget_flow(flow)
         if control.block_kind is BlockKind.THRESHOLD:
             self._takings.note_accepted(flow, control.blocked)
         if not commands.accept(flow, control.blocked, target):
@@ -190,11 +196,45 @@ class Operators:
                 failing.dismiss(flow, first, "known", audit_log)
             case "repair":
                 self._repair(process, audit_log)
+            case "resolve":
+                self._resolve(process, audit_log, dice)
+            case "map set" | "map unset":
+                self._set_entry(act, process, audit_log)
             case _ if known:
                 linking = service.linking(flow, audit_log)
                 # Chance alone has hardly ever anybody forget a record that has ended.
                 meant = LinkState.ENDED if act.what == "forget" and process.key.trade else None
                 self._mend(act.what, self._chosen(known, linking, dice, meant), linking, service, dice)
+
+    @staticmethod
+    def _set_entry(act: Act, process: Deployment, audit_log: AuditLog) -> None:
+        """Set an entry of a value map, or take it back; nobody else sets any."""
+        entry, editing = ENTRIES[act.flow], process.service.map_editing(deployment_of(process.key), audit_log)
+        if act.what == "map set":
+            editing.set(entry.flow, entry.map, entry.name, str(entry.code), "a new customer")
+        else:
+            editing.unset(entry.flow, entry.map, entry.name, "a mistake")
+
+    def _resolve(self, process: Deployment, audit_log: AuditLog, dice: random.Random) -> None:
+        """Decide a conflict: a listed one, or one in which the target's value stays."""
+        service = process.service
+        contested = {
+            (flow, link.id) for flow in process.flows for link in service.state.links.walk(flow) if link.content.kept
+        }
+        for flow in process.flows:
+            contested |= {(flow, each.id) for each in service.failing().walk(flow) if each.cause == CONFLICT}
+        if not contested:
+            return
+        flow, id = dice.choice(sorted(contested))
+        resolving = service.resolving(flow)
+        shown = resolving.look(id)
+        takes = {each.field: dice.choice(list(System)) for each in shown.fields}
+        for each in shown.fields:
+            is_overruled = takes[each.field] is resolving.flow.source_system
+            self._counts[f"resolved for the {'source' if is_overruled else 'target'}"] += 1
+            if is_overruled and (watch := self._company.stage.finops.watch) is not None:
+                watch.note_overruled((flow, id), each.field, each.there)
+        resolving.resolve(shown, takes, "as agreed", audit_log)
 
     @staticmethod
     def _chosen(known: list[str], linking: Linking, dice: random.Random, first: LinkState | None) -> str:
@@ -229,11 +269,12 @@ class Operators:
 
     def _unlink(self, id: str, linking: Linking) -> None:
         record = linking.flow.name, id
-        was_tied = self.is_tied(record)
+        was_tied, was_deleted = self.is_tied(record), self._stays_deleted(record)
         try:
             linking.unlink(id)
         finally:
-            if was_tied and not self.is_tied(record):
+            is_free = not (self.is_tied(record) or self._stays_deleted(record))
+            if (was_tied or was_deleted) and is_free:
                 # The row is nobody's now, as the operator wants it.
                 self._company.disown(record)
                 self._unlinked.add(record)
@@ -247,6 +288,10 @@ class Operators:
         finally:
             if self._cells(record) is None:
                 self._company.disown(record)
+
+    def _stays_deleted(self, record: tuple[str, str]) -> bool:
+        """Whether a record has no row because people have deleted it, until an operator takes the record off it."""
+        return (self._cells(record) or {}).get("rule") == TARGET_DELETED
 
     def is_tied(self, record: tuple[str, str]) -> bool:
         """Whether a link says which row of its target is the record's."""

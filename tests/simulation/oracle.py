@@ -36,6 +36,9 @@ from tests.simulation.targets import (
 )
 from tests.simulation.trade import TRADE, TradeJudge
 
+_TARGET_DELETED = "target_deleted"
+# More characters than the sync can remember of one text.
+_LONG = 20_000
 # A sync derives the ids of its rows from names (version 5 of a UUID), people's are others.
 _OF_NAMES = 5
 ENTITIES = {("accounts", "customer"): CUSTOMERS, ("contacts", "customer"): CUSTOMERS, ("contacts", "contact"): PERSONS}
@@ -100,6 +103,9 @@ class Oracle:
         failure = self._books.failures.get(record)
         if (entry.state == "rejected") != (failure is not None):
             yield Problem("I5", record, f"it is {entry.state} and its failure is {failure}")
+        if self._stays_deleted(record):
+            yield from self._left_deleted(record, entry)
+            return
         verdict = self._verdict(record)
         match verdict:
             case None:
@@ -123,6 +129,15 @@ class Oracle:
                 yield from self._trade.mapped(record, entry, mapped, failure)
             case Mapped() as mapped:
                 yield from self._mapped(record, entry, mapped, failure)
+
+    def _stays_deleted(self, record: Record) -> bool:
+        entry = self._books.entries.get(record)
+        return entry is not None and entry.state == "filtered" and entry.reason == _TARGET_DELETED
+
+    def _left_deleted(self, record: Record, entry: Entry) -> Iterator[Problem]:
+        """A record whose row people have deleted, and that gets none again until an operator wants it."""
+        if record[0] not in self._facts.may_stay_deleted or not any(self._is_removed(*left) for left in entry.former):
+            yield Problem("I1", record, f"told is {entry.reason}, and nobody has deleted its row")
 
     def _is_left_alone(self, record: Record, entry: Entry | None) -> bool:
         """Whether a poison message has named a record, or its workers have died, so that nothing was read of it, and an
@@ -288,6 +303,8 @@ class Oracle:
         if id not in self._facts.sources.get(flow, ()) or parent in self._books.dismissed:
             # A dismissed one stays rejected as it is.
             return False
+        if self._stays_deleted(parent):
+            return True
         verdict = self._verdict(parent)
         if verdict is None or isinstance(verdict, Filtered):
             return True
@@ -312,6 +329,13 @@ class Oracle:
                 return self._has_rival(record, entity, mapped.key, row)
             case "target_exists":
                 return row is not None and not (row.made and row.of == record) and flow not in self._facts.adopts
+            case "conflict":
+                return row is not None and flow in self._facts.stops and self._is_contested(record, entity, mapped, row)
+            case "target_gone":
+                is_removed = self._is_removed(entity, mapped.key) and (row is None or row.of != record)
+                return is_removed and flow in self._facts.lists_what_is_gone
+            case "state_too_large":
+                return any(isinstance(value, str) and len(value) > _LONG for value in mapped.owned.values())
             case "key_changed":
                 return any(fold(each.key) != fold(mapped.key) for each in self._rows_of(record)) or self._is_tied(
                     record, mapped
@@ -342,6 +366,14 @@ class Oracle:
             case "product_not_published":
                 return row is not None and row.values.get(products.STATE) not in products.COUNTS_AS[products.ACTIVE]
         return False
+
+    def _is_contested(self, record: Record, entity: str, mapped: Mapped, row: Row) -> bool:
+        """Whether people have put something else into an owned field of a record's row."""
+        rules = self._rules(record[0], entity)
+        theirs = (name for name in row.touched if name in mapped.owned)
+        return row.of == record and any(
+            not rules.agree(name, mapped.owned[name], row.values.get(name)) for name in theirs
+        )
 
     def _is_tied(self, record: Record, mapped: Mapped) -> bool:
         entry = self._books.entries[record]

@@ -98,13 +98,15 @@ def _is_under_way(host: Host) -> bool:
 
 
 def _last_try(host: Host, horizon: float, *, again: bool) -> float | None:
-    """When the last of the listed failures is tried again; `again` of those only that are listed for what has become of
-    workers, which may be listed so once more before they are tried with care."""
+    """When the last of the listed failures, or of the refused results, is tried again; `again` of those failures only
+    that are listed for what has become of workers, which may be listed so once more before they are tried with care."""
     threads, process = host.stage.threads, host.process
     failures = [each for flow in process.flows for each in process.service.state.failures.page(flow, "", 1000)[0]]
+    results = [each for flow in process.flows for each in process.service.state.results.page(flow, "", 1000)[0]]
     if again:
         failures = [failure for failure in failures if failure.cause in _OF_WORKERS]
     tries = [(failure.next_try - threads.now()).total_seconds() for failure in failures if failure.next_try is not None]
+    tries += [(each.next_try - threads.now()).total_seconds() for each in results if each.next_try is not None]
     due = [threads.seconds + seconds for seconds in tries]
     return max((at for at in due if at <= horizon), default=None)
 

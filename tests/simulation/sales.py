@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.document_target import DataverseDocumentTarget
-from shared.clients.dataverse.environment import API, DataverseSystem
+from shared.clients.dataverse.environment import API, DataverseSystem, KeyedRead
 from shared.clients.dataverse.record_table import RecordTable
 from shared.clients.dataverse.rows import RowWrite, RowWriter
 from shared.clients.dataverse.rows import WriteTable as RowTable
@@ -22,8 +22,11 @@ from shared.clients.http.responses import ReadRefused
 from shared.clients.http.sending import Sending
 from shared.errors import RecordMissing, RecordRejected, SyncError
 from shared.mapping.amounts import rounded_half_up
-from shared.records import Json, Write, fold
+from shared.records import Json, TargetRow, Write, fold
 from shared.systems import System
+from tests.simulation.settings import RESULT_COLUMNS
+from tests.simulation.targets import Row as Judged
+from tests.simulation.watching import Decided, Place, Watch
 from tests.simulation.weather import Weather
 
 PAGE_ROWS = 2
@@ -101,6 +104,8 @@ class Sales(DataverseSystem):
         self.writers: dict[str, tuple[str, str]] = {}
         self.touched: dict[str, set[str]] = {}
         self.removed_invoices: set[str] = set()
+        self.watch: Watch | None = None
+        self._results: dict[str, Row] = {}
 
     def move_to(self, url: str) -> None:
         """The environment gets another address."""
@@ -114,7 +119,8 @@ class Sales(DataverseSystem):
         """Somebody creates or changes a row."""
         table = self.tables[entity_set]
         self.version += 1
-        row = {**table.rows.pop(id, {table.id_column: id}), **values, "versionnumber": self.version}
+        former = table.rows.pop(id, {table.id_column: id, **self._results.pop(id, {})})
+        row = {**former, **values, "versionnumber": self.version}
         table.rows[id] = row
         table.gone.pop(id, None)
         return row
@@ -128,8 +134,12 @@ class Sales(DataverseSystem):
         """Somebody deletes a row."""
         table = self.tables[entity_set]
         self.version += 1
-        del table.rows[id]
+        row = table.rows.pop(id)
+        # Whoever restores a record gets it with the result that it had.
+        if shown := {name: row[name] for name in RESULT_COLUMNS.values() if name in row}:
+            self._results[id] = shown
         table.gone[id] = self.version
+        self.touched.pop(id, None)
 
     # What DataverseSystem asks of the service.
 
@@ -175,6 +185,23 @@ class Sales(DataverseSystem):
         rows = self.tables[entity_set].rows.values()
         found = [row for row in rows if isinstance(row.get(name), str) and fold(row[name]) in wanted]
         return [self._expanded(entity_set, row) for row in found]
+
+    def rows_together(self, reads: Sequence[KeyedRead], values: Sequence[str]) -> list[list[Row]]:
+        """Rows by a column, and the rows that refer to them: what a condition names is its first argument."""
+        of_rows, of_details = reads
+        self._answer(f"rows {of_rows.entity_set}")
+        wanted = {fold(value) for value in values}
+        (column,), (path,) = (read.condition.args for read in reads)  # type: ignore[attr-defined]
+        lookup, _, same = path.partition("/")
+        assert column == same, f"{path} leads to another column than {column}"
+        rows = [
+            row
+            for row in self.tables[of_rows.entity_set].rows.values()
+            if isinstance(row.get(column), str) and fold(row[column]) in wanted
+        ]
+        ids = {row[self.tables[of_rows.entity_set].id_column] for row in rows}
+        details = self.tables[of_details.entity_set].rows.values()
+        return [rows, [row for row in details if row.get(f"_{lookup}_value") in ids]]
 
     def rows(
         self,
@@ -370,6 +397,14 @@ class ModelDocuments(DataverseDocumentTarget):
         return super().write(writes, not_after=not_after)
 
 
+class ModelResults(DataverseTarget):
+    """The rows of records in their source, into which their results are written."""
+
+    def __init__(self, sales: Sales, of: DataverseTarget, bulk_rows: int) -> None:
+        super().__init__(sales, of._records, of._namespace, bulk_rows=bulk_rows)
+        self._rows = ModelRows(sales, of._records.table, bulk_rows)
+
+
 class ModelTarget(DataverseTarget):
     """A target of single rows over the model, which notes for which record each row is written."""
 
@@ -378,10 +413,30 @@ class ModelTarget(DataverseTarget):
         self._sales = sales
         self._flow = flow
         self._rows = ModelRows(sales, records.table, bulk_rows)
+        self.decided = Decided()
         if records.detail is not None:
             self._detail_rows = ModelRows(sales, records.detail.table, bulk_rows)
 
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        found = super().find(keys)
+        if self._sales.watch is not None:
+            for key, row in found.items():
+                self._sales.watch.note_read(self._place(key), dict(row.values))
+        return found
+
+    def _place(self, key: str) -> Place:
+        return "", self._records.table.entity_set, fold(key)
+
     def write(self, writes: Sequence[Write], *, not_after: float) -> Mapping[str, SyncError | None]:
         for write in writes:
-            self._sales.writers[write.target_id or self._own_id(fold(write.key))] = self._flow, write.id
+            id = write.target_id or self._own_id(fold(write.key))
+            if self._sales.watch is not None:
+                self._judge(self._sales.watch, id, write)
+            self._sales.writers[id] = self._flow, write.id
         return super().write(writes, not_after=not_after)
+
+    def _judge(self, watch: Watch, id: str, write: Write) -> None:
+        values, sales = self._sales.tables[self._records.table.entity_set].rows.get(id), self._sales
+        touched = set(sales.touched.get(id, ()))
+        row = None if values is None else Judged(write.key, dict(values), sales.writers.get(id), touched=touched)
+        watch.judge(self.decided, self._place(write.key), row, (self._flow, write.id), write)

@@ -44,7 +44,7 @@ class Scenes:
         flow = self._busy_flow(act.flow)
         if flow not in self._stage.queues.lying():
             self._company.edit_of(flow, dice)
-            self._sync(flow, dice, delivers=False)
+            self.sync(flow, dice, delivers=False)
         stands_in = dice.choice(["write", "write", "links.transact", "find"])
         worker = self._host.invocation(flow, dice, Plan(stands_in=stands_in, stands_s=_LATE_S))
         if worker is None:
@@ -53,13 +53,13 @@ class Scenes:
         for _ in range(dice.randint(1, 3)):
             self._company.edit_of(flow, dice)
         self._stage.threads.advance(_OVERTAKEN_S, dice)
-        self._sync(flow, dice)
+        self.sync(flow, dice)
         self._stage.threads.advance(_LATE_S - _OVERTAKEN_S, dice)
 
     def second_thoughts(self, act: Act, dice: random.Random) -> None:
         """Somebody changes a record and changes it back, and each time it is synced at once; perhaps the first write
         gets no answer."""
-        self._sync(act.flow, dice)
+        self.sync(act.flow, dice)
         back = self._company.think_again(act.flow, dice)
         if back is None:
             if act.flow in self._company.deeds:
@@ -67,17 +67,17 @@ class Scenes:
                 self.unanswered_edits(act, dice)
             return
         if dice.random() < 0.7:
-            self._sync_in_trouble(act.flow, dice)
+            self.sync_in_trouble(act.flow, dice)
         else:
-            self._sync(act.flow, dice)
+            self.sync(act.flow, dice)
         back()
-        self._sync(act.flow, dice)
+        self.sync(act.flow, dice)
 
     def unanswered_edits(self, act: Act, dice: random.Random) -> None:
         """People edit, and what is written of it has no answer yet."""
         self._company.edit_of(act.flow, dice)
         self._company.edit_of(act.flow, dice)
-        self._sync_in_trouble(act.flow, dice)
+        self.sync_in_trouble(act.flow, dice)
 
     def no_answer(self, company: str, dice: random.Random) -> None:
         """For an hour and more no write of one customer gets an answer, and those of the others do."""
@@ -88,7 +88,7 @@ class Scenes:
         for number in range(_MUTE_ROUNDS):
             self._company.call_all("accounts", str(number))
             for _ in range(2):
-                self._sync("accounts", dice)
+                self.sync("accounts", dice)
                 self._stage.threads.advance(_MUTE_S / 2, dice)
         self._stage.weather.mute = ""
 
@@ -129,7 +129,7 @@ class Scenes:
         lying = self._stage.queues.lying()
         return next((name for name in (flow, *self._host.process.flows) if name in lying), flow)
 
-    def _sync(self, flow: str, dice: random.Random, *, delivers: bool = True) -> None:
+    def sync(self, flow: str, dice: random.Random, *, delivers: bool = True) -> None:
         """A flow does its work, as it does when nothing is wrong."""
         self._host.run([self._host.timer("pull", flow, dice)], dice)
         for _ in range(6 if delivers else 0):
@@ -137,9 +137,9 @@ class Scenes:
                 break
             self._host.run([worker], dice)
 
-    def _sync_in_trouble(self, flow: str, dice: random.Random) -> None:
+    def sync_in_trouble(self, flow: str, dice: random.Random) -> None:
         """A flow does its work, and most of its writes get no good answer."""
         weather = self._stage.weather
         former, weather.writes = weather.writes, dict.fromkeys(System, 0.8)
-        self._sync(flow, dice)
+        self.sync(flow, dice)
         weather.writes = former

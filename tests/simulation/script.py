@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.extras import EXTRA_ACTS, EXTRAS, extras_of
 from tests.simulation.settings import NOTHING_BACK, STATUS_BACK, VARIANTS
 
 STEPS = 60
@@ -111,6 +112,7 @@ ACTS: Mapping[str, Sequence[str]] = {
     "housekeeping": ("cleanup", "reconcile"),
     "damage": ("link", "failure", "wait", "key", "checkpoint", "snapshot", "decided"),
     "come back": (NOTHING_BACK, STATUS_BACK),
+    **EXTRA_ACTS,
 }
 
 
@@ -131,11 +133,13 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The acts of one history, and the dice for its beginning and its end. `trades` says that it has orders."""
+    """The acts of one history, and the dice for its beginning and its end. `trades` says that it has orders, `extras`
+    what else only some have."""
 
     seed: int
     acts: tuple[Act, ...]
     trades: bool = False
+    extras: tuple[str, ...] = ()
 
     @property
     def flows(self) -> tuple[str, ...]:
@@ -146,7 +150,8 @@ class Script:
         """As it stands in a file."""
         acts = ",\n  ".join(json.dumps(act.to_json()) for act in self.acts)
         trades = ' "trades": true,' if self.trades else ""
-        return f'{{"seed": {self.seed},{trades} "acts": [\n  {acts}\n]}}\n'
+        extras = f' "extras": {json.dumps(self.extras)},' if self.extras else ""
+        return f'{{"seed": {self.seed},{trades}{extras} "acts": [\n  {acts}\n]}}\n'
 
     def of(self, acts: Iterable[Act]) -> "Script":
         """The same history with these acts."""
@@ -158,7 +163,8 @@ def read_script(path: Path) -> Script:
     content = json.loads(path.read_text(encoding="utf-8"))
     match content:
         case {"seed": int(seed), "acts": [*acts]}:
-            return Script(seed, tuple(map(_read_act, acts)), trades=content.get("trades") is True)
+            extras = tuple(name for name in EXTRAS if name in content.get("extras", ()))
+            return Script(seed, tuple(map(_read_act, acts)), content.get("trades") is True, extras)
     raise ValueError("it has no seed, or no list of acts")
 
 
@@ -178,7 +184,15 @@ def write_script(seed: int, steps: int = STEPS) -> Script:
     kinds = dice.choices(list(weights), list(weights.values()), k=steps)
     # Half of the histories are about a single trouble, so that what follows from it is not hidden by the next one.
     spoilt = dice.random() < 0.5
-    return Script(seed, tuple(_act(kind, dice, flows, spoilt=spoilt) for kind in kinds), trades=trades)
+    acts = [_act(kind, dice, flows, spoilt=spoilt) for kind in kinds]
+    extras = extras_of(seed, trades=trades)
+    for name, own in extras.items():
+        extra = EXTRAS[name]
+        times = min(steps, own.randint(*extra.times))
+        kinds = own.choices(list(extra.acts), list(extra.acts.values()), k=times)
+        for place, kind in zip(sorted(own.sample(range(steps), k=times)), kinds, strict=True):
+            acts[place] = _act(kind, own, flows, spoilt=spoilt)
+    return Script(seed, tuple(acts), trades, tuple(extras))
 
 
 def _act(kind: str, dice: random.Random, flows: Sequence[str], *, spoilt: bool) -> Act:

@@ -1,7 +1,7 @@
 """The settings of a deployment, in the variants that a history changes between."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -115,14 +115,79 @@ TRADES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# What a deployment may decide about changes of others in the target, by name; the first one is as shipped.
+AS_SHIPPED = "as shipped"
+_OF_SINGLE_ROWS = ("accounts", "contacts", "products")
+POLICIES: Mapping[str, Document] = {
+    AS_SHIPPED: {},
+    "theirs stay": {
+        **{flow: {"on_conflict": "target_wins", "on_target_deleted": "unlink"} for flow in _OF_SINGLE_ROWS},
+        "quotations": {"on_conflict": "target_wins"},
+    },
+    "conflicts stop": {
+        **{flow: {"on_conflict": "stop", "on_target_deleted": "list"} for flow in _OF_SINGLE_ROWS},
+        "quotations": {"on_conflict": "stop"},
+    },
+    "each another": {
+        "accounts": {"on_conflict": "target_wins", "on_target_deleted": "list"},
+        "contacts": {"on_conflict": "stop", "on_target_deleted": "unlink"},
+        "products": {"on_conflict": "stop"},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a value map that operators set by hand, for a flow."""
+
+    flow: str
+    map: str
+    name: str
+    code: str | int
+
+
+# The entries that operators set, by name. Each has a name of its own in its map.
+ENTRIES: Mapping[str, Entry] = {
+    "a country": Entry("accounts", "countries", "Atlantis", "AT"),
+    "a product type": Entry("products", "product_types", "Subscription", 1),
+}
+
+
+# The columns of accounts and contacts that get the results of their records, where a document names some.
+RESULT_COLUMNS: Mapping[str, str] = {
+    "state": "new_financestate",
+    "reason": "new_financereason",
+    "since": "new_infinancesince",
+}
+RESULT_FLOWS = ("accounts", "contacts")
+
+
+def with_results(maps: str) -> str:
+    """A map document that names columns for results."""
+    read = exact_json.loads(maps)
+    assert isinstance(read, dict)
+    return exact_json.dumps({**read, "results": {flow: dict(RESULT_COLUMNS) for flow in RESULT_FLOWS}})
+
+
+def with_entries(maps: str, entries: Iterable[Entry]) -> str:
+    """A map document with these entries."""
+    read = exact_json.loads(maps)
+    assert isinstance(read, dict)
+    content: Document = {**read}
+    for entry in entries:
+        content[entry.map] = {**content.get(entry.map, {}), entry.name: entry.code}
+    return exact_json.dumps(content)
+
+
 class SettingsKey(NamedTuple):
-    """What the settings of a deployment are made of; `trade` is one of TRADES."""
+    """What the settings of a deployment are made of; `trade` is one of TRADES, `policies` one of POLICIES."""
 
     variant: str
     url: str
     company: str
     maps: str
     trade: str = NO_TRADE
+    policies: str = AS_SHIPPED
 
 
 def _another_group(maps: Document) -> Document:
@@ -168,8 +233,9 @@ def forget_mappings() -> None:
 @lru_cache(maxsize=256)
 def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
     """Raises SettingsInvalid for a document that allows no mapping at all."""
-    variant, url, company, maps, trade = settings_key
-    own = {"MAP_DOCUMENT": _maps_of(variant, maps), "DATAVERSE_URL": url, "COMPANY": company, **TRADES[trade]}
+    variant, url, company, maps, trade, policies = settings_key
+    document = _maps_of(variant, maps, policies)
+    own = {"MAP_DOCUMENT": document, "DATAVERSE_URL": url, "COMPANY": company, **TRADES[trade]}
     try:
         return _with_mappers(FLOWS.read_settings({**_BASE, **VARIANTS[variant], **own}))
     except SettingsInvalid:
@@ -197,7 +263,10 @@ def _read_maps(document: str | None) -> ValueMaps:
 
 
 @lru_cache(maxsize=64)
-def _maps_of(variant: str, maps: str) -> str:
-    change = _OF_THE_MAPS.get(variant)
-    content = exact_json.loads(maps) if change is not None else None
-    return exact_json.dumps(change(content)) if change is not None and isinstance(content, dict) else maps
+def _maps_of(variant: str, maps: str, policies: str) -> str:
+    change, decided = _OF_THE_MAPS.get(variant), POLICIES[policies]
+    content = exact_json.loads(maps) if change is not None or decided else None
+    if not isinstance(content, dict):
+        return maps
+    changed: Document = content if change is None else change(content)
+    return exact_json.dumps({**changed, "policies": {**changed.get("policies", {}), **decided}} if decided else changed)
