@@ -309,10 +309,10 @@ class Oracle:
         if verdict is None or isinstance(verdict, Filtered):
             return True
         # A child waits for the route of a customer, which a contact person never takes. A record that is written stays
-        # in its row, and nobody looks at it, until its own parent has another number; one that has got another parent
-        # was looked at.
+        # in its row, and nobody looks at it, until its own parent has another number, or it is rejected for that; one
+        # that was looked at since it has got another parent is filtered.
         entry = self._books.entries.get(parent)
-        stays = entry is not None and entry.state == "written" and any(self._rows_of(parent))
+        stays = any(self._rows_of(parent)) and (entry is None or entry.state != "filtered")
         missing = (
             [parent for parent in verdict.parents if self._key_of(parent) is None]
             if isinstance(verdict, Mapped) and not stays
