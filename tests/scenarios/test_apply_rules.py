@@ -454,6 +454,16 @@ def test_a7_a_difference_on_a_clean_link_sends_the_changed_field_only() -> None:
     assert world.target.writes[-1].values == {"name": "Second"}
 
 
+def test_a7_where_the_source_wins_a_difference_on_a_clean_link_is_sent_without_a_look_at_the_target() -> None:
+    world = one()
+    world.target.put_by_hand("P1", name="Theirs")
+    looks = world.steps.names.count("target.find")
+    world.source.save("p1", name="Second")
+    world.settle()
+    assert world.target.rows["p1"]["name"] == "Second"
+    assert world.steps.names.count("target.find") == looks
+
+
 def test_a7_after_a_crash_behind_a_write_equal_content_does_not_count_as_unchanged() -> None:
     world = one()
     world.source.save("p1", name="Second")

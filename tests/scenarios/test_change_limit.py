@@ -223,6 +223,21 @@ def test_what_there_was_no_time_to_look_at_counts_as_changed() -> None:
     )
 
 
+@pytest.mark.parametrize(("seconds", "unread"), [(29, 300), (30, 800)])
+def test_a_page_that_is_read_at_the_end_of_a_pull_is_looked_at_for_an_eighth_of_its_time(
+    seconds: float, unread: int
+) -> None:
+    world = linked(1300)
+    for number in range(1300):
+        world.source.save(f"r{number}", fax="touched")
+    # The time of the pull is 240 s, and a read brings 500 records.
+    took = {"follow": world.limits.pull_budget_s - 1, "read": seconds}
+    world.source.trouble = lambda name: world.clock.sleep(took.get(name, 0))
+    world.pull()
+    told = f"{unread} of 1300 linked records would change ({unread} of them could not be looked at in time)"
+    assert told in blocked(world, "parents")
+
+
 def test_a_pull_begins_no_page_that_it_could_not_look_at_in_time() -> None:
     world = in_step("parents", page_size=50, count=150)
     for number in range(150):

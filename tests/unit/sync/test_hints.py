@@ -68,6 +68,13 @@ def test_a_malformed_hint_is_refused(body: str) -> None:
     assert len(str(refused.value)) < 1_000
 
 
+def test_a_body_is_read_if_a_queue_could_hold_it_and_a_longer_one_is_refused_by_its_length() -> None:
+    message = HintMessage("accounts", "run", (Hint("1"),))
+    assert read_message(message.to_body().ljust(QUEUE_BYTES)) == message
+    with pytest.raises(HintUnreadable, match=f"it has {QUEUE_BYTES + 1} characters"):
+        read_message(message.to_body().ljust(QUEUE_BYTES + 1))
+
+
 @given(st.lists(HINTS))
 def test_merging_keeps_each_id_once_and_the_strongest_hint(hints: list[Hint]) -> None:
     merged = merge(hints)
