@@ -50,6 +50,9 @@ SUBJECTS = {
     "checkpoints": "pull",
     "waiting": "apply",
     "failures": "blame",
+    "flow": "apply",
+    # Of apply and of pull, each a list of the stages: any rule may be about it.
+    "run": "rules",
 }
 _SIMULATION = "tests/simulation/run.py"
 # Of one file of tests as much as this is tried at first, and of all together; then the simulation; then the rest.
