@@ -88,7 +88,7 @@ class Channel:
         self._headers = {**_HEADERS, "Accept": accept}
         self._lock = threading.Lock()
         self._counts = RequestCounts()
-        # Of their own: reads would stand behind the writes of other messages, and these messages would stop.
+        # Reads have threads of their own. Otherwise the reads of a message would wait for the writes of others.
         self._readers = ThreadPoolExecutor(throttle.maximum, thread_name_prefix=f"{system}-read")
         self._writers = ThreadPoolExecutor(throttle.maximum, thread_name_prefix=str(system))
 

@@ -11,6 +11,8 @@ from shared.systems import System
 
 PATIENCE_S = 20.0
 SLOW_S = 30.0
+# So many reads go before a write that waits.
+READS_IN_A_ROW = 4
 
 _LOOK_AGAIN_S = 1.0
 
@@ -51,6 +53,8 @@ class Throttle:
         self._running = 0
         # Reads and writes that wait for a place.
         self._waiting = {True: 0, False: 0}
+        # Reads that have gone before a waiting write since the last write.
+        self._gone_before = 0
         self._successes = 0
         self._generation = 0
         self._hint: int | None = None
@@ -62,16 +66,12 @@ class Throttle:
         """How many requests may run at a time now."""
         return self._limit
 
-    @property
-    def waiting(self) -> int:
-        """How many requests wait for a place now."""
-        return sum(self._waiting.values())
-
     @contextmanager
     def slot(self, *, not_after: float | None = None, reads: bool = False) -> Iterator[Slot]:
         """Wait for a turn, and adapt to the result. A read goes before writes: a message that has nothing to write yet
-        waits for it, and writes of all messages need the same places. Raises Transient if the system asks for a longer
-        pause than we wait for, NotSent if time is up."""
+        waits for it, and writes of all messages need the same places. After some reads the next place is a write's, or
+        walks would let no write begin. Raises Transient if the system asks for a longer pause than we wait for, NotSent
+        if time is up."""
         slot = self._enter(not_after, reads=reads)
         began = self._clock.monotonic()
         try:
@@ -118,19 +118,26 @@ class Throttle:
             pause_s = max(self._paused_until - self._clock.monotonic(), 0.0)
             if pause_s == 0:
                 self._running += 1
+                self._gone_before = self._gone_before + 1 if reads and self._waiting[False] else 0
             return pause_s
 
     def _wait_for_place(self, not_after: float | None, *, reads: bool) -> None:
         self._waiting[reads] += 1
         try:
-            while self._running >= self._limit or (self._waiting[True] and not reads):
-                self._changed.wait(_LOOK_AGAIN_S)
+            while self._running >= self._limit or self._gives_way(reads=reads):
                 self._check_time(not_after)
+                self._changed.wait(_LOOK_AGAIN_S)
         finally:
+            gave_way = self._waiting[not reads] > 0
             self._waiting[reads] -= 1
-            if reads:
+            if gave_way:
                 self._changed.notify_all()
         self._check_time(not_after)
+
+    def _gives_way(self, *, reads: bool) -> bool:
+        """Whether the next place is for a waiting request of the other kind."""
+        is_turn_of_writes = self._gone_before >= READS_IN_A_ROW
+        return self._waiting[not reads] > 0 and is_turn_of_writes == reads
 
     def _wait_for_turn(self, not_after: float | None) -> Slot | None:
         """Wait for the pace. None, and the place is free again, if the system has asked for a pause meanwhile."""

@@ -1,11 +1,11 @@
 """Parallelism follows the system, and a pause holds for every thread."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from shared.clients.http.throttle import Throttle
+from shared.clients.http.throttle import READS_IN_A_ROW, Throttle
 from shared.errors import NotSent, Transient
 from shared.systems import System
 from tests.support.clock import ManualClock
@@ -200,23 +200,36 @@ def test_a_turn_that_comes_too_late_is_not_taken() -> None:
         pytest.fail("sent")
 
 
-def test_a_read_takes_the_next_place_although_a_write_asked_before() -> None:
-    throttle = Throttle(System.FINOPS, ManualClock(), start=1, maximum=1)
+def served(kinds: Sequence[str]) -> list[str]:
+    """Requests that wait for the same single place, one after the other, in the order in which they get it."""
+    looks = threading.Semaphore(0)
+    throttle = Throttle(System.FINOPS, ManualClock(looked=looks.release), start=1, maximum=1)
     done: list[str] = []
 
     def request(kind: str) -> None:
-        with throttle.slot(reads=kind == "read"):
+        with throttle.slot(not_after=1_000, reads=kind == "read"):
             done.append(kind)
 
-    threads = [threading.Thread(target=request, args=(kind,)) for kind in ("write", "write", "read")]
+    threads = [threading.Thread(target=request, args=(kind,)) for kind in kinds]
     with throttle.slot():
-        for number, thread in enumerate(threads, start=1):
+        while looks.acquire(blocking=False):
+            pass
+        for thread in threads:
             thread.start()
-            while throttle.waiting < number:
-                assert thread.is_alive()
+            # It looks whether time is up, and then waits.
+            assert looks.acquire(timeout=PATIENCE_S)
     for thread in threads:
         thread.join(PATIENCE_S)
-    assert done == ["read", "write", "write"]
+    return done
+
+
+def test_a_read_takes_the_next_place_although_a_write_asked_before() -> None:
+    assert served(["write", "write", "read"]) == ["read", "write", "write"]
+
+
+def test_a_write_takes_the_next_place_after_four_reads_however_many_wait() -> None:
+    reads = ["read"] * READS_IN_A_ROW
+    assert served(["write", *reads, *reads, "write", "read"]) == [*reads, "write", *reads, "write", "read"]
 
 
 def test_no_more_requests_run_than_the_limit_says() -> None:
