@@ -27,7 +27,7 @@ from shared.state.batches import Batches
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control
 from shared.state.failures import Failures
-from shared.state.filter_sizes import FilterSizes
+from shared.state.filter_sizes import FILTER_TOGETHER, FilterSizes
 from shared.state.links import Links
 from shared.state.owners import Owners
 from shared.state.results import Results
@@ -110,7 +110,8 @@ def assemble(
     settings = deployment.settings
     to = _Channels(settings, credential, clock, way, carrier)
     sizes = {system: FilterSizes(state.control.table, system, clock.now) for system in System}
-    dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL), sizes[System.DATAVERSE])
+    together = FilterSizes(state.control.table, System.DATAVERSE, clock.now, FILTER_TOGETHER)
+    dataverse = DataverseSystem(to(System.DATAVERSE, settings.DATAVERSE_URL), sizes[System.DATAVERSE], together)
     finops = FinopsSystem(to(System.FINOPS, settings.FINOPS_URL, accept=ACCEPT), settings.COMPANY, sizes[System.FINOPS])
     both = Systems(dataverse, finops, Owners(state.links.table))
     flows = deployment.wired(both)

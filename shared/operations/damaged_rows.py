@@ -12,7 +12,7 @@ from shared.state.checkpoints import read_checkpoint
 from shared.state.control import ENVIRONMENT, read_environment, read_flow, read_gate
 from shared.state.decided_contents import read_decided
 from shared.state.failures import read_failure
-from shared.state.filter_sizes import read_size
+from shared.state.filter_sizes import FILTER, FILTER_TOGETHER, read_size
 from shared.state.history import read_entry
 from shared.state.keys import read_key
 from shared.state.links import read_link
@@ -139,7 +139,7 @@ def _of_control(flow: Flow | None, partition: str, key: str) -> Read | None:
         return partial(read_turn, flow.name)
     if (partition, key) == (MAP, ENTRIES):
         return read_map_entries
-    if key == "filter":
+    if key in (FILTER, FILTER_TOGETHER):
         return read_size
     if key == ENVIRONMENT and flow is not None:
         return read_environment

@@ -11,23 +11,26 @@ from shared.state.storage.tables import Put, Row, Stored, Table, escape
 from shared.systems import System
 from shared.telemetry import log_event
 
-_KEY = "filter"
+FILTER = "filter"
+# Of filters in reads that are one batch.
+FILTER_TOGETHER = "filter-together"
 _KEPT = timedelta(days=1)
 
 
 class FilterSizes:
-    """What is known of one system. Storage trouble does not fail a read: at worst a filter that is too long is sent
-    again."""
+    """What is known of the filters of one system under a key (FILTER, FILTER_TOGETHER). Storage trouble does not fail a
+    read: at worst a filter that is too long is sent again."""
 
-    def __init__(self, table: Table, system: System, now: Callable[[], datetime]) -> None:
+    def __init__(self, table: Table, system: System, now: Callable[[], datetime], key: str = FILTER) -> None:
         self._table = table
         self._system = system
+        self._key = key
         self._now = now
 
     def known(self) -> int | None:
         """How many keys a filter may name; None if nothing was measured within a day."""
         with suppress(StorageTrouble, StateUnreadable):
-            stored = self._table.read(escape(self._system), [_KEY]).get(_KEY)
+            stored = self._table.read(escape(self._system), [self._key]).get(self._key)
             if stored is not None:
                 size, found_at = read_size(stored)
                 if self._now() - found_at < _KEPT:
@@ -38,7 +41,7 @@ class FilterSizes:
         """Note that so many keys passed, and more did not."""
         log_event("filter_limit_found", system=str(self._system), keys=size)
         with suppress(StorageTrouble):
-            self._table.transact([Put(Row(escape(self._system), _KEY, {"keys": size, "found_at": self._now()}))])
+            self._table.transact([Put(Row(escape(self._system), self._key, {"keys": size, "found_at": self._now()}))])
 
 
 def read_size(stored: Stored) -> tuple[int, datetime]:

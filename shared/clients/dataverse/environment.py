@@ -46,11 +46,15 @@ class KeyedRead:
 
 
 class DataverseSystem:
-    """One Dataverse environment."""
+    """One Dataverse environment. `sizes` know the limit of its filters, `sizes_together` that of reads that are one
+    batch: these compare keys one by one, and so reach it sooner."""
 
-    def __init__(self, channel: Channel, sizes: SizeMemory | None = None) -> None:
+    def __init__(
+        self, channel: Channel, sizes: SizeMemory | None = None, sizes_together: SizeMemory | None = None
+    ) -> None:
         self.channel = channel
         self.filters = FilterSize(MAX_IDS, sizes or NoMemory(), channel.clock)
+        self.filters_together = FilterSize(MAX_IDS, sizes_together or NoMemory(), channel.clock)
         self._asking = threading.Lock()
         self._bulk: dict[str, bool] = {}
         self._user: str | None = None
@@ -125,8 +129,7 @@ class DataverseSystem:
     ) -> list[Row]:
         """The rows whose column has one of the values, asked for in groups that fit into an address and a filter, in
         parallel."""
-        # Without this, answers to requests with $expand may come from a cache.
-        fresh = {"If-None-Match": "null"} if parameters.get("$expand") else {}
+        fresh = _fresh(parameters)
 
         def url_of(part: Sequence[str]) -> str:
             return self.url(entity_set, {**parameters, "$filter": quoting.one_of(column, part)})
@@ -155,24 +158,24 @@ class DataverseSystem:
             rows: list[list[Row]] = [[] for _ in reads]
             for begin in range(0, len(asked), MAX_PARTS):
                 for at, first in self._first_pages(reads, asked[begin : begin + MAX_PARTS]):
-                    rows[at] += self._all_of(reads[at].entity_set, first)
+                    rows[at] += self._all_of(reads[at], first)
             return rows
 
-        return self.filters.in_groups(len(values), found) if values else [[] for _ in reads]
+        return self.filters_together.in_groups(len(values), found) if values else [[] for _ in reads]
 
     def _first_pages(self, reads: Sequence[KeyedRead], asked: Sequence[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
-        headers = {"Accept": "application/json", "Prefer": _paged(MAX_PAGE_SIZE), "If-None-Match": "null"}
+        headers = {"Accept": "application/json", "Prefer": _paged(MAX_PAGE_SIZE)}
         subject = " and ".join(dict.fromkeys(read.entity_set for read in reads))
-        parts = [BatchPart("GET", url, headers=headers) for _, url in asked]
+        parts = [BatchPart("GET", url, headers={**headers, **_fresh(reads[at].parameters)}) for at, url in asked]
         pages = self.channel.read_batch(self.channel.origin.url(f"{API}/$batch"), parts, subject=subject)
         return zip((at for at, _ in asked), pages, strict=True)
 
-    def _all_of(self, entity_set: str, first: Row) -> Iterator[Row]:
+    def _all_of(self, read: KeyedRead, first: Row) -> Iterator[Row]:
         """The rows of a first page, and of those that follow it."""
-        yield from self.rows_in(entity_set, first)
-        following = self.link(entity_set, first, "@odata.nextLink")
+        yield from self.rows_in(read.entity_set, first)
+        following = self.link(read.entity_set, first, "@odata.nextLink")
         if following is not None:
-            yield from self.rows(entity_set, following)
+            yield from self.rows(read.entity_set, following, _fresh(read.parameters))
 
     def page(self, entity_set: str, url: str, prefer: str, headers: Mapping[str, str] | None = None) -> Row:
         """One page."""
@@ -331,6 +334,11 @@ def _groups(values: Sequence[str], size: int, fits: Callable[[Sequence[str]], bo
         else:
             middle = len(group) // 2
             pending += [group[middle:], group[:middle]]
+
+
+def _fresh(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Without this header, answers to reads with $expand may come from a cache."""
+    return {"If-None-Match": "null"} if parameters.get("$expand") else {}
 
 
 def _paged(size: int) -> str:

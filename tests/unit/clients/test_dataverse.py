@@ -285,6 +285,18 @@ def test_a_filter_of_a_batch_that_is_too_long_is_asked_for_in_smaller_groups() -
     assert [(call.body or b"").count(b"GET https") for call in at.server.calls] == [2, 4]
 
 
+def test_a_filter_of_a_batch_that_is_too_long_makes_no_other_read_shorter() -> None:
+    too_long: Json = {"error": {"code": "0x80060888", "message": "The node count limit of '100' has been exceeded."}}
+    refused = batch_of(too_long, too_long, status=400)
+    at = line(refused, batch_of(*NO_ROWS), values_of([]), batch_of(*NO_ROWS), system=System.DATAVERSE)
+    system = DataverseSystem(at.channel)
+    system.rows_together(BOTH, ["P-1", "P-2"])
+    system.rows_with("products", "productnumber", ["P-1", "P-2"], {"$select": "name"})
+    system.rows_together(BOTH, ["P-1", "P-2"])
+    asked = [(call.method, (call.body or b"").count(b"GET https")) for call in at.server.calls]
+    assert asked == [("POST", 2), ("POST", 4), ("GET", 0), ("POST", 4)]
+
+
 def test_keys_whose_addresses_are_too_long_for_a_batch_are_asked_for_in_groups() -> None:
     numbers = [f"{number:03}" + "\u00e4" * 97 for number in range(MAX_IDS)]
     at = line(batch_of(*NO_ROWS), system=System.DATAVERSE)
