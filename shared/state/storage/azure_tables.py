@@ -58,7 +58,7 @@ class AzureTable:
     def _read_one(self, partition: str, key: str) -> Stored | None:
         found: list[Stored] = []
         try:
-            left = self._client.get_entity(partition, key, raw_response_hook=keep_rows(found))
+            left = self._client.get_entity(partition, key, raw_response_hook=keep_rows(found, self._place))
         except ResourceNotFoundError as missing:
             if is_not_made(missing):
                 raise
@@ -82,7 +82,7 @@ class AzureTable:
                 wanted,
                 parameters=dict(parameters),
                 results_per_page=min(limit, PAGE),
-                raw_response_hook=keep_rows(found),
+                raw_response_hook=keep_rows(found, self._place),
             ).by_page()
             for left in pages:
                 require_nothing_left(left)

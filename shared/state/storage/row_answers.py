@@ -9,7 +9,6 @@ The form is that of learn.microsoft.com/rest/api/storageservices/payload-format-
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 from azure.core.pipeline import PipelineResponse
 
+from shared.errors import StorageTrouble
 from shared.state.storage.tables import Cell, Foreign, Row, Stored
 
 _KEYS = ("PartitionKey", "RowKey", "Timestamp")
@@ -42,16 +42,21 @@ class RowAnswer:
         return '{"value":[]}' if self.is_taken else str(self._answer.text(encoding))
 
 
-def keep_rows(kept: list[Stored]) -> Callable[[PipelineResponse[Any, Any]], None]:
-    """What looks at an answer before the SDK reads it (`raw_response_hook`), and keeps its rows."""
+def keep_rows(kept: list[Stored], place: str) -> Callable[[PipelineResponse[Any, Any]], None]:
+    """What looks at an answer before the SDK reads it (`raw_response_hook`), and keeps its rows; `place` is the table
+    in messages. It raises StorageTrouble for an answer that cannot be read, as one from a proxy."""
 
     def keep(response: PipelineResponse[Any, Any]) -> None:
         answer = response.http_response
         if isinstance(answer, RowAnswer):
-            # What is no JSON, as from a proxy, is left to the SDK.
-            with suppress(ValueError):
-                kept.extend(read_answer(answer.read(), answer.headers["Date"]))
-                answer.is_taken = True
+            try:
+                kept.extend(read_answer(answer.read(), answer.headers.get("Date", "")))
+            except (TypeError, ValueError) as unreadable:
+                raise StorageTrouble(
+                    f"{place} answered with something that is no rows of a table: check that what answers at the "
+                    "address of the account is the storage, and no proxy before it"
+                ) from unreadable
+            answer.is_taken = True
 
     return keep
 
@@ -64,9 +69,20 @@ def require_nothing_left(entities: Iterable[Mapping[str, Any]]) -> None:
 
 def read_answer(body: bytes, date: str) -> list[Stored]:
     """The rows of an answer to a query, or to a read of one row; `date` is when the service sent it. Raises ValueError
-    for what is no JSON."""
+    or TypeError for what is no such answer."""
     sent, answer = parsedate_to_datetime(date), json.loads(body)
-    return [_stored(entity, sent) for entity in ([answer] if "RowKey" in answer else answer["value"])]
+    entities = [answer] if _is_row(answer) else answer.get("value") if isinstance(answer, dict) else None
+    if not isinstance(entities, list) or not all(map(_is_row, entities)):
+        raise ValueError("the answer has no list of rows")
+    return [_stored(entity, sent) for entity in entities]
+
+
+def _is_row(entity: object) -> bool:
+    return (
+        isinstance(entity, dict)
+        and isinstance(entity.get("PartitionKey"), str)
+        and isinstance(entity.get("RowKey"), str)
+    )
 
 
 def _stored(entity: Mapping[str, Any], sent: datetime) -> Stored:

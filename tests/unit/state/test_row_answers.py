@@ -1,6 +1,7 @@
 """Rows in answers are read as the SDK reads them, from what the service sends."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from io import BytesIO
@@ -139,9 +140,40 @@ def test_no_row_is_younger_than_its_answer(written: str | None, age_s: float) ->
     assert stored.age_s == age_s
 
 
-def test_an_answer_that_is_no_json_is_left_to_the_sdk() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Sign in</html>",
+        b"",
+        b"null",
+        b"[]",
+        {"error": {"code": "ServerBusy"}},
+        {"value": None},
+        {"value": {"PartitionKey": "p", "RowKey": "1"}},
+        {"value": [None]},
+        {"value": [{"PartitionKey": "p"}]},
+        {"PartitionKey": "p", "RowKey": 1},
+        {"value": [{**entity("1"), "Timestamp": "yesterday"}]},
+        {"value": [{**entity("1"), "Timestamp": 5}]},
+        {"value": [entity("1", linked="yesterday", **{"linked@odata.type": "Edm.DateTime"})]},
+        {"value": [entity("1", packed="A", **{"packed@odata.type": "Edm.Binary"})]},
+    ],
+)
+def test_an_answer_that_is_no_rows_is_trouble_of_the_storage_and_not_an_empty_one(body: object) -> None:
+    reads: tuple[Callable[[AzureTable], object], ...] = (
+        lambda table: table.scan("p", start="1", end="9", limit=9),
+        lambda table: table.read("p", ["1"]),
+        lambda table: table.whole(9),
+    )
+    for read in reads:
+        with pytest.raises(StorageTrouble, match="table links of contoso answered with something that is no rows"):
+            read(table_of(Service((body, {}))))
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 05 Jan 2026 08:00:10 -0000"])
+def test_an_answer_without_the_time_of_the_service_is_trouble_of_the_storage(date: str) -> None:
     with pytest.raises(StorageTrouble, match="table links of contoso"):
-        table_of(Service((b"<html>Sign in</html>", {}))).scan("p", start="1", end="9", limit=9)
+        table_of(Service(({"value": [entity("1")]}, {"Date": date}))).scan("p", start="1", end="9", limit=9)
 
 
 def test_rows_that_the_sdk_reads_past_us_stop_the_app() -> None:
