@@ -73,6 +73,13 @@ def test_packed_rows_are_counted_as_they_are_sent() -> None:
     assert len(split_into_transactions(groups)) == 2
 
 
+def test_a_row_that_is_too_large_is_named_wherever_it_stands_among_others() -> None:
+    """The first row is large enough that the transaction is measured as it is sent."""
+    rows = [Row("p", "1", {"packed": bytes(60_000)}), Row("p", "2", {"applied": "x" * 40_000})]
+    with pytest.raises(RowTooLarge, match="applied has 80000 bytes"):
+        split_into_transactions([[Insert(row)] for row in rows])
+
+
 CELLS = st.dictionaries(
     st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=20),
     st.text(max_size=3_000)
