@@ -30,7 +30,8 @@ def locate(state: State, flow: Flow, text: str) -> str:
         raise NotFound(f"the name of the record is blank; give the id or number of one of {flow.name}")
     if _is_remembered(state, flow, given):
         return given
-    ids = _found(state, flow, given) or _of_history(state, flow, given)
+    # No system is needed for a record of which only a history remains.
+    ids = _of_history(state, flow, given) or _found(state, flow, given)
     if not ids:
         raise NotFound(
             f"no record of {flow.name} has the number or id {given!r}; give it as {flow.source_system.label} has it"

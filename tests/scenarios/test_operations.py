@@ -20,8 +20,8 @@ from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.failures import FIRST_RETRY, Failure, failure_key, renewed
 from shared.state.link_parts import Claim, ClaimKind
-from shared.state.links import LinkState
-from shared.state.storage.tables import Replace
+from shared.state.links import LinkState, link_key
+from shared.state.storage.tables import Delete, Replace
 from shared.sync import flow_states as observing
 from shared.sync.apply.outcome import Kind
 from shared.sync.link_writer import mark_dirty
@@ -163,6 +163,14 @@ def test_a_record_is_found_by_its_number_or_its_id(sync: Product) -> None:
     other = sync.account("A-1")
     with pytest.raises(NotFound, match=other):
         service(sync).locate(flow.name, "A-1")
+
+
+def test_a_record_of_which_only_a_history_remains_is_found_while_its_source_is_down(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    links = sync.state.links.table
+    links.transact([Delete(stored.row) for stored in links.read(FLOW, [link_key(id)]).values()])
+    sync.sales.faults.add(Rule(FaultKind.REFUSE_TOKEN))
+    assert service(sync).locate(FLOW, id.upper()) == id
 
 
 def test_a_record_is_found_in_whatever_flow_it_is(sync: Product) -> None:
