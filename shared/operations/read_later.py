@@ -1,50 +1,45 @@
 """Tables in which what is not urgent lets something else read first, such as a page that somebody waits for."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 
 from shared.state.storage.tables import Operation, Stored, Table
 
 Turn = Callable[[], AbstractContextManager[None]]
 """Waits until it is the caller's turn to read, and then lasts as long as the read."""
-_READING = threading.local()
+_turn: ContextVar[Turn] = ContextVar("turn", default=nullcontext)
 
 
 @contextmanager
 def reading_later(turn: Turn) -> Iterator[None]:
-    """Each read of this thread waits for its turn."""
-    _READING.turn = turn
+    """Each read made inside, also by threads that are given a part of the work, waits for its turn."""
+    token = _turn.set(turn)
     try:
         yield
     finally:
-        _READING.turn = None
-
-
-def _turn() -> AbstractContextManager[None]:
-    turn: Turn | None = getattr(_READING, "turn", None)
-    return nullcontext() if turn is None else turn()
+        _turn.reset(token)
 
 
 class ReadLaterTable:
-    """A table; a read waits for the turn of its thread."""
+    """A table; a read waits for its turn (see reading_later)."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """The rows that exist among `keys`."""
-        with _turn():
+        with _turn.get()():
             return self._table.read(partition, keys)
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
         """At most `limit` rows with start <= key < end, in key order."""
-        with _turn():
+        with _turn.get()():
             return self._table.scan(partition, start=start, end=end, limit=limit)
 
     def whole(self, limit: int) -> Sequence[Stored]:
         """At most `limit` rows of all partitions."""
-        with _turn():
+        with _turn.get()():
             return self._table.whole(limit)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:

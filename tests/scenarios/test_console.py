@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -25,8 +27,9 @@ from p2c.console.jobs import Job, Jobs
 from p2c.console.languages import LANGUAGES, chosen
 from shared.errors import StorageTrouble
 from shared.flows.checks import CheckResult
+from shared.invocations import in_context
 from shared.mapping.map_source import SHIPPED
-from shared.operations.read_later import ReadLaterTable
+from shared.operations.read_later import ReadLaterTable, reading_later
 from shared.operations.records_list import STATES
 from shared.operations.sender import Sender
 from shared.operations.status import RecordCounts
@@ -340,6 +343,22 @@ def test_a_count_of_many_records_reads_nothing_while_a_page_is_made(sync: Produc
         table.read(FLOW, ["L|1"])
         # A page that waits for a count lets it read.
         assert counting.latest(30) == 2
+
+
+def test_what_a_count_lets_other_threads_read_waits_for_its_turn_too(sync: Product) -> None:
+    turns: list[str] = []
+    table = ReadLaterTable(sync.state.links.table)
+
+    def turn_of(name: str) -> AbstractContextManager[None]:
+        turns.append(name)
+        return nullcontext()
+
+    with ThreadPoolExecutor(1) as pool, reading_later(partial(turn_of, "count")):
+        with reading_later(partial(turn_of, "part")):
+            in_context(pool, lambda: table.read(FLOW, ["L|1"])).result()
+        table.read(FLOW, ["L|1"])
+    table.read(FLOW, ["L|1"])
+    assert turns == ["part", "count"]
 
 
 def test_two_counts_do_not_read_at_once() -> None:
