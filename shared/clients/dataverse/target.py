@@ -105,7 +105,7 @@ class DataverseTarget:
         """The rows under these keys, and their details; None if those were not read."""
         table, key_column, detail = self._records.table, self._records.key_column, self._records.detail
         if detail is None or not detail.read_together:
-            return list(self._system.rows_with(table.entity_set, key_column, keys, parameters)), None
+            return self._system.rows_with(table.entity_set, key_column, keys, parameters), None
         rows = KeyedRead(table.entity_set, partial(quoting.one_of, key_column), parameters)
         behind = partial(quoting.any_of, f"{detail.parent}/{key_column}")
         details = KeyedRead(detail.table.entity_set, behind, detail.parameters)
@@ -214,7 +214,7 @@ class DataverseTarget:
         table = detail.table
         found: dict[str, list[Values]] = {id: [] for id in row_ids}
         if known is None:
-            known = list(self._system.rows_with(table.entity_set, detail.parent, list(row_ids), detail.parameters))
+            known = self._system.rows_with(table.entity_set, detail.parent, list(row_ids), detail.parameters)
         for row in known:
             found.setdefault(str(table.value(row, detail.parent)), []).append(row)
         return found

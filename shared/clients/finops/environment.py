@@ -246,7 +246,8 @@ def _fitting(keys: Sequence[str], url_of: Callable[[Sequence[str]], str]) -> int
 
 
 def only_if_unchanged(write: Write) -> dict[str, str]:
-    """The header by which F&O refuses a change of a row that is another one by now (finops-odata, section 5)."""
+    """The header by which F&O should refuse a change of a row that is another one by now; no recording shows it
+    (finops-odata, section 5)."""
     return {} if write.if_match is None else {"If-Match": write.if_match}
 
 
