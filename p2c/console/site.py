@@ -142,6 +142,11 @@ def asked(request: Request, name: str) -> str:
     return request.query_params.get(name, "")
 
 
+def all_asked(request: Request, name: str) -> list[str]:
+    """The values of a parameter that the address may have several times."""
+    return request.query_params.getlist(name)
+
+
 def whole_number(text: str) -> int:
     """A place or a count in an address of our own; 0 for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0

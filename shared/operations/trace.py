@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from shared.clock import Clock
 from shared.mapping.verdicts import Parent
 from shared.operations.examine import Examined, Examining
+from shared.state.storage.tables import escape
 from shared.sync.apply.filters import in_words
 from shared.sync.apply.judge import PARENT_FILTERED
 from shared.sync.apply.outcome import Kind
@@ -125,30 +125,34 @@ class Tracing:
 
 
 def some_children_of(
-    state: State, flows: Mapping[str, Flow], flow: str, id: str, *, clock: Clock, after: int = 0
-) -> tuple[list[Child], int | None]:
+    state: State, flows: Mapping[str, Flow], flow: str, id: str, *, clock: Clock, after: str = ""
+) -> tuple[list[Child], str | None]:
     """The records that wait for a record, on any of its routes, or under a key that it owns; in parts. It may be waited
-    for at several places, each a range of rows: those that wait at places from the number `after` on, and where to
-    continue (None: the end). After half a second no further place is read. Raises StorageTrouble."""
+    for at several places, each a range of rows with a name: those that wait at the places behind the name `after`, and
+    the name to go on with (None: the end). A record that waits at several places may be found in several parts. After
+    half a second no further place is read. Raises StorageTrouble."""
     found: dict[Child, None] = {}
     not_after = clock.monotonic() + _READS_S
+    # The places may have changed since the part before: the record may own other keys by now.
     places = _waited_for(state, flows, flow, id)
-    for number, place in islice(enumerate(places, 1), after, None):
-        found |= dict.fromkeys(_children_at(state, *place))
-        if clock.monotonic() >= not_after and number < len(places):
-            return list(found), number
+    names = sorted(name for name in places if name > after)
+    for name in names:
+        found |= dict.fromkeys(_children_at(state, *places[name]))
+        if name != names[-1] and clock.monotonic() >= not_after:
+            return list(found), name
     return list(found), None
 
 
-def _waited_for(state: State, flows: Mapping[str, Flow], flow: str, id: str) -> list[tuple[str, Parent]]:
-    """The flows whose records may wait for a record, each with one of the parents that the record is for them."""
+def _waited_for(state: State, flows: Mapping[str, Flow], flow: str, id: str) -> dict[str, tuple[str, Parent]]:
+    """The flows whose records may wait for a record, each with one of the parents that the record is for them; by the
+    name of that place."""
     link = state.links.load(flow, [id])[id]
     routes = flows[flow].routes
     keys = [Parent.with_key(routes[route].entity, key) for route, key in sorted(link.owned) if route in routes]
     parents = [*(Parent(flow, route, id) for route in routes), *keys]
     waited_for = [(other.name, parent) for other in dependents(flows, flow) for parent in parents]
     waited_for += [(other.name, Parent.looked_at(flow, id)) for other in waiting_for_looks(flows, flow)]
-    return waited_for
+    return {escape(f"{other}|{at.flow}|{at.route}|{at.id}"): (other, at) for other, at in waited_for}
 
 
 def _children_at(state: State, flow: str, parent: Parent) -> list[Child]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from html import unescape
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
@@ -29,6 +30,7 @@ from shared.errors import StorageTrouble
 from shared.flows.checks import CheckResult
 from shared.invocations import in_context
 from shared.mapping.map_source import SHIPPED
+from shared.mapping.verdicts import Parent
 from shared.operations.read_later import ReadLaterTable, reading_later
 from shared.operations.records_list import STATES
 from shared.operations.sender import Sender
@@ -39,6 +41,7 @@ from shared.state.history import history_row
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run
 from shared.state.storage.tables import Put
+from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
 from tests.support.consoled import Consoled, consoled
 from tests.support.operator import operated, p2c
@@ -249,6 +252,7 @@ def test_no_text_of_any_row_is_markup_or_obeyed(sync: Product, console: Consoled
         f"/records?flow={FLOW}&rule={quote(hostile)}",
         f"/undo?flow={FLOW}&id={id}",
         f"/children?flow={FLOW}&id={quote(hostile)}",
+        f"/children?flow={FLOW}&id={failed}&after={quote(hostile)}&shown={quote(hostile)}",
         f"/find?q={quote(hostile)}",
         f"/?done={quote(hostile)}&count={quote(hostile)}",
     )
@@ -306,6 +310,29 @@ def test_a_record_shows_what_waits_for_it() -> None:
         path = f"/children?flow={FLOW}&id={account}"
         assert f'hx-get="{path.replace("&", "&amp;")}"' in console.page(f"/record?flow={FLOW}&id={account}")
         assert f"/record?flow=contacts&amp;id={contact}" in console.page(path)
+
+
+def test_what_waits_for_a_record_at_several_places_is_shown_once_however_slowly_they_are_read() -> None:
+    with trading() as desk, consoled(desk) as console:
+        account = desk.account("A-1")
+        desk.tick()
+        at_places = [
+            Wait("contacts", "c-1", "accounts", "customer", account),
+            Wait("contacts", "c-1", "CustomersV3", Parent.BY_KEY, "a-1"),
+            Wait("quotations", "Q-1", "accounts", "customer", account),
+        ]
+        for wait in at_places:
+            desk.state.links.table.transact([Put(wait.to_row())])
+        # A second passes between two looks at the clock, so each answer has one place.
+        desk.clock.looked = lambda: desk.clock.sleep(1)
+        shown, parts, path = "", 0, f"/children?flow={FLOW}&id={account}"
+        while path:
+            part = console.page(path)
+            following = re.search(r'hx-get="([^"]+)"', part)
+            shown, parts, path = shown + part, parts + 1, unescape(following[1]) if following else ""
+    assert re.findall(r"/record\?flow=(\w+)&amp;id=([\w-]+)", shown) == [("contacts", "c-1"), ("quotations", "Q-1")]
+    assert shown.count("<h2>") == 1
+    assert parts > 3
 
 
 def test_a_quote_leads_to_its_customer_and_to_its_products() -> None:

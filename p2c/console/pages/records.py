@@ -3,12 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from p2c.console.site import Site, asked, back_to, whole_number
+from p2c.console.site import Site, all_asked, asked, back_to
 from p2c.referred import referred_in
 from shared.operations.causers import causers_of
 from shared.operations.lines import fields_of_lines
 from shared.operations.records_list import STATES, page_of_records
-from shared.operations.trace import some_children_of
+from shared.operations.trace import Child, some_children_of
 
 _AT_A_TIME = 50
 _CHILDREN = 20
@@ -69,24 +69,29 @@ def record(site: Site, request: Request) -> Response:
 
 
 def children(site: Site, request: Request) -> Response:
-    """The part of a record's page that shows what waits for it. Each answer shows what was found in half a second, and
-    asks for the next one."""
+    """The part of a record's page that shows what waits for it. Each answer shows what was found in half a second
+    and is not shown yet, and asks for the next one."""
     (flow,), id = site.to.flows(asked(request, "flow")), asked(request, "id")
     service = site.to.service
-    before, after = (whole_number(asked(request, name)) for name in ("before", "after"))
-    found, further = some_children_of(service.state, service.flows, flow, id, clock=service.clock, after=after)
-    shown = found[: max(0, _CHILDREN - before)]
+    after, before = asked(request, "after"), all_asked(request, "shown")
+    some, further = some_children_of(service.state, service.flows, flow, id, clock=service.clock, after=after)
+    found = [child for child in some if _named(child) not in before]
+    shown = found[: max(0, _CHILDREN - len(before))]
     return site.page(
         request,
         "children.html",
         flow=flow,
         id=id,
         children=shown,
-        is_first=before == 0,
+        is_first=not before,
         more=len(found) > len(shown),
-        before=before + len(shown),
+        shown=[*before, *map(_named, shown)],
         after=further,
     )
+
+
+def _named(child: Child) -> str:
+    return f"{child.flow} {child.id}"
 
 
 PAGES = {"/find": find, "/records": records, "/record": record, "/children": children}
