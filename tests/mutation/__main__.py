@@ -18,15 +18,15 @@ from tests.mutation.judging import Case, Verdict, judge
 from tests.mutation.loaded import LoadedTests
 from tests.mutation.mutants import Mutant, mutant_of, sample
 from tests.mutation.report import reaches_goals, tell
-from tests.mutation.running import Change, prepare
+from tests.mutation.running import Change, Died, Stage, prepare, start
 
 ROOT = Path(__file__).parents[2]
 _SHARES = {"sync": 2, "mapping": 2, "clients": 1, "state": 1}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when every part reaches its goal, 1 when not, 2 for a mistake in the call or tests that fail without
-    any change."""
+    """Exit code 0 when every part reaches its goal, 1 when not, 2 for a mistake in the call, tests that fail without
+    any change, or a process of tests that died."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
@@ -42,12 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     judged = [mutant for mutant in mutants if mutant not in equivalent]
     prepare()
-    tests = judges(ROOT, {mutant.file for mutant in judged})
+    try:
+        return _judge_by_sound_tests(judged, len(equivalent), parsed)
+    except Died as died:
+        typer.echo(str(died), err=True)
+        return 2
+
+
+def _judge_by_sound_tests(mutants: Sequence[Mutant], equivalent: int, parsed: argparse.Namespace) -> int:
+    if parsed.seeds and (broken := start(ROOT, Stage(seeds=parsed.seeds), None).finish()):
+        typer.echo(f"The simulation fails without any change; mend it first: {broken}", err=True)
+        return 2
+    tests = judges(ROOT, {mutant.file for mutant in mutants})
     calls = known_calls(ROOT, tests, modules(ROOT), jobs=parsed.jobs, anew=parsed.anew)
     if failing := calls.failing(tests):
         typer.echo("\n".join(["These fail without any change; mend them first:", *failing]), err=True)
         return 2
-    return _judge(judged, len(equivalent), tests, calls, parsed)
+    return _judge(mutants, equivalent, tests, calls, parsed)
 
 
 def _judge(

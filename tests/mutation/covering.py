@@ -1,4 +1,5 @@
-"""Which tests call which functions of the product: measured once, and again for each file of tests that has changed."""
+"""Which tests call which functions of the product: measured once, and again for each file of tests that has changed;
+for all of them where anything has changed that they share."""
 
 import ast
 import hashlib
@@ -24,6 +25,9 @@ from tests.mutation.playing import HOW, Heard
 # Not in the repository: what is measured is kept there between runs.
 KEPT = Path(".mutation/calls.json")
 _IN_A_FIXTURE = "fixture "
+# What any test may use: with a change there, what was measured counts no more.
+_SHARED = ("conftest.py", "shared/**/*", "local/**/*", "tests/**/*")
+_GENERATED = frozenset({"__pycache__", "node_modules"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,11 +49,13 @@ class Measured:
 
 @dataclass(slots=True)
 class Calls:
-    """What is known: tests by their ids, and what is called while modules and tests are imported."""
+    """What is known: tests by their ids, and what is called while modules and tests are imported. `shared`: the digest
+    of what the tests share, when that was measured."""
 
     tests: dict[str, Measured] = field(default_factory=dict)
     at_import: set[Function] = field(default_factory=set)
     digests: dict[str, str] = field(default_factory=dict)
+    shared: str = ""
 
     def of(self, function: Function) -> list[str]:
         """The tests that call a function, in their own order."""
@@ -85,6 +91,7 @@ class Calls:
                 "functions": [[each.file, each.name] for each in functions],
                 "at_import": sorted(number[each] for each in self.at_import),
                 "digests": self.digests,
+                "shared": self.shared,
                 "tests": {
                     test: [round(found.seconds, 3), found.failed, sorted(number[each] for each in found.calls)]
                     for test, found in self.tests.items()
@@ -102,14 +109,16 @@ class Calls:
             test: Measured(seconds, failed, {functions[at] for at in calls})
             for test, (seconds, failed, calls) in read["tests"].items()
         }
-        return cls(tests, {functions[at] for at in read["at_import"]}, read["digests"])
+        return cls(tests, {functions[at] for at in read["at_import"]}, read["digests"], read.get("shared", ""))
 
 
 def known_calls(root: Path, files: Sequence[str], product: Sequence[str], *, jobs: int, anew: bool = False) -> Calls:
     """What the tests of these files call. Only files that are new or have changed are measured, and those with a test
-    that failed; with `anew` all of them."""
-    kept = root / KEPT
+    that failed; all of them with `anew`, and where what they share has changed."""
+    kept, shared = root / KEPT, _digest_of_shared(root)
     calls = Calls.from_json(kept.read_text(encoding="utf-8")) if kept.exists() and not anew else Calls()
+    if calls.shared != shared:
+        calls = Calls(shared=shared)
     calls.forget(file for file in calls.digests.keys() - files if not (root / file).exists())
     if due := _due(calls, root, files):
         typer.echo(f"measuring which tests call what: {len(due)} files", err=True)
@@ -232,6 +241,19 @@ def _functions(statements: Sequence[ast.stmt], within: str) -> Iterator[tuple[st
                 yield within + statement.name, (begin.lineno, begin.col_offset), statement.end_lineno or begin.lineno
             case ast.ClassDef():
                 yield from _functions(statement.body, f"{within}{statement.name}.")
+
+
+def _digest_of_shared(root: Path) -> str:
+    """Of all files beside the tests themselves, and beside what judges by them."""
+    found = hashlib.sha256()
+    for path in sorted({path for pattern in _SHARED for path in root.glob(pattern)}):
+        name = path.relative_to(root)
+        judging = name.parts[:2] == ("tests", "mutation")
+        if judging or name.match("test_*.py") or not _GENERATED.isdisjoint(name.parts):
+            continue
+        if path.is_file():
+            found.update(f"{name.as_posix()} {_digest(path)}\n".encode())
+    return found.hexdigest()
 
 
 def _digest(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.mutation.loaded import LoadedTests
 from tests.mutation.mutants import Mutant
-from tests.mutation.running import Change, Running, Stage, first_finished, start
+from tests.mutation.running import Change, Died, Running, Stage, first_finished, start
 from tests.mutation.swapping import NotSwapped
 
 
@@ -42,6 +42,8 @@ class _Trial:
         assert self.running is not None
         try:
             failed = self.running.finish()
+        except Died as died:
+            raise Died(f"{self.case.mutant.name}: {died}") from died
         except NotSwapped:
             # Nothing was played.
             self._left = [(stage, False) for stage in self.case.anew or self.case.in_place]

@@ -6,20 +6,22 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.mutation.playing import HOW, Heard, restart_clock
-from tests.mutation.running import Change, Running, Stage, in_child, play, told_by
+from tests.mutation.running import Change, Died, Running, Stage, died_by, in_child, play, told_by
 from tests.mutation.swapping import Loaded, loaded_functions, swap
 
 _PID_BYTES = 8
 _READY = b"ready"
+_LONGEST_ERROR = 65536
 
 
 class LoadedTests:
@@ -28,29 +30,52 @@ class LoadedTests:
     def __init__(self, root: Path, files: Sequence[str], *, simulation: bool = True) -> None:
         """Raises RuntimeError when the tests cannot be collected."""
         self._socket, other = socket.socketpair()
+        self._errors, writing = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             self._socket.close()
-            in_child(lambda: _load(root, files, _Serving(root, other, simulation=simulation)), os.dup(other.fileno()))
+            os.close(self._errors)
+            in_child(lambda: _load(root, files, _Serving(root, other, simulation=simulation)), writing)
         other.close()
-        told = self._socket.recv(1000)
-        if told != _READY:
-            raise RuntimeError(f"the tests cannot be collected: {told.decode()}")
+        os.close(writing)
+        if self._socket.recv(len(_READY)) != _READY:
+            raise RuntimeError(f"the tests cannot be collected: {self._why()}")
 
     def start(self, stage: Stage, change: Change) -> Running:
-        """Begin a stage with the change. Its end raises NotSwapped when the change cannot be made in place."""
+        """Begin a stage with the change. Its end raises NotSwapped when the change cannot be made in place. Raises
+        Died when the process of the tests has ended."""
         reading, writing = os.pipe()
         with tempfile.TemporaryFile("w+", encoding="utf-8") as request:
             json.dump({"stage": asdict(stage), "change": asdict(change)}, request)
             request.flush()
-            socket.send_fds(self._socket, [b"!"], [writing, request.fileno()])
+            try:
+                socket.send_fds(self._socket, [b"!"], [writing, request.fileno()])
+                pid = self._socket.recv(_PID_BYTES)
+            except ConnectionError:
+                pid = b""
         os.close(writing)
-        return Running(int.from_bytes(self._socket.recv(_PID_BYTES), "big"), reading, ours=False)
+        if len(pid) != _PID_BYTES:
+            os.close(reading)
+            raise Died(f"the process of the collected tests has ended: {self._why()}")
+        return Running(int.from_bytes(pid, "big"), reading, ours=False)
 
     def close(self) -> None:
         """End the process."""
         self._socket.close()
+        os.close(self._errors)
         os.waitpid(self._pid, 0)
+
+    def _why(self) -> str:
+        # Stages under way have the other end, too, so it may stay open with nothing in it.
+        os.set_blocking(self._errors, False)
+        with suppress(BlockingIOError):
+            if text := os.read(self._errors, _LONGEST_ERROR):
+                return _ended_by(json.loads(text))
+        return "killed"
+
+
+def _ended_by(told: Mapping[str, Any]) -> str:
+    return died_by(told["died"]) if "died" in told else str(told["failed"])
 
 
 def _load(root: Path, files: Sequence[str], serving: "_Serving") -> str | None:

@@ -7,9 +7,10 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.mutation.swapping import NotSwapped
 
 # A stage, with its waiting, has longer than a test (playing.CPU_S).
 WALL_S = 1800
+_NO_END = "no end"
 # Whatever is imported once need not be imported by each mutant.
 _IMPORTED_BEFORE = (
     "aiohttp.web", "azure.core.exceptions", "azure.data.tables", "azure.functions", "azure.identity",
@@ -44,6 +46,10 @@ class Change:
     function: str | None = None
 
 
+class Died(RuntimeError):
+    """A process of tests has died, which shows nothing of a change."""
+
+
 def prepare() -> None:
     """Import what the tests need and nothing of the product."""
     for name in _IMPORTED_BEFORE:
@@ -61,7 +67,7 @@ class Running:
 
     def finish(self) -> str | None:
         """The test that failed; None when all passed. Whoever does not end by itself has failed. Raises NotSwapped when
-        the change could not be made in place."""
+        the change could not be made in place, Died when the process ended otherwise: that shows nothing."""
         too_long = time.monotonic() - self.began > WALL_S
         if too_long:
             self._kill()
@@ -69,12 +75,9 @@ class Running:
             text = b"" if too_long else stream.read()
         if self.ours:
             os.waitpid(self.pid, 0)
-        if not text:
-            return "no end"
-        told = json.loads(text)
-        if told.get("not_swapped"):
-            raise NotSwapped(told["not_swapped"])
-        return str(told["failed"]) if told["failed"] else None
+        if too_long:
+            return _NO_END
+        return _verdict(json.loads(text) if text else {"died": -signal.SIGKILL})
 
     def stop(self) -> None:
         """End it, whatever it does."""
@@ -88,6 +91,24 @@ class Running:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             assert not self.ours
+
+
+def _verdict(told: Mapping[str, Any]) -> str | None:
+    match told:
+        case {"not_swapped": why}:
+            raise NotSwapped(why)
+        case {"died": code} if code == -signal.SIGPROF:
+            return _NO_END
+        case {"died": code}:
+            raise Died(
+                f"the process that played the tests died ({died_by(code)}): look at free memory, and judge again"
+            )
+    return str(told["failed"]) if told["failed"] else None
+
+
+def died_by(code: int) -> str:
+    """How a process ended, in words: `code` is what os.waitstatus_to_exitcode gives."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def start(root: Path, stage: Stage, change: Change | None) -> Running:
@@ -109,9 +130,20 @@ def first_finished(running: Sequence[Running]) -> Running:
     return min(running, key=lambda each: each.began)
 
 
-def in_child(run: Callable[[], str | None], writing: int) -> None:
-    """Run it silently in this process, which is a fork; write which test failed, and end."""
+def in_child(run: Callable[[], str | None], writing: int) -> NoReturn:
+    """Run it silently in a fork of this process, which is a fork itself; write which test failed, or how it died, and
+    end."""
     os.setsid()
+    player = os.fork()
+    if player == 0:
+        _tell(run, writing)
+    code = os.waitstatus_to_exitcode(os.waitpid(player, 0)[1])
+    if code:
+        os.write(writing, json.dumps({"died": code}).encode())
+    os._exit(0)
+
+
+def _tell(run: Callable[[], str | None], writing: int) -> NoReturn:
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
@@ -158,11 +190,14 @@ def _run(root: Path, stage: Stage, change: Change | None) -> str | None:
 
 
 class _Chosen(Heard):
-    """Of the tests of some files only those of a stage, in its order."""
+    """Of the tests of some files only those of a stage, in its order, each with a clock of its own."""
 
     def __init__(self, tests: Sequence[str]) -> None:
         super().__init__()
         self._places = {test: at for at, test in enumerate(tests)}
+
+    def pytest_runtest_logstart(self) -> None:
+        restart_clock()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

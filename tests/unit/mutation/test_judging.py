@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,131 @@ def test_a_bad_test_lets_a_mutant_survive_and_no_file_is_changed(tmp_path: Path)
 def test_a_test_that_fails_without_a_change_is_named(tmp_path: Path) -> None:
     _, _, failing = judged(tmp_path, GOOD.replace("== [1", "== [2"))
     assert failing == ["test_tiny.py::test_the_smallest_is_found"]
+
+
+PLAY = """
+import json, sys
+from pathlib import Path
+from tests.mutation import playing
+from tests.mutation.running import Change, Died, Stage, start
+root = Path(sys.argv[1])
+sys.path.insert(0, str(root))
+"""
+
+
+def played(root: Path, script: str, **files: str) -> Any:
+    """What a script prints about a project of one module and these files of tests."""
+    for name, text in {"tiny": TINY, **files}.items():
+        (root / f"{name}.py").write_text(text, encoding="utf-8")
+    (root / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{PLAY}{script}", str(root)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+WANTED = """
+from conftest import WANTED
+from tiny import smallest
+
+def test_the_smallest_is_found():
+    assert smallest([3, 1, 2]) == WANTED
+"""
+KNOWN_AGAIN = """
+from tests.mutation.covering import known_calls
+def failing():
+    return known_calls(root, ["test_tiny.py"], ["tiny.py"], jobs=1).failing(["test_tiny.py"])
+found, kept = [failing()], root / ".mutation/calls.json"
+kept.touch()
+written = kept.stat().st_mtime_ns
+found.append(failing())
+assert kept.stat().st_mtime_ns == written
+(root / "conftest.py").write_text("WANTED = 20")
+print(json.dumps([*found, failing()]))
+"""
+
+
+@pytest.mark.process
+def test_a_change_in_what_tests_share_has_them_measured_anew(tmp_path: Path) -> None:
+    found = played(tmp_path, KNOWN_AGAIN, conftest="WANTED = 1", test_tiny=WANTED)
+    assert found == [[], [], ["test_tiny.py::test_the_smallest_is_found"]]
+
+
+BUSY = """
+import os, signal, time
+from tiny import smallest
+
+def test_a():
+    work()
+
+def test_b():
+    work()
+
+def test_dies():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def work():
+    end = time.process_time() + 0.6
+    while time.process_time() < end:
+        pass
+"""
+HOWEVER_THEY_ARE_PLAYED = """
+import os, signal
+from tests.mutation.loaded import LoadedTests
+playing.CPU_S = 1
+
+def told(running):
+    try:
+        return running.finish()
+    except Died as died:
+        return f"Died: {died}"
+
+def stage(*names):
+    return Stage(tuple(f"test_busy.py::test_{name}" for name in names))
+
+same = Change("tiny.py", (root / "tiny.py").read_text(), "smallest")
+loaded = LoadedTests(root, ["test_busy.py"], simulation=False)
+found = [
+    [told(start(root, stage(*names), None)), told(loaded.start(stage(*names), same))] for names in ("ab", ["dies"])
+]
+os.killpg(loaded._pid, signal.SIGKILL)
+for refused in (lambda: loaded.start(stage("a"), same), lambda: LoadedTests(root, ["test_bad.py"], simulation=False)):
+    try:
+        refused()
+    except RuntimeError as ended:
+        found.append(str(ended))
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.process
+def test_each_test_has_a_time_of_its_own_and_no_other_death_is_a_kill(tmp_path: Path) -> None:
+    together, dying, *ended = played(tmp_path, HOWEVER_THEY_ARE_PLAYED, test_busy=BUSY, test_bad="import nothing_there")
+    assert together == [None, None]
+    assert [each[:5] for each in dying] == ["Died:"] * 2
+    assert all("SIGTERM" in each for each in dying)
+    assert ended == [
+        "the process of the collected tests has ended: killed",
+        "the tests cannot be collected: test_bad.py cannot be imported",
+    ]
+
+
+# The simulation is another one here, which fails at its second seed.
+BROKEN_SIMULATION = """
+from types import ModuleType, SimpleNamespace as Some
+from tests.mutation.__main__ import main
+broken = ModuleType("tests.simulation.run")
+broken.play_seeds = lambda seeds: Some(broken=[Some(problems=["I1 is broken"])] if seeds == [1] else [])
+sys.modules["tests.simulation.run"] = broken
+print(json.dumps(main(["--mutant", "shared/sync/apply/record.py:AddNot:0", "--seeds", "2"])))
+"""
+
+
+@pytest.mark.process
+def test_nothing_is_judged_by_a_simulation_that_fails_without_a_change(tmp_path: Path) -> None:
+    assert played(tmp_path, BROKEN_SIMULATION) == 2
 
 
 def verdicts(killed: int, survived: int) -> list[Verdict]:
