@@ -191,6 +191,8 @@ def test_what_others_change_between_the_read_and_the_write_is_not_written_over(
     sync.steps.at[during] = lambda: people_change(sync, "A-1", SalesMemo="Theirs")
     sync.drain()
     assert not sync.steps.disturbed
+    # Without a policy nothing is read, and nothing can be refused.
+    assert sync.refused_as_changed() == (policy != "source_wins")
     sync.settle(30)
     failure = sync.failure(id)
     assert (failure.cause if failure else "") == cause
@@ -347,6 +349,7 @@ def test_a_field_that_others_fill_between_the_read_and_the_write_keeps_their_val
     filling.steps.at[filling.steps.count + NOTED] = lambda: people_change(filling, "A-1", SalesMemo="Theirs")
     filling.drain()
     assert not filling.steps.disturbed
+    assert filling.refused_as_changed() == 1
     filling.settle(30)
     assert memo_and_name(filling, "A-1") == ("Theirs", "Litware")
     assert (filling.link(id).state, filling.failure(id)) == (LinkState.WRITTEN, None)

@@ -292,6 +292,7 @@ def test_a_header_that_others_change_between_the_read_and_the_write_is_not_writt
         desk.steps.at[desk.steps.count + 10] = lambda: desk.at_finops(number, SalesQuotationName="Theirs")
         desk.drain()
         assert not desk.steps.disturbed
+        assert desk.refused_as_changed() == 1
         desk.settle(30)
         assert (header(desk, number), desk.failure(number)) == (("Theirs", "b@contoso.com"), None)
 

@@ -218,6 +218,11 @@ class Product:
         assert isinstance(finops, FinopsSystem)
         return finops.requests.writes
 
+    def refused_as_changed(self) -> int:
+        """How many writes F&O has refused because the row had changed since it was read."""
+        exchanges = self.finops.simulator.exchanges.last(1000)
+        return sum((each.status == 412) + each.response_body.count("HTTP/1.1 412 ") for each in exchanges)
+
     def depth(self) -> int:
         """How many messages lie anywhere."""
         return sum(self.queues.depth(name) for name in (self.flow, hold_queue(self.flow), poison_queue(self.flow)))
