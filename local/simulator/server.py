@@ -34,6 +34,7 @@ _PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></
 # Far above the limits of the services for a URL: the handler decides what is too long.
 _LONGEST_LINE = 1_000_000
 _START_LIMIT_S = 30.0
+_ANSWER_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +99,27 @@ class Simulator:
         """Stop listening and bring the record of exchanges into its file."""
         if self._runner is not None:
             await self._runner.cleanup()
-            self._runner = None
+            self._runner = self._loop = None
         self.exchanges.flush()
+
+    @property
+    def listens(self) -> bool:
+        """Whether it has been started, and not stopped since."""
+        return self._loop is not None
 
     def ask(self, request: Request) -> Reply:
         """The reply to a request of another thread of this process, without a connection: nothing of HTTP is read or
-        written, and no fault is played. Everything else is as for any client. The simulator must be running."""
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(self._plain(request), self._loop).result()
+        written, and no fault is played. Everything else is as for any client. The simulator must be running. Raises
+        TimeoutError when there is no reply within two minutes."""
+        assert self._loop is not None, "the simulator is not running"
+        return asyncio.run_coroutine_threadsafe(self._plain(request), self._loop).result(_ANSWER_LIMIT_S)
 
     async def _plain(self, request: Request) -> Reply:
-        reply = self._unauthorised(request) or await self._guarded(request)
-        self.exchanges.record(self._clock(), request, reply)
+        try:
+            reply = self._unauthorised(request) or await self._guarded(request)
+            self.exchanges.record(self._clock(), request, reply)
+        except space.NoSpaceLeft as full:
+            return self._failed(full)
         return reply
 
     async def _serve(self, incoming: web.BaseRequest) -> web.StreamResponse:
@@ -118,12 +128,13 @@ class Simulator:
         try:
             return await self._replied(incoming, await self._received(incoming))
         except space.NoSpaceLeft as full:
-            # A retry would not find more space: the simulator's caller ends it.
-            self.failure = full
-            self.on_failure()
-            return _response(
-                Reply(507, _JSON, b'{"error":{"code":"507","message":"The disk of the simulator is full."}}')
-            )
+            return _response(self._failed(full))
+
+    def _failed(self, full: space.NoSpaceLeft) -> Reply:
+        # A retry would not find more space: the simulator's caller ends it.
+        self.failure = full
+        self.on_failure()
+        return Reply(507, _JSON, b'{"error":{"code":"507","message":"The disk of the simulator is full."}}')
 
     async def _replied(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
         if request.raw_path.startswith(PREFIX):

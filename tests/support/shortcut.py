@@ -1,8 +1,8 @@
 """The way from the product, and from a test, to simulators of the same process: without HTTP where it does not matter.
 
 To write, read and parse HTTP on both sides takes more time than the answer. So a call goes straight to the simulator
-while no fault is on; with one, and to any other address, it goes over real HTTP, as do all calls of the tests of
-clients (`tests/scenarios/test_*_against_*.py`) and of the end-to-end tests.
+while it runs and no fault is on. With a fault, to a simulator that does not run, and to any other address, it goes over
+real HTTP, as do all calls of the tests of clients (`tests/scenarios/test_*_against_*.py`) and of the end-to-end tests.
 """
 
 from collections.abc import Mapping
@@ -47,13 +47,17 @@ class Shortcut:
 
         def carry(call: PreparedCall) -> Answer:
             """Send one call. Raises NotConnected or AnswerLost."""
-            if not simulator.faults.idle:
+            if not _may_be_asked(simulator):
                 return http(call)
             require_same_origin(call.url, origin, system)
             reply = simulator.ask(_request(call, origin))
             return Answer(reply.status, reply.headers, reply.body)
 
         return carry
+
+
+def _may_be_asked(simulator: Simulator) -> bool:
+    return simulator.listens and simulator.faults.idle
 
 
 def _request(call: PreparedCall, origin: Origin) -> Request:
@@ -75,7 +79,7 @@ class SessionShortcut(HTTPAdapter):
         """The simulator's reply to one request."""
         parts = urlsplit(request.url or "")
         steers = parts.path.startswith(PREFIX) or ADMIN_HEADER in request.headers
-        if steers or not self._simulator.faults.idle:
+        if steers or not _may_be_asked(self._simulator):
             return super().send(request, *args, **options)
         body = request.body or b""
         reply = self._simulator.ask(

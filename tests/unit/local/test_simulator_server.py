@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,8 @@ from local.simulator.exchanges import ExchangeLog, collection_of
 from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.messages import headers_of
 from local.simulator.server import Reply, Request, Simulator, running
-from shared.clients.http.exchange import AnswerLost, PreparedCall
+from local.space import NoSpaceLeft
+from shared.clients.http.exchange import AnswerLost, NotConnected, PreparedCall
 from shared.clients.http.origin import Origin
 from shared.clock import SystemClock
 from shared.outbound import STRAIGHT
@@ -50,6 +52,8 @@ class Bench:
         self.handled.append(request)
         if request.raw_path == "/defect":
             raise LookupError("a defect")
+        if request.raw_path == "/full":
+            raise NoSpaceLeft(Path("/data"))
         return Reply(200, JSON, b'{"value":["0123456789"]}')
 
     def send(self, method: str = "GET", path: str = "/data/Things", **extra: object) -> requests.Response:
@@ -121,6 +125,35 @@ def test_a_call_takes_the_shortcut_only_while_no_fault_is_on(bench: Bench) -> No
         carry(PreparedCall("DELETE", f"{bench.url}/data/Things", {"Authorization": "Bearer t"}))
     bench.faults.remove(fault)
     assert "Server" not in carry(call).headers
+
+
+def test_a_call_to_a_simulator_that_does_not_run_goes_over_http_and_is_refused() -> None:
+    bench = Bench()
+    with running(bench.simulator) as url:
+        pass
+    made = Shortcut({url: bench.simulator})
+    carry = made(
+        System.FINOPS, Origin.parse(url), SystemClock(), pool_size=1, read_timeout_s=PATIENCE_S, outbound=STRAIGHT
+    )
+    with pytest.raises(NotConnected):
+        carry(PreparedCall("GET", f"{url}/data/Things", {"Authorization": "Bearer t"}))
+    with requests.Session() as session:
+        mount(session, bench.simulator)
+        with pytest.raises(requests.ConnectionError):
+            session.get(url, timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_full_disk_is_told_with_and_without_a_connection(bench: Bench, connected: bool) -> None:
+    ended = Event()
+    bench.simulator.on_failure = ended.set
+    if connected:
+        status = bench.send(path="/full").status_code
+    else:
+        asked = Request("GET", "/full", "", headers_of({"Authorization": "Bearer t"}), b"", bench.url)
+        status = bench.simulator.ask(asked).status
+    assert (status, ended.is_set()) == (507, True)
+    assert isinstance(bench.simulator.failure, NoSpaceLeft)
 
 
 def test_what_a_test_asks_is_answered_by_the_shortcut_as_over_http(bench: Bench) -> None:
