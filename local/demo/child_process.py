@@ -43,6 +43,7 @@ if __name__ == "__main__":
     if module == PROGRAM:
         os.execvp(rest[0], rest)  # noqa: S606 - what the demo was told to run
     sys.argv = [module, *rest]
-    # What is imported is no garbage: to look through it again and again takes a tenth of the start.
+    # What is imported is no garbage: to look through it again and again takes a tenth of the start. The thresholds stay
+    # for the whole life: a simulator leaves few cycles behind, and 20,000 objects of them are some megabytes.
     gc.set_threshold(20_000, 20, 20)
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""Products as deployed, between both simulators over real HTTP: every rule, and what the wire may do to it."""
+"""Products as deployed, between both simulators: every rule, and, over real HTTP, what the wire may do to it."""
 
 import json
 import re
