@@ -143,7 +143,8 @@ class Write:
     as just read, None where the link was trusted. `alone` asks for a request of its own: an earlier one, with others,
     had no clear answer. `lines` are what changes of a document's lines: header and lines are applied as one, or not at
     all. `former` are the places of dependent rows that we have written and that must be removed. `if_match` is the
-    version that the row (of a document, its header) must still have, None if that does not matter.
+    version that the row must still have, None if that does not matter. Of a document it is that of the header, so a
+    write that changes lines only names none.
     """
 
     id: str

@@ -301,7 +301,8 @@ class Deployment:
 
     def looks_for_conflicts(self, flow: str) -> bool:
         """Whether changes of others in the target count."""
-        return self.policy_of(flow).on_conflict in (OnConflict.TARGET_WINS, OnConflict.STOP)
+        said = self.policy_of(flow).on_conflict
+        return said is not None and OnConflict(said).looks
 
     def adopts(self, flow: str) -> bool:
         """Whether a row that is there before the first write is taken over: as the map document says, otherwise as the

@@ -138,6 +138,11 @@ class OnConflict(StrEnum):
     TARGET_WINS = "target_wins"
     STOP = "stop"
 
+    @property
+    def looks(self) -> bool:
+        """Whether changes of others in the target count, so that the row is read before it is written."""
+        return self is not OnConflict.SOURCE_WINS
+
 
 class OnTargetDeleted(StrEnum):
     """What happens if the row of a linked record is not in the target any more: it is created again, the record stays
@@ -185,7 +190,7 @@ class Route:
     @property
     def looks_for_conflicts(self) -> bool:
         """Whether changes of others in the target count."""
-        return self.on_conflict is not OnConflict.SOURCE_WINS
+        return self.on_conflict.looks
 
     @property
     def remedy_if_exists(self) -> str:

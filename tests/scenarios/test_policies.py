@@ -48,6 +48,10 @@ def memo_and_name(sync: Product, number: str) -> tuple[str, str]:
     return customer["SalesMemo"], customer["OrganizationName"]
 
 
+def phone(sync: Product, number: str) -> str:
+    return str((sync.customer(number) or {})["PrimaryContactPhone"])
+
+
 def in_conflict(sync: Product) -> str:
     """An account whose memo people have changed in F&O, and whose memo and name change in Sales."""
     id = sync.account("A-1", name="Litware", description="Ours")
@@ -183,12 +187,12 @@ def test_what_others_change_between_the_read_and_the_write_is_not_written_over(
     decided: Callable[..., Product], policy: str, cause: str, memo: str
 ) -> None:
     sync = decided(on_conflict=policy)
-    id = sync.account("A-1", name="Litware", description="Ours")
+    id = sync.account("A-1", name="Litware", description="Ours", telephone1="11")
     sync.tick()
     sync.edit(id, name="Litware II", description="Ours again")
     sync.service.pull("accounts")
     during = sync.steps.count + (NOTED if policy != "source_wins" else CLAIMED)
-    sync.steps.at[during] = lambda: people_change(sync, "A-1", SalesMemo="Theirs")
+    sync.steps.at[during] = lambda: people_change(sync, "A-1", SalesMemo="Theirs", PrimaryContactPhone="99")
     sync.drain()
     assert not sync.steps.disturbed
     # Without a policy nothing is read, and nothing can be refused.
@@ -196,7 +200,66 @@ def test_what_others_change_between_the_read_and_the_write_is_not_written_over(
     sync.settle(30)
     failure = sync.failure(id)
     assert (failure.cause if failure else "") == cause
+    assert failure is None or "PrimaryContactPhone" not in failure.message
     assert memo_and_name(sync, "A-1") == (memo, "Litware" if cause else "Litware II")
+    assert phone(sync, "A-1") == "99"
+
+
+def changed_during_the_write(sync: Product, id: str, **values: str) -> None:
+    """The memo changes in Sales, and while that is written somebody changes the customer A-1 in F&O: the write is
+    refused, and the record comes back later."""
+    sync.edit(id, **values)
+    sync.service.pull("accounts")
+    sync.steps.at[sync.steps.count + NOTED] = lambda: people_change(sync, "A-1", PrimaryContactPhone="99")
+    sync.drain()
+    assert not sync.steps.disturbed
+    assert phone(sync, "A-1") == "99"
+    assert sync.link(id).state is LinkState.RETRYING
+
+
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_a_field_that_changes_only_in_the_target_between_the_read_and_the_write_is_no_conflict(
+    decided: Callable[..., Product], policy: str
+) -> None:
+    sync = decided(on_conflict=policy)
+    id = sync.account("A-1", name="Litware", description="Ours", telephone1="11")
+    sync.tick()
+    changed_during_the_write(sync, id, description="Ours again")
+    sync.settle(30)
+    assert (memo_and_name(sync, "A-1"), phone(sync, "A-1")) == (("Ours again", "Litware"), "99")
+    assert (sync.link(id).state, sync.failure(id), sync.link(id).content.kept) == (LinkState.WRITTEN, None, {})
+
+
+def test_a_value_that_a_refused_write_has_not_written_is_a_change_of_others(decided: Callable[..., Product]) -> None:
+    sync = decided(on_conflict="stop")
+    id = sync.account("A-1", name="Litware", description="First")
+    sync.tick()
+    changed_during_the_write(sync, id, description="Second")
+    assert sync.link(id).content.sent == ()
+    sync.edit(id, description="Third")
+    people_change(sync, "A-1", SalesMemo="Second")
+    sync.settle(30)
+    failure = sync.failure(id)
+    assert failure is not None
+    assert (failure.cause, failure.value) == ("conflict", "SalesMemo")
+    assert memo_and_name(sync, "A-1") == ("Second", "Litware")
+
+
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_a_value_of_ours_whose_answer_was_lost_stays_ours_however_often_later_writes_are_not_applied(
+    decided: Callable[..., Product], policy: str
+) -> None:
+    sync = decided(on_conflict=policy)
+    id = sync.account("A-1", name="Litware", description="First")
+    sync.tick()
+    sync.finops.faults.add(Rule(Kind.DROP_AFTER, WRITES, times=1))
+    sync.edit(id, description="Second")
+    sync.tick()
+    sync.finops.faults.add(Rule(Kind.THROTTLE, WRITES, times=4, retry_after="900"))
+    sync.edit(id, description="Third")
+    sync.settle(120)
+    assert sync.finops.faults.idle
+    assert (memo_and_name(sync, "A-1"), sync.failure(id)) == (("Third", "Litware"), None)
 
 
 def test_what_nobody_has_changed_is_no_conflict(decided: Callable[..., Product]) -> None:
@@ -342,16 +405,18 @@ def test_a_field_is_filled_at_creation_and_later_belongs_to_whoever_fills_it(fil
 
 
 def test_a_field_that_others_fill_between_the_read_and_the_write_keeps_their_value(filling: Product) -> None:
-    id = filling.account("A-1", name="Litware")
+    id = filling.account("A-1", name="Litware", telephone1="11")
     filling.tick()
     filling.edit(id, description="Ours")
     filling.service.pull("accounts")
-    filling.steps.at[filling.steps.count + NOTED] = lambda: people_change(filling, "A-1", SalesMemo="Theirs")
+    filling.steps.at[filling.steps.count + NOTED] = lambda: people_change(
+        filling, "A-1", SalesMemo="Theirs", PrimaryContactPhone="99"
+    )
     filling.drain()
     assert not filling.steps.disturbed
     assert filling.refused_as_changed() == 1
     filling.settle(30)
-    assert memo_and_name(filling, "A-1") == ("Theirs", "Litware")
+    assert (memo_and_name(filling, "A-1"), phone(filling, "A-1")) == (("Theirs", "Litware"), "99")
     assert (filling.link(id).state, filling.failure(id)) == (LinkState.WRITTEN, None)
 
 

@@ -183,6 +183,25 @@ def test_a_price_that_is_not_there_because_its_product_got_no_answer_is_no_chang
         assert len(desk.items("P-1")) == 1
 
 
+def test_a_price_that_others_delete_after_a_write_was_refused_is_their_change() -> None:
+    maps = json.loads(deciding(PRODUCTS, on_conflict="stop"))
+    maps["fields"] = {PRODUCTS: {"msdynce_ismaintainedexternally": "off"}}
+    with assortment(solution=False, MAP_DOCUMENT=json.dumps(maps), PRODUCTS_PRICE_ITEMS="sync") as desk:
+        desk.put("P-1")
+        desk.tick()
+        desk.sales.faults.add(
+            Rule(Kind.THROTTLE, WRITES, path="Microsoft.Dynamics.CRM.UpdateMultiple", times=1, retry_after="900")
+        )
+        desk.change("P-1", ProductName="Bicycle")
+        desk.tick()
+        (item,) = desk.items("P-1")
+        assert desk.sales.send("DELETE", f"productpricelevels({item['productpricelevelid']})").status_code == 204
+        desk.change("P-1", SalesPrice=14)
+        desk.settle(30)
+        assert conflict_of(desk, "P-1") == "productpricelevel"
+        assert desk.items("P-1") == []
+
+
 @pytest.mark.parametrize(("taken", "name"), [("finops", "Ours again"), ("sales", "Theirs")])
 def test_a_conflict_in_a_product_is_decided(taken: str, name: str) -> None:
     with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict="stop")) as desk, operated(desk):
@@ -295,6 +314,27 @@ def test_a_header_that_others_change_between_the_read_and_the_write_is_not_writt
         assert desk.refused_as_changed() == 1
         desk.settle(30)
         assert (header(desk, number), desk.failure(number)) == (("Theirs", "b@contoso.com"), None)
+
+
+def test_lines_are_written_whatever_others_change_in_the_header_meanwhile() -> None:
+    """A write of lines alone names no version of the header."""
+    with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_conflict="stop")) as desk:
+        account = desk.account("A-1")
+        desk.tick()
+        id, number = desk.quote(account)
+        desk.tick()
+        (line,) = desk.lines(id)
+        desk.set_state(id, DRAFT)
+        desk.change_draft(f"quotedetails({line['quotedetailid']})", quantity=7)
+        desk.set_state(id, ACTIVE)
+        desk.service.pull(QUOTATIONS)
+        desk.steps.at[desk.steps.count + 10] = lambda: desk.at_finops(number, SalesQuotationName="Theirs")
+        desk.drain()
+        assert not desk.steps.disturbed
+        quotation = desk.quotation(number) or {}
+        assert [line["RequestedSalesQuantity"] for line in quotation["lines"].values()] == [7]
+        assert (header(desk, number)[0], desk.failure(number)) == ("Theirs", None)
+        assert desk.link(number).state is LinkState.WRITTEN
 
 
 @pytest.mark.parametrize(("taken", "name"), [("sales", "Ours again"), ("finops", "Theirs")])

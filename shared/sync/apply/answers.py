@@ -79,20 +79,21 @@ def read_answers(
             case None:
                 yield written(route, each.planned)
             case RecordMissing():
-                yield _repeat_in_full(route, limits, each.planned)
+                yield _repeat_in_full(route, limits, each)
             case RecordRejected() as refusal:
                 yield _refused(route, limits, each, refusal)
             case OutcomeUnknown() as unknown:
                 yield _unknown(flow, limits, blame, each.planned, unknown)
             case NotSent() | Transient() | OperatorNeeded():
-                yield each.record.retried()
+                yield each.unwritten.retried()
             case other:
                 raise other
 
 
-def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned | Concluded:
+def _repeat_in_full(route: Route, limits: Limits, sent: Sent) -> Planned | Concluded:
     """The target row is gone: the link is dirty, and the record is written as a whole once more, or listed."""
-    judged, record = planned.judged, planned.record
+    planned, record = sent.planned, sent.unwritten
+    judged = replace(planned.judged, record=record)
     if judged.leaves:
         return record.at_its_next_target()
     if judged.ending is not None:
@@ -101,14 +102,15 @@ def _repeat_in_full(route: Route, limits: Limits, planned: Planned) -> Planned |
         return without_row(judged)
     if not record.link.linked or planned.write.create:
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
-    doubtful = judged.with_link(record.link, trusted=False)
     if not route.once and route.on_target_deleted is not OnTargetDeleted.RECREATE:
-        return gone(route, doubtful)
+        return gone(route, judged.with_link(record.link, trusted=False))
+    # The note of the update stays: the create sends these values, too, and its answer may be lost.
+    doubtful = judged.with_link(sent.record.link, trusted=False)
     return Planned(doubtful, Changes(route).create(doubtful))
 
 
 def _refused(route: Route, limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:
-    record = sent.record
+    record = sent.unwritten
     # Lines of a document that was written in part may be there.
     lines = () if sent.is_begun else sent.planned.write.lines
     added = {line.number for line in lines if line.action is LineAction.CREATE}
@@ -124,9 +126,17 @@ def _refused(route: Route, limits: Limits, sent: Sent, refusal: RecordRejected) 
     elif may_repeat:
         return record.retried(delay_s=limits.retry_delay_s, attempts=attempts)
     if refusal.repeatable and may_repeat:
-        return record.retried(delay_s=limits.retry_delay_s, attempts=attempts)
+        # On a clean link only what has changed in the source is written. A dirty one would be compared as a whole, so
+        # that other fields that people have just changed would be conflicts, or be written over.
+        looked = sent.planned.write.before is not None and _looks(route, sent.planned)
+        return record.retried(delay_s=limits.retry_delay_s, attempts=attempts, stays_clean=looked)
     remedy = route.remedy_if_exists if refusal.cause == "target_exists" else refusal.remedy
     return record.rejected(refusal.cause, str(refusal), remedy)
+
+
+def _looks(route: Route, planned: Planned) -> bool:
+    """Whether what others have changed or filled counts."""
+    return route.looks_for_conflicts or bool(planned.judged.content.fills)
 
 
 def _unknown(flow: Flow, limits: Limits, blame: Blame, planned: Planned, unknown: OutcomeUnknown) -> Concluded:

@@ -212,7 +212,7 @@ def _plan_row(route: Route, judged: Judged, row: TargetRow) -> Planned | Conclud
         else changes.document(judged, row, route.document, alone=alone)
     ):
         case Write() as write:
-            if has_policy:
+            if has_policy and write.values:
                 write = replace(write, if_match=row.etag)
             # A record that only updates writes less than this: it is asked about when that is known.
             return (None if route.updates else _left_out(route, judged, row, write)) or Planned(judged, write)

@@ -73,6 +73,14 @@ class Record:
         keeps = link.linked or link.intent is not None or self.dropped is not None
         return replace(self, link=link if keeps else replace(link, held_key=None), before=None)
 
+    def not_applied(self) -> "Record":
+        """Nothing of the noted write is in the target, so a value there that is what it would have written is not from
+        us."""
+        if self.before is None:
+            return self
+        content = replace(self.link.content, sent=self.before.content.sent)
+        return replace(self, link=replace(self.link, content=content))
+
     def with_inheritance(self, named: Link) -> "Record":
         """The record has inherited a row, as its stored link says by now. It keeps the row whatever becomes of the
         write."""
@@ -144,13 +152,14 @@ class Record:
         link = replace(new, former=self.link.former, state=LinkState.RETRYING, claim=self.link.claim.ended())
         return Concluded(self, Outcome(Kind.RETRIED, link, delay_s=0.0))
 
-    def retried(self, *, delay_s: float | None = None, attempts: int = 0) -> "Concluded":
-        """Nothing was applied and nothing is decided: the claim is removed, and the record comes back."""
+    def retried(self, *, delay_s: float | None = None, attempts: int = 0, stays_clean: bool = False) -> "Concluded":
+        """Nothing was applied and nothing is decided: the claim is removed, and the record comes back. A record that
+        was refused is read and compared as a whole then, unless a clean link `stays_clean`."""
         link = replace(
             self.link,
             state=LinkState.RETRYING if attempts else self.found.state,
             intent=self.link.intent or (None if self.link.linked else self.dropped),
-            dirty=self.link.dirty or not self.trusted or attempts > 0,
+            dirty=self.link.dirty or not self.trusted or (attempts > 0 and not stays_clean),
             attempts=attempts or self.link.attempts,
             claim=self.link.claim.ended(),
         )
@@ -295,6 +304,11 @@ class Sent:
     def id(self) -> str:
         """The source record's id."""
         return self.planned.id
+
+    @property
+    def unwritten(self) -> Record:
+        """What is known of the record if the write was certainly not applied, but for a first part that was."""
+        return self.record if self.is_begun else self.record.not_applied()
 
     @property
     def record(self) -> Record:
