@@ -54,11 +54,11 @@ class Watch:
 
     def forget_deleted(self, record: Record) -> None:
         """A record may have its row again: an operator has taken it off."""
-        self._deleted = {place: of for place, of in self._deleted.items() if of != record}
+        self._deleted = {place: owner for place, owner in self._deleted.items() if owner != record}
 
     def forget_flow(self, flow: str) -> None:
         """Everything of a flow may be made again: it has another target."""
-        self._deleted = {place: of for place, of in self._deleted.items() if of[0] != flow}
+        self._deleted = {place: owner for place, owner in self._deleted.items() if owner[0] != flow}
 
     def judge(self, decided: Decided, place: Place, row: Row | None, record: Record, write: Write) -> None:
         """A worker sends a write of a record, whatever becomes of it."""
