@@ -586,7 +586,7 @@ class Company:
                 row = rows[dice.choice(sorted(rows))]
                 if row.of is not None and name in row.values and not self.is_tied(row.of):
                     row.doubtful = True
-                row.values[name] = "changed there"
+                row.change({name: "changed there"})
                 row.touched.add(name)
                 return
 
@@ -621,8 +621,10 @@ class Company:
         rows = self.stage.finops.rows_of(COMPANIES[0], QUOTATIONS)
         if rows:
             row = rows[dice.choice(sorted(rows))]
-            row.values[quotation_rules.STATUS_FIELD] = dice.choice(["Sent", "Created", "Confirmed"])
-            row.values[quotation_rules.ORDER_FIELD] = dice.choice(["", "", "SO-1"])
+            status = dice.choice(["Sent", "Created", "Confirmed"])
+            row.change(
+                {quotation_rules.STATUS_FIELD: status, quotation_rules.ORDER_FIELD: dice.choice(["", "", "SO-1"])}
+            )
 
 
 def try_deeds(deeds: Sequence[tuple[Callable[[random.Random], bool], float]], dice: random.Random) -> None:

@@ -23,6 +23,8 @@ _FIELDS = {
     PRODUCTS: {"name": "ProductName", "description": "ProductDescription"},
 }
 _TABLES = {"accounts": "accounts", "contacts": "contacts", "quotations": "quotes"}
+# From here on somebody changes a row beside the worker that writes it.
+_BESIDE = 0.85
 # More than a row of the sync's own tables can hold of one record.
 TOO_LONG = "long " * 8000
 
@@ -51,20 +53,28 @@ class Contest:
                 self._change(entity, row, dice.choice(sorted(_FIELDS[entity])))
 
     def contest(self, dice: random.Random) -> None:
-        """A field changes on both sides, and mostly it is synced then, perhaps in trouble."""
+        """A field changes on both sides, and mostly it is synced then, perhaps in trouble. Or the row changes only
+        while a worker that has read it is about to write."""
         places = [place for place in self._places() if self.company.has(place[2])]
         if not places:
             return
         entity, row, (flow, id) = dice.choice(places)
         name = dice.choice(sorted(_FIELDS[entity]))
-        self._change(entity, row, name)
+        fate = dice.random()
+        if fate < _BESIDE:
+            self._change(entity, row, name)
+        else:
+            # What else lies there would be worked on first.
+            self.scenes.sync(flow, dice)
         self.made += 1
         self._save(flow, id, {_FIELDS[entity][name]: f"ours {self.made}"})
-        fate = dice.random()
         if fate < 0.3:
             self.scenes.sync_in_trouble(flow, dice)
         elif fate < 0.8:
             self.scenes.sync(flow, dice)
+        elif fate >= _BESIDE:
+            meanwhile = dice.choice(sorted(_FIELDS[entity]))
+            self.scenes.sync_beside(flow, lambda: self._change(entity, row, meanwhile), dice)
 
     def write_long_text(self, dice: random.Random) -> None:
         """Somebody writes more into an account than can be remembered of it, or a short text again."""
@@ -94,7 +104,7 @@ class Contest:
             return
         if row.of is not None and not self.is_tied(row.of):
             row.doubtful = True
-        row.values[name] = value
+        row.change({name: value})
         row.touched.add(name)
 
     def _save(self, flow: str, id: str, values: dict[str, Any]) -> None:

@@ -241,7 +241,8 @@ def _decided(target: Target, route: Route) -> Target:
     """A target that knows what its route does about changes of others."""
     if isinstance(target, Collection | ModelTarget):
         makes_again = route.on_target_deleted is OnTargetDeleted.RECREATE
-        target.decided = Decided(route.looks_for_conflicts, makes_again)
+        counts = route.on_conflict is not OnConflict.SOURCE_WINS
+        target.decided = Decided(counts, makes_again, route.rules.ended())
     return target
 
 

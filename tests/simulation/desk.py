@@ -54,7 +54,7 @@ class Desk:
         """The batch job that calculates totals."""
         for company in COMPANIES:
             for row in self._orders(company).values():
-                row.values[back.TOTALS] = "Yes"
+                row.change({back.TOTALS: "Yes"})
                 for line in row.lines.values():
                     line[back.LINE_TOTALS] = "Yes"
         return True
@@ -63,7 +63,7 @@ class Desk:
         """An order is confirmed."""
         row = self._some(dice, lambda row: row.values[back.STATUS] == back.ACTIVE)
         if row is not None:
-            row.values[back.STATUS] = "Confirmed"
+            row.change({back.STATUS: "Confirmed"})
         return row is not None
 
     def deliver(self, dice: random.Random) -> bool:
@@ -131,15 +131,16 @@ class Desk:
             return False
         if dice.random() < 0.5 or not row.lines:
             self._doubt(row)
-            row.values["SalesOrderName"] = "changed there"
+            row.change({"SalesOrderName": "changed there"})
             row.touched.add("SalesOrderName")
         elif dice.random() < 0.5:
             line = row.lines[dice.choice(sorted(row.lines))]
             line["SalesPrice"] = Decimal(dice.randint(1, 9))
-            line[back.LINE_TOTALS] = row.values[back.TOTALS] = "No"
+            line[back.LINE_TOTALS] = "No"
+            row.change({back.TOTALS: "No"})
         else:
             row.lines[max(row.lines) + 1] = self._line("P-9")
-            row.values[back.TOTALS] = "No"
+            row.change({back.TOTALS: "No"})
         return True
 
     def create(self, dice: random.Random) -> bool:
@@ -176,7 +177,7 @@ class Desk:
         if customers:
             row = customers[dice.choice(sorted(customers))]
             self._doubt(row)
-            row.values["IsExternallyMaintained"] = dice.choice(["Yes", "Yes", "No"])
+            row.change({"IsExternallyMaintained": dice.choice(["Yes", "Yes", "No"])})
             row.touched.add("IsExternallyMaintained")
         return bool(customers)
 
@@ -288,4 +289,4 @@ def _progress(row: Row) -> None:
     for line in row.lines.values():
         line[LINE_STATUS] = fulfilment.line_status(line)  # type: ignore[arg-type]
     lines = list(row.lines.values())
-    row.values[back.STATUS] = fulfilment.processing_status(row.values, lines)  # type: ignore[arg-type]
+    row.change({back.STATUS: fulfilment.processing_status(row.values, lines)})  # type: ignore[arg-type]

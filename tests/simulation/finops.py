@@ -165,8 +165,7 @@ class Collection:
         environment.weather.threads.step(step)
         folded = self._key.folded(write.key)
         if environment.watch is not None:
-            row, record = self._rows.get(folded), (self._flow, write.id)
-            environment.watch.judge(self.decided, self._place(folded), row, record, write)
+            environment.watch.judge_creation(self.decided, self._place(folded), (self._flow, write.id), write)
         fault = environment.weather.write(_SYSTEM, step, folded)
         worker = environment.weather.threads.current
         late = worker is not None and worker.is_late
@@ -183,6 +182,9 @@ class Collection:
     def _land(self, write: Write, *, late: bool) -> SyncError | None:
         refusal = self.refusal(write)
         if refusal is None:
+            if self._environment.watch is not None:
+                row = self._rows.get(self._key.folded(write.key))
+                self._environment.watch.judge_change(self.decided, row, (self._flow, write.id), write)
             self._apply(write, late=late)
         elif isinstance(refusal, RecordMissing):
             self._environment.weather.met("row missing")
@@ -235,7 +237,7 @@ class Collection:
             self._environment.weather.met("rows adopted")
         row.of, row.doubtful, row.overwritten = owner, False, overwritten
         row.passable = passable or not self._environment.exists(owner)
-        row.values.update(write.values)
+        row.change(write.values)
         row.touched.difference_update(write.values)
         self._environment.writes += 1
 
@@ -306,7 +308,7 @@ class Orders(Documents):
 
 def _etag(row: Row) -> str:
     """The version of a row, or of the header of a document."""
-    return digest(repr(sorted(row.values.items()))).hex()
+    return f'W/"{row.version}"'
 
 
 class Products:

@@ -14,7 +14,7 @@ from shared.clients.dataverse import environment as dataverse
 from shared.errors import RecordMissing, SyncError
 from shared.operations import repair
 from shared.operations.retarget import Retargeting
-from shared.records import Write
+from shared.records import TargetRow, Write
 from shared.state import links
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.links import Link
@@ -27,7 +27,8 @@ from shared.sync.apply.commit import Committing
 from shared.sync.apply.follow_up import FollowUp
 from shared.sync.apply.outcome import Kind
 from shared.sync.apply.ownership import KeyOwnership
-from shared.sync.apply.record import Concluded, Record
+from shared.sync.apply.record import Concluded, Judged, Planned, Record
+from shared.sync.flow import Route
 from shared.sync.gates import Gates
 from shared.sync.pull import run as pull
 from shared.sync.pull import tracked, walked
@@ -161,6 +162,16 @@ def _only_gone(flow: Any, doubtful: Any) -> Looked:
     return replace(look_at(flow, doubtful), left=())
 
 
+_plan_row = plan._plan_row
+
+
+def _planned_for_any_version(route: Route, judged: Judged, row: TargetRow) -> Planned | Concluded:
+    planned = _plan_row(route, judged, row)
+    if isinstance(planned, Planned):
+        return replace(planned, write=replace(planned.write, if_match=None))
+    return planned
+
+
 MUTATIONS: Mapping[str, Mutation] = {
     "withdrawn_mapping_stays": Mutation(
         "a mapping is changed and taken back; what was applied with it stays",
@@ -269,6 +280,14 @@ MUTATIONS: Mapping[str, Mutation] = {
     "changes_of_others_are_lost": Mutation(
         "what people have put into the target is written over where it is to stay",
         46, "I3", _instead(Changes, "conflicts", lambda *_: []),
+    ),
+    "nobody_looks_for_changes_of_others": Mutation(
+        "a difference is sent without a look at the target, also where changes of others count",
+        46, "I3", _instead(Route, "looks_for_conflicts", False),
+    ),
+    "changes_after_the_look_are_lost": Mutation(
+        "what people put into the target between the read and the write is written over where it counts",
+        145, "I3", _instead(plan, "_plan_row", _planned_for_any_version),
     ),
     "deleted_row_is_made_again": Mutation(
         "a row that people have deleted is made again where it is to stay deleted",

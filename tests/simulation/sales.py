@@ -439,4 +439,7 @@ class ModelTarget(DataverseTarget):
         values, sales = self._sales.tables[self._records.table.entity_set].rows.get(id), self._sales
         touched = set(sales.touched.get(id, ()))
         row = None if values is None else Judged(write.key, dict(values), sales.writers.get(id), touched=touched)
-        watch.judge(self.decided, self._place(write.key), row, (self._flow, write.id), write)
+        place, record = self._place(write.key), (self._flow, write.id)
+        watch.judge_creation(self.decided, place, record, write)
+        if not watch.may_be_overtaken:
+            watch.judge_change(self.decided, row, record, write, watch.last_read(place))

@@ -16,6 +16,7 @@ _OVERTAKEN_S, _LATE_S = 1000.0, 1500.0
 # So long a host is away that its copies of poison messages would vanish soon.
 _AWAY_S = 5.5 * 86400.0
 _NEXT_SWEEP_S = 60.0
+_WRITES_S = 30.0
 _MUTE_ROUNDS, _MUTE_S = 8, 800.0
 
 
@@ -136,6 +137,15 @@ class Scenes:
             if (worker := self._host.invocation(flow, dice)) is None:
                 break
             self._host.run([worker], dice)
+
+    def sync_beside(self, flow: str, deed: Callable[[], None], dice: random.Random) -> None:
+        """A flow does its work, and somebody does something between what a worker reads of a target and its write."""
+        self._host.run([self._host.timer("pull", flow, dice)], dice)
+        worker = self._host.invocation(flow, dice, Plan(stands_in=" write ", stands_s=_WRITES_S))
+        if worker is not None:
+            self._host.run([worker], dice)
+            deed()
+            self._stage.threads.advance(_WRITES_S, dice)
 
     def sync_in_trouble(self, flow: str, dice: random.Random) -> None:
         """A flow does its work, and most of its writes get no good answer."""

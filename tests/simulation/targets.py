@@ -1,5 +1,7 @@
 """Rows of target collections, as the models keep them and the oracle judges them."""
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.records import Json
@@ -10,6 +12,8 @@ ORDERS, ORDERS_OF_SALES, INVOICES = "CDSSalesOrderHeaders", "salesorders", "invo
 PHONE, REFUSED_PHONE = "PrimaryContactPhone", "999"
 # A flow and the id of a record in its source.
 Record = tuple[str, str]
+# No version comes twice, also if a row is deleted and made again.
+_VERSIONS = itertools.count()
 
 
 @dataclass(slots=True)
@@ -20,7 +24,8 @@ class Row:
     `overwritten` by another record whose late worker has met it, until its own record is written again. It is
     `passable` from the moment its record is gone, also if the record comes back, and where a late worker has made it,
     until it is written once more: another record may have got the row. `sent` and `sent_lines` are what a document
-    was made with."""
+    was made with. `version` is another one after every
+    change of its fields, also if they are as they were before."""
 
     key: str
     values: dict[str, Json]
@@ -33,3 +38,9 @@ class Row:
     passable: bool = False
     sent: dict[str, Json] = field(default_factory=dict)
     sent_lines: list[dict[str, Json]] = field(default_factory=list)
+    version: int = field(default_factory=lambda: next(_VERSIONS), compare=False)
+
+    def change(self, values: Mapping[str, Json]) -> None:
+        """Somebody changes fields, be it the sync or people."""
+        self.values.update(values)
+        self.version = next(_VERSIONS)

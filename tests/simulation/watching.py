@@ -19,10 +19,15 @@ Place = tuple[str, str, str]
 @dataclass(frozen=True, slots=True)
 class Decided:
     """What a route does about changes of others: whether they count, and whether a row that they have deleted is made
-    again."""
+    again. `ended` are the fields that the end of a record writes, whatever others have put there."""
 
     counts: bool = False
     makes_again: bool = True
+    ended: Mapping[str, Json] = field(default_factory=dict)
+
+    def is_end(self, write: Write) -> bool:
+        """Whether a write is the end of its record."""
+        return all(name in self.ended and self.ended[name] == value for name, value in write.values.items())
 
 
 @dataclass(slots=True)
@@ -32,7 +37,7 @@ class Watch:
 
     threads: Threads
     links: Table
-    _read: dict[tuple[Place, int], tuple[Worker, list[Values]]] = field(default_factory=dict)
+    _read: dict[tuple[Place, int], tuple[Worker, Values]] = field(default_factory=dict)
     _overruled: set[tuple[Record, str, str]] = field(default_factory=set)
     _deleted: dict[Place, Record] = field(default_factory=dict)
     _wrong: list[tuple[Record, str]] = field(default_factory=list)
@@ -41,7 +46,12 @@ class Watch:
         """A worker is shown a row."""
         worker = self.threads.current
         if worker is not None:
-            self._read.setdefault((place, id(worker)), (worker, []))[1].append(values)
+            self._read[place, id(worker)] = worker, values
+
+    def last_read(self, place: Place) -> Values | None:
+        """The row as this worker was shown it last; None if it has not looked."""
+        worker = self.threads.current
+        return None if worker is None else self._read.get((place, id(worker)), (worker, None))[1]
 
     def note_overruled(self, record: Record, name: str, there: Json) -> None:
         """An operator decides that the source's value replaces this one."""
@@ -60,25 +70,32 @@ class Watch:
         """Everything of a flow may be made again: it has another target."""
         self._deleted = {place: owner for place, owner in self._deleted.items() if owner[0] != flow}
 
-    def judge(self, decided: Decided, place: Place, row: Row | None, record: Record, write: Write) -> None:
-        """A worker sends a write of a record, whatever becomes of it."""
-        worker = self.threads.current
-        if worker is None or worker.is_late:
-            # Nobody can hold it up (protocol A3).
-            return
-        if write.create:
-            if self._deleted.get(place) == record and not decided.makes_again:
-                self._wrong.append((record, f"people have deleted {write.key}, and it is made again"))
-            self.forget_deleted(record)
-        elif decided.counts and row is not None and row.of == record and not row.doubtful:
-            self._written_over(worker, place, row, record, write)
+    @property
+    def may_be_overtaken(self) -> bool:
+        """Whether nobody can hold up who is at work: a worker that is late (protocol A3)."""
+        return self.threads.current is None or self.threads.current.is_late
 
-    def _written_over(self, worker: Worker, place: Place, row: Row, record: Record, write: Write) -> None:
+    def judge_creation(self, decided: Decided, place: Place, record: Record, write: Write) -> None:
+        """A worker sends a write of a record, whatever becomes of it."""
+        if not write.create or self.may_be_overtaken:
+            return
+        if self._deleted.get(place) == record and not decided.makes_again:
+            self._wrong.append((record, f"people have deleted {write.key}, and it is made again"))
+        self.forget_deleted(record)
+
+    def judge_change(
+        self, decided: Decided, row: Row | None, record: Record, write: Write, shown: Values | None = None
+    ) -> None:
+        """A write changes a row. Where the target cannot refuse the write to a row that has changed since, only what
+        the worker was `shown` counts; None if it has not looked, or if the target can."""
+        if write.create or not decided.counts or decided.is_end(write):
+            return
+        if row is None or row.of != record or row.doubtful:
+            return
         applied = self._applied(record)
-        _, shown = self._read.get((place, id(worker)), (worker, []))
         for name in row.touched & write.values.keys():
             there = row.values.get(name)
-            is_known = bool(shown) and all(values.get(name) == there for values in shown)
+            is_known = shown is None or shown.get(name) == there
             is_theirs = there != write.values[name] and name in applied and applied[name] != there
             if is_known and is_theirs and (record, name, repr(there)) not in self._overruled:
                 self._wrong.append((record, f"{name} of {write.key} is {there!r} by people, and is written over"))
