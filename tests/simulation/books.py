@@ -1,6 +1,6 @@
 """What the oracle is shown: the product's own records in plain words, and both systems as they are."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.simulation.judgement import Books, Entry, Facts, TradeFacts
 from tests.simulation.oracle import ENTITIES
 from tests.simulation.salesorders import rows_of
 from tests.simulation.selling import Selling
+from tests.simulation.settings import Entry as MapEntry
 from tests.simulation.settings import settings_of
 from tests.simulation.stage import Stage
 from tests.simulation.targets import (
@@ -102,10 +103,11 @@ def facts_of(
     mended: Set[Record] = frozenset(),
     left_alone: Set[Record] = frozenset(),
     selling: Selling | None = None,
+    entries: Sequence[MapEntry] = (),
 ) -> Facts:
     """Both systems as they are, for the company of the deployment; `mended` are the records that an operator has begun
     anew, `left_alone` those that an operator has dismissed and that have not changed since. `selling` are the sellers,
-    if there are orders."""
+    if there are orders, and `entries` the entries of value maps that operators have set by hand."""
     settings = settings_of(process.key)
     company = settings.COMPANY
     finops = stage.finops
@@ -118,7 +120,7 @@ def facts_of(
     removed = {(entity, key) for value, entity, key in finops.removed if value == company}
     return Facts(
         now=stage.threads.now(),
-        mapper_of=process.mappers_now.of,
+        mapper_of=process.mappers_with(entries).of,
         sources={flow: rows for flow, rows in sources_of(stage, company).items() if flow in process.flows},
         targets=targets,
         references={name: tuple(table.rows.values()) for name, table in stage.sales.tables.items()},

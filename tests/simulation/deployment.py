@@ -73,10 +73,8 @@ class Deployment:
     service: Service
     clock: WorkerClock
 
-    @property
-    def mappers_now(self) -> Mappers:
-        """The mappings with the entries of value maps that operators have set by hand."""
-        entries = [Entry(each.flow, each.map, each.name, each.code) for each in self.service.map_entries.now()]
+    def mappers_with(self, entries: Sequence[Entry]) -> Mappers:
+        """The mappings with these entries of value maps above the document."""
         return mappers_of(_with_entries(self.key, entries))
 
     @property

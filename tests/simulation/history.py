@@ -149,7 +149,8 @@ class History:
         self.played.counts.update(outcomes_in(process))
         mended, left_alone = self.operators.mended, self.operators.left_alone(process)
         selling = self._selling if self.played.script.trades else None
-        facts = facts_of(self.stage, process, mended, left_alone, selling)
+        entries = list(self.operators.entries.values())
+        facts = facts_of(self.stage, process, mended, left_alone, selling, entries)
         facts.may_stay_deleted = frozenset(self._unlinks)
         books = books_of(process)
         problems = Oracle(facts, books).problems()
@@ -162,6 +163,7 @@ class History:
             *finops.rewritten,
             *self._watch.problems(mended),
             *self._takings.problems(),
+            *self.operators.wrong_entries(process),
         ]
         return self.played
 

@@ -18,6 +18,7 @@ from shared.records import TargetRow, Write
 from shared.state import links
 from shared.state.control import Control, FlowControl, Gate
 from shared.state.links import Link
+from shared.state.map_entries import MapEntries
 from shared.state.storage.tables import Put
 from shared.sync.apply import commit as committing
 from shared.sync.apply import late, plan, planning, result
@@ -292,6 +293,10 @@ MUTATIONS: Mapping[str, Mutation] = {
     "deleted_row_is_made_again": Mutation(
         "a row that people have deleted is made again where it is to stay deleted",
         46, "I3", _instead(plan, "gone", plan._plan_creation),
+    ),
+    "entry_set_by_hand_is_lost": Mutation(
+        "an entry of a value map that an operator sets is not kept",
+        29, "entry", _instead(MapEntries, "change", _nothing),
     ),
     "first_result_stays": Mutation(
         "the result of a record in its row is that of its first time",

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 
+from shared import exact_json
 from shared.errors import Damage, NotSent, StateUnreadable, StorageTrouble, SystemTrouble
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.link import Linking
 from shared.operations.repair import drop
 from shared.operations.retarget import NewTarget
-from shared.records import SourceRow
+from shared.records import Json, SourceRow
 from shared.service import Service
 from shared.state.control import BlockKind
 from shared.state.links import LinkState, link_key
-from shared.state.storage.tables import Cell, escape, unescape
+from shared.state.map_entries import ENTRIES as ENTRIES_ROW
+from shared.state.map_entries import MAP, read_map_entries
+from shared.state.storage.tables import Cell, Row, Stored, escape, unescape
 from shared.sync.apply.plan import CONFLICT
 from shared.sync.environment import may_be_another
 from shared.sync.flow import TARGET_DELETED
@@ -25,8 +28,9 @@ from tests.simulation.company import Company
 from tests.simulation.deployment import Deployment
 from tests.simulation.host import is_without_checkpoint
 from tests.simulation.script import Act
-from tests.simulation.settings import ENTRIES, deployment_of
+from tests.simulation.settings import ENTRIES, Entry, deployment_of, has_entry
 from tests.simulation.takings import Takings
+from tests.simulation.targets import Record
 from tests.simulation.threads import CALM, Worker
 
 _WHO = "operator@contoso"
@@ -46,6 +50,8 @@ class Operators:
         self._dismissed: dict[tuple[str, str], SourceRow | None] = {}
         self._retried: set[str] = set()
         self._surprised = False
+        # The entries of value maps that were set by hand and not taken back, by what they are called in ENTRIES.
+        self.entries: dict[str, Entry] = {}
         # Whether a row may be spoilt: to look at every row takes its time.
         self.has_damages = False
 
@@ -206,14 +212,39 @@ class Operators:
                 meant = LinkState.ENDED if act.what == "forget" and process.key.trade else None
                 self._mend(act.what, self._chosen(known, linking, dice, meant), linking, service, dice)
 
-    @staticmethod
-    def _set_entry(act: Act, process: Deployment, audit_log: AuditLog) -> None:
-        """Set an entry of a value map, or take it back; nobody else sets any."""
+    def _set_entry(self, act: Act, process: Deployment, audit_log: AuditLog) -> None:
+        """Set an entry of a value map, or take it back; nobody else sets any. If the answer gets lost, what is stored
+        tells what has become of it."""
         entry, editing = ENTRIES[act.flow], process.service.map_editing(deployment_of(process.key), audit_log)
-        if act.what == "map set":
-            editing.set(entry.flow, entry.map, entry.name, str(entry.code), "a new customer")
-        else:
-            editing.unset(entry.flow, entry.map, entry.name, "a mistake")
+        sets, is_set = act.what == "map set", act.flow in self.entries
+        try:
+            if sets:
+                editing.set(entry.flow, entry.map, entry.name, str(entry.code), "a new customer")
+                # What the document has already is not set.
+                is_set = is_set or not has_entry(process.key.maps, entry)
+            else:
+                editing.unset(entry.flow, entry.map, entry.name, "a mistake")
+                is_set = False
+        except StorageTrouble:
+            if (entry in self._stored_entries()) is sets:
+                is_set = sets
+            raise
+        finally:
+            self.entries.pop(act.flow, None)
+            if is_set:
+                self.entries[act.flow] = entry
+
+    def wrong_entries(self, process: Deployment) -> Iterator[str]:
+        """Entries of value maps that are kept although nobody has set them, or are not kept although somebody has."""
+        kept = {Entry(each.flow, each.map, each.name, each.code) for each in process.service.map_entries.now()}
+        for entry in sorted(kept ^ set(self.entries.values()), key=repr):
+            yield f"entry {entry.map} {entry.name}: it is {'kept' if entry in kept else 'lost'}"
+
+    def _stored_entries(self) -> set[Entry]:
+        """The entries as they are stored, whatever the weather."""
+        cells = self._company.stage.tables["control"].cells_of(MAP, ENTRIES_ROW) or {}
+        found = read_map_entries(Stored(Row(MAP, ENTRIES_ROW, cells), "", 0.0))
+        return {Entry(each.flow, each.map, each.name, each.code) for each in found}
 
     def _resolve(self, process: Deployment, audit_log: AuditLog, dice: random.Random) -> None:
         """Decide a conflict: a listed one, or one in which the target's value stays."""
@@ -229,12 +260,30 @@ class Operators:
         resolving = service.resolving(flow)
         shown = resolving.look(id)
         takes = {each.field: dice.choice(list(System)) for each in shown.fields}
+        try:
+            resolving.resolve(shown, takes, "as agreed", audit_log)
+        except StorageTrouble:
+            # What is stored tells whether it is decided.
+            self._note_overruled((flow, id), self._overruled((flow, id)))
+            raise
         for each in shown.fields:
             is_overruled = takes[each.field] is resolving.flow.source_system
             self._counts[f"resolved for the {'source' if is_overruled else 'target'}"] += 1
-            if is_overruled and (watch := self._company.stage.finops.watch) is not None:
-                watch.note_overruled((flow, id), each.field, each.there)
-        resolving.resolve(shown, takes, "as agreed", audit_log)
+        overruled = {
+            each.field: each.there for each in shown.fields if takes[each.field] is resolving.flow.source_system
+        }
+        self._note_overruled((flow, id), overruled)
+
+    def _note_overruled(self, record: Record, overruled: Mapping[str, Json]) -> None:
+        """The source's value replaces these from now on."""
+        if (watch := self._company.stage.finops.watch) is not None:
+            for name, there in overruled.items():
+                watch.note_overruled(record, name, there)
+
+    def _overruled(self, record: Record) -> Mapping[str, Json]:
+        """What is stored of such decisions."""
+        stored = exact_json.loads(str((self._cells(record) or {}).get("overruled") or "{}"))
+        return stored if isinstance(stored, dict) else {}
 
     @staticmethod
     def _chosen(known: list[str], linking: Linking, dice: random.Random, first: LinkState | None) -> str:

@@ -169,6 +169,13 @@ def with_results(maps: str) -> str:
     return exact_json.dumps({**read, "results": {flow: dict(RESULT_COLUMNS) for flow in RESULT_FLOWS}})
 
 
+def has_entry(maps: str, entry: Entry) -> bool:
+    """Whether a map document has an entry itself."""
+    read = exact_json.loads(maps)
+    of_map = read.get(entry.map) if isinstance(read, dict) else None
+    return isinstance(of_map, dict) and of_map.get(entry.name) == entry.code
+
+
 def with_entries(maps: str, entries: Iterable[Entry]) -> str:
     """A map document with these entries."""
     read = exact_json.loads(maps)
