@@ -262,6 +262,27 @@ def test_a_value_of_ours_whose_answer_was_lost_stays_ours_however_often_later_wr
     assert (memo_and_name(sync, "A-1"), sync.failure(id)) == (("Third", "Litware"), None)
 
 
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_a_value_of_ours_whose_answer_was_lost_stays_ours_however_many_later_writes_get_no_answer(
+    decided: Callable[..., Product], policy: str
+) -> None:
+    sync = decided(on_conflict=policy)
+    id = sync.account("A-1", name="Litware", description="First")
+    sync.tick()
+    sync.finops.faults.add(Rule(Kind.DROP_AFTER, WRITES, times=1))
+    sync.edit(id, description="Second")
+    sync.tick()
+    for later in ("Third", "Fourth", "Fifth", "Sixth"):
+        sync.finops.faults.add(Rule(Kind.DROP_BEFORE, WRITES, times=1))
+        sync.edit(id, description=later)
+        sync.clock.sleep(1_000)
+        sync.tick()
+        assert sync.finops.faults.idle
+    assert memo_and_name(sync, "A-1") == ("Second", "Litware")
+    sync.settle(120)
+    assert (memo_and_name(sync, "A-1"), sync.failure(id)) == (("Sixth", "Litware"), None)
+
+
 def test_what_nobody_has_changed_is_no_conflict(decided: Callable[..., Product]) -> None:
     sync = decided(on_conflict="stop")
     id = sync.account("A-1", name="Litware", description="Ours")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from shared.errors import RowTooLarge
-from shared.records import Json, LineAction, Write
+from shared.records import Json, LineAction, Values, Write
 from shared.state.link_parts import LinkContent
 from shared.state.link_targets import Intent
 from shared.state.links import Link, Links, Place
@@ -54,7 +54,7 @@ def _too_large(route: Route, planned: Planned, target: WrittenTarget | None) -> 
     sent = (*record.sent_for(write.key), dict(write.values))
     content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
     if _counts(route, record.link, write):
-        content = replace(content, sent=_sent(content, write))
+        content = replace(content, sent=_sent(route, content, write))
     link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), content=content)
     try:
         check_size((link if target is None else target.on(link)).to_row())
@@ -75,7 +75,7 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
         return replace(link, held_key=judged.content.key)
     if not link.linked:
         link = replace(link, route=route.name, held_key=write.key)
-    link = _with_values(planned, link, write, counts=_counts(route, link, write))
+    link = _with_values(route, planned, link, write)
     if route.document is not None and judged.ending is None:
         ours = {line.number for line in write.lines if line.action is LineAction.CREATE}
         if write.before is not None and takes_over(record.link):
@@ -94,7 +94,7 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
     return link if link is not record.link or not record.found.linked else None
 
 
-def _with_values(planned: Planned, link: Link, write: Write, *, counts: bool) -> Link:
+def _with_values(route: Route, planned: Planned, link: Link, write: Write) -> Link:
     """The intent of a first write, and the fields that this write fills for the first time. A take-over needs both: its
     intent does not count if the id of the row is not ours. Where changes of others count, what is sent as well: if the
     answer is lost, it must not look like one."""
@@ -107,8 +107,8 @@ def _with_values(planned: Planned, link: Link, write: Write, *, counts: bool) ->
     first = sorted(set(write.values) - set(content.applied) - set(content.touched))
     if first:
         content = replace(content, touched=(*content.touched, *first))
-    if counts:
-        content = replace(content, sent=_sent(content, write))
+    if _counts(route, link, write):
+        content = replace(content, sent=_sent(route, content, write))
     return link if content is link.content else replace(link, content=content)
 
 
@@ -117,9 +117,18 @@ def _counts(route: Route, link: Link, write: Write) -> bool:
     return route.looks_for_conflicts and write.before is not None and link.linked
 
 
-def _sent(content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
-    """What writes without a clear answer have sent, this one included."""
-    return (*content.sent, dict(write.values))[-_SENT_KEPT:]
+def _sent(route: Route, content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
+    """What writes without a clear answer have sent, this one included. If they are too many, the one that the row as
+    read shows least is forgotten, since it cannot come to the row any more."""
+    there: Values = {} if write.before is None else write.before.values
+
+    def shown(values: Values) -> int:
+        return sum(name in there and route.rules.agree(name, value, there[name]) for name, value in values.items())
+
+    known = [each for each in content.sent if each != write.values]
+    if len(known) == _SENT_KEPT:
+        known.remove(min(known, key=shown))
+    return (*known, dict(write.values))
 
 
 def _same_note(now: Link, noted: Link) -> bool:
