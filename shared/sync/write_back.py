@@ -126,7 +126,7 @@ class WriteBack:
             if after is None:
                 return
             page, after = self._results.page(flow.name, after, self._limits.sweep_rows)
-            self._mend(flow, [each for each in page if each.damage is not None])
+            self._forget(flow, self._damaged(flow, page))
             now = self._clock.now()
             due = [each for each in page if each.damage is None and each.is_due(now)]
             if due:
@@ -159,8 +159,10 @@ class WriteBack:
         ]
         answers = into.target.write(writes, not_after=self._not_after)
         # One that the row shows already is not written.
-        done = [each for each in due if isinstance(answers.get(each.id), RecordMissing | None)]
+        done = [each for each in due if answers.get(each.id) is None]
         self._results.remove(done)
+        # Whoever restores the row gets it without this result, whether or not the record was looked at meanwhile.
+        self._forget(flow, [each for each in due if isinstance(answers.get(each.id), RecordMissing)])
         refused = [again for each in due if (again := self._refused(each, answers.get(each.id))) is not None]
         self._results.save(refused)
         troubles = [each for each in answers.values() if isinstance(each, SystemTrouble)]
@@ -197,17 +199,22 @@ class WriteBack:
             reason = f"{type(trouble).__name__}: {trouble}"
             log_event("results_delayed", flow=turn.flow, run=self._run_id, reason=reason)
 
-    def _mend(self, flow: Flow, damaged: Sequence[Result]) -> None:
-        """A result that cannot be read is removed, and its record looked at again, as one that has none yet."""
-        for each in damaged:
-            assert each.damage is not None
-            tell_damage(each.damage, flow=flow.name, run=self._run_id)
+    def _damaged(self, flow: Flow, page: Sequence[Result]) -> list[Result]:
+        """The results that cannot be read."""
+        for each in page:
+            if each.damage is not None:
+                tell_damage(each.damage, flow=flow.name, run=self._run_id)
+        return [each for each in page if each.damage is not None]
+
+    def _forget(self, flow: Flow, lost: Sequence[Result]) -> None:
+        """Results that cannot be written are removed, and their records looked at again, as ones that have none yet."""
+        for each in lost:
             (link,) = self._state.links.load(flow.name, [each.id]).values()
             change_link(self._state.links, link, lambda now: None if now.etag is None else replace(now, told=""))
             for message in messages(flow.name, self._run_id, [Hint(each.id)], 1, why=Why.AGAIN):
                 self._queues.send(flow.name, message.to_body())
-        if damaged:
-            self._results.remove(damaged)
+        if lost:
+            self._results.remove(lost)
 
     def _has_time(self) -> bool:
         return self._clock.monotonic() < self._not_after

@@ -322,6 +322,20 @@ def test_a_result_that_changes_while_it_is_written_is_written_again() -> None:
     check_told(world)
 
 
+@pytest.mark.parametrize("is_noticed", [False, True], ids=["unnoticed", "noticed"])
+def test_a_row_that_was_gone_when_its_result_was_to_be_written_gets_it_once_it_is_back(*, is_noticed: bool) -> None:
+    world = committed(telling, new)
+    world.source.remove("p1")
+    if is_noticed:
+        world.pull()
+        world.drain()
+    world.sweep()
+    world.source.save("p1", number="P1", name="Good")
+    world.settle()
+    assert world.source.rows["p1"].values[STATE] == "written"
+    check_told(world)
+
+
 def test_two_workers_never_write_results_of_a_flow_at_the_same_time() -> None:
     world = telling()
     first_sync(world)
