@@ -283,6 +283,27 @@ def test_a_value_of_ours_whose_answer_was_lost_stays_ours_however_many_later_wri
     assert (memo_and_name(sync, "A-1"), sync.failure(id)) == (("Sixth", "Litware"), None)
 
 
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_values_of_ours_in_several_fields_stay_ours_whichever_write_has_brought_each(
+    decided: Callable[..., Product], policy: str
+) -> None:
+    sync = decided(on_conflict=policy)
+    id = sync.account("A-1", name="Litware", description="First", telephone1="1")
+    sync.tick()
+    edits = [{"description": "Second"}, {"name": "Litware II"}, {"telephone1": "2"}, {"fax": "3"}, {"fax": "4"}]
+    for number, edit in enumerate(edits):
+        sync.finops.faults.add(Rule(Kind.DROP_AFTER if number < 3 else Kind.DROP_BEFORE, WRITES, times=1))
+        sync.edit(id, **edit)
+        sync.clock.sleep(1_000)
+        sync.tick()
+        assert sync.finops.faults.idle
+    assert (memo_and_name(sync, "A-1"), phone(sync, "A-1")) == (("Second", "Litware II"), "2")
+    sync.edit(id, description="Third", name="Litware III", telephone1="3")
+    sync.settle(120)
+    assert (memo_and_name(sync, "A-1"), phone(sync, "A-1")) == (("Third", "Litware III"), "3")
+    assert sync.failure(id) is None
+
+
 def test_what_nobody_has_changed_is_no_conflict(decided: Callable[..., Product]) -> None:
     sync = decided(on_conflict="stop")
     id = sync.account("A-1", name="Litware", description="Ours")

@@ -118,17 +118,17 @@ def _counts(route: Route, link: Link, write: Write) -> bool:
 
 
 def _sent(route: Route, content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
-    """What writes without a clear answer have sent, this one included. If they are too many, the one that the row as
-    read shows least is forgotten, since it cannot come to the row any more."""
+    """What writes without a clear answer have sent, this one included: the last ones, and of those before them what the
+    row as read shows. What it does not show cannot come to the row any more."""
+    sent = [*(each for each in content.sent if each != write.values), dict(write.values)]
     there: Values = {} if write.before is None else write.before.values
-
-    def shown(values: Values) -> int:
-        return sum(name in there and route.rules.agree(name, value, there[name]) for name, value in values.items())
-
-    known = [each for each in content.sent if each != write.values]
-    if len(known) == _SENT_KEPT:
-        known.remove(min(known, key=shown))
-    return (*known, dict(write.values))
+    shown = {
+        name: value
+        for earlier in sent[:-_SENT_KEPT]
+        for name, value in earlier.items()
+        if name in there and route.rules.agree(name, value, there[name])
+    }
+    return (*([shown] if shown else ()), *sent[-_SENT_KEPT:])
 
 
 def _same_note(now: Link, noted: Link) -> bool:
