@@ -1,8 +1,10 @@
 """The end of a history: no more trouble, and as much time as it takes until nothing is left to do."""
 
 import random
+from datetime import datetime
 
 from shared.state.links import LinkState
+from shared.state.results import Result
 from shared.systems import System
 from tests.simulation.books import books_of
 from tests.simulation.host import Host
@@ -106,9 +108,16 @@ def _last_try(host: Host, horizon: float, *, again: bool) -> float | None:
     if again:
         failures = [failure for failure in failures if failure.cause in _OF_WORKERS]
     tries = [(failure.next_try - threads.now()).total_seconds() for failure in failures if failure.next_try is not None]
-    tries += [(each.next_try - threads.now()).total_seconds() for each in results if each.next_try is not None]
+    tries += [(next_try - threads.now()).total_seconds() for each in results if (next_try := _due(host, each))]
     due = [threads.seconds + seconds for seconds in tries]
     return max((at for at in due if at <= horizon), default=None)
+
+
+def _due(host: Host, result: Result) -> datetime | None:
+    """When a refused result is tried again: after its own pause, and then that of its flow."""
+    turn = host.process.service.state.results.turn(result.flow)
+    is_over = result.next_try is not None and result.next_try <= host.stage.threads.now()
+    return turn.next_try if is_over and turn.next_try is not None else result.next_try
 
 
 def _stay_at_rest(host: Host, operators: Operators, dice: random.Random) -> None:
