@@ -108,6 +108,11 @@ def lists_what_is_gone(route: Route) -> bool:
     return route.on_target_deleted is OnTargetDeleted.LIST
 
 
+def looks(route: Route) -> bool:
+    """Whether changes of others count."""
+    return route.on_conflict is not OnConflict.SOURCE_WINS
+
+
 def stops(route: Route) -> bool:
     """Whether a change of others stops a record."""
     return route.on_conflict is OnConflict.STOP
@@ -239,8 +244,7 @@ def _decided(target: Target, route: Route) -> Target:
     """A target that knows what its route does about changes of others."""
     if isinstance(target, Collection | ModelTarget):
         makes_again = route.on_target_deleted is OnTargetDeleted.RECREATE
-        counts = route.on_conflict is not OnConflict.SOURCE_WINS
-        target.decided = Decided(counts, makes_again, route.rules.ended())
+        target.decided = Decided(looks(route), makes_again, route.rules.ended())
     return target
 
 

@@ -13,7 +13,7 @@ from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
 from tests.simulation.contest import Contest
 from tests.simulation.damage import spoil
-from tests.simulation.deployment import Deployment, deploy, unlinks
+from tests.simulation.deployment import Deployment, deploy, looks, unlinks
 from tests.simulation.desk import Desk
 from tests.simulation.extras import WITH_POLICIES, WITH_RESULTS
 from tests.simulation.finops import COMPANIES
@@ -152,6 +152,7 @@ class History:
         entries = list(self.operators.entries.values())
         facts = facts_of(self.stage, process, mended, left_alone, selling, entries)
         facts.may_stay_deleted = frozenset(self._unlinks)
+        facts.unclear = self._watch.unclear_of(process.flows_that(looks))
         books = books_of(process)
         problems = Oracle(facts, books).problems()
         if WITH_RESULTS in self.played.script.extras:
