@@ -456,6 +456,30 @@ class Company:
             unused = f"{pool.numbers[0]}{dice.randint(0, 9)}"
             self.stage.sales.save(flow, id, {pool.number: unused if dice.random() < 0.7 else dice.choice(pool.numbers)})
 
+    def call_one(self, dice: random.Random) -> Callable[[], None] | None:
+        """An account that has a customer gets another phone. Returns what deletes it and gives its number to an account
+        that was not there; None if there is no such pair."""
+        pool, sales = self.pools["accounts"], self.stage.sales
+        there = sales.tables["accounts"].rows
+        customers = self.stage.finops.rows_of(COMPANIES[0], CUSTOMERS)
+        owners = [
+            (row.of[1], row.key)
+            for _, row in sorted(customers.items())
+            if row.of is not None and row.of[0] == "accounts" and row.of[1] in there and self.is_tied(row.of)
+        ]
+        absent = [place for place, id in enumerate(pool.ids) if id not in there]
+        if not owners or not absent:
+            return None
+        (id, number), place = dice.choice(owners), dice.choice(absent)
+        sales.save("accounts", id, {"telephone1": f"{dice.randint(10, 99)}"})
+
+        def bequeath() -> None:
+            if id in there:
+                self._remove("accounts", id)
+            sales.save("accounts", pool.ids[place], {**pool.first_row(place), pool.number: number})
+
+        return bequeath
+
     def purge(self, flow: str, dice: random.Random) -> None:
         """Somebody deletes nearly all records of a kind at once."""
         sales = self.stage.sales

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.simulation.settings import ENTRIES, POLICIES
 
-WITH_POLICIES, WITH_ENTRIES, WITH_RESULTS = "policies", "entries of value maps", "results"
+WITH_POLICIES, WITH_ENTRIES, WITH_RESULTS, WITH_HEIRS = "policies", "entries of value maps", "results", "heirs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ EXTRAS: Mapping[str, Extra] = {
     ),
     WITH_ENTRIES: Extra((0.085, 0.085), {"map set": 3, "map unset": 2}, (4, 8)),
     WITH_RESULTS: Extra((0.125, 0.125), {"sweep": 1}, (4, 8)),
+    WITH_HEIRS: Extra((0.02, 0.0), {"heir": 1}, (1, 2)),
 }
 # What these acts may be about.
 EXTRA_ACTS: Mapping[str, Sequence[str]] = {

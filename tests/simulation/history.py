@@ -270,6 +270,12 @@ class History:
     def _late_worker(self, act: Act, dice: random.Random) -> None:
         self._scenes.late_worker(act, dice)
 
+    def _heir(self, _act: Act, dice: random.Random) -> None:
+        """A row that is there may be taken over from now on; and one is, while a worker that is late writes it."""
+        self._former_variant, self._variant = self._variant, "adoption"
+        self._replace_process(overlap=False)
+        self._scenes.late_for_an_heir(dice)
+
     def _second_thoughts(self, act: Act, dice: random.Random) -> None:
         self._scenes.second_thoughts(act, dice)
 
@@ -438,6 +444,7 @@ class History:
         "rolled back": _rolled_back,
         "crash loop": _crash_loop,
         "late worker": _late_worker,
+        "heir": _heir,
         "second thoughts": _second_thoughts,
         "no answer": _no_answer,
         "absence": _absence,

@@ -13,6 +13,8 @@ from tests.simulation.threads import CALM, Plan
 
 # Longer than a claim holds others off, and shorter than a late worker stands still.
 _OVERTAKEN_S, _LATE_S = 1000.0, 1500.0
+# So long an account waits at most for the number of one that is gone.
+_HEIR_S = 200.0
 # So long a host is away that its copies of poison messages would vanish soon.
 _AWAY_S = 5.5 * 86400.0
 _NEXT_SWEEP_S = 60.0
@@ -56,6 +58,24 @@ class Scenes:
         self._stage.threads.advance(_OVERTAKEN_S, dice)
         self.sync(flow, dice)
         self._stage.threads.advance(_LATE_S - _OVERTAKEN_S, dice)
+
+    def late_for_an_heir(self, dice: random.Random) -> None:
+        """A worker stands still as it writes a customer. Meanwhile its account is deleted, and another one takes the
+        customer over."""
+        self.sync("accounts", dice)
+        bequeath = self._company.call_one(dice)
+        if bequeath is None:
+            return
+        self._host.run([self._host.timer("pull", "accounts", dice)], dice)
+        worker = self._host.invocation("accounts", dice, Plan(stands_in=" write ", stands_s=_LATE_S))
+        if worker is None:
+            return
+        self._host.run([worker], dice)
+        bequeath()
+        self._stage.threads.advance(_OVERTAKEN_S, dice)
+        for pause_s in (_HEIR_S, _LATE_S - _OVERTAKEN_S - _HEIR_S):
+            self.sync("accounts", dice)
+            self._stage.threads.advance(pause_s, dice)
 
     def second_thoughts(self, act: Act, dice: random.Random) -> None:
         """Somebody changes a record and changes it back, and each time it is synced at once; perhaps the first write
