@@ -37,7 +37,7 @@ from shared.mapping.verdicts import Mapped
 from shared.records import KEY_SEPARATOR, Json, Values
 
 _OWN = "N"
-_LATE = products.late_columns(ProductChoices()) | {products.ITEM}
+_LATE = set(products.late_columns(ProductChoices())) | {products.ITEM}
 Systems = Mapping[str, Access]
 
 

@@ -22,12 +22,15 @@ class ClaimKind(StrEnum):
 class Claim:
     """The worker that processes a record; `id` is None if there is none. `last` is the claim of the last commit: it
     distinguishes a repeated success of our own from a conflict. `unfinished` counts the workers in a row that have
-    claimed the record and not finished it. A record that was listed for it keeps one, so that it is processed alone."""
+    claimed the record and not finished it. A record that was listed for it keeps one, so that it is processed alone.
+    `overwrites` says that one of the workers since the link was clean writes over changes of others, and so does not
+    note what it sends."""
 
     id: str | None = None
     kind: ClaimKind | None = None
     last: str | None = None
     unfinished: int = 0
+    overwrites: bool = False
 
     def ended(self) -> "Claim":
         """The claim after its worker has finished."""
@@ -40,6 +43,7 @@ class Claim:
             "claim_kind": self.kind.value if self.kind else None,
             "last_claim": self.last,
             "unfinished": self.unfinished or None,
+            "overwrites": self.overwrites or None,
         }
 
 
@@ -50,6 +54,7 @@ def read_claim(cells: Cells) -> Claim:
         kind=cells.maybe_word("claim_kind", ClaimKind),
         last=cells.maybe_text("last_claim"),
         unfinished=cells.number("unfinished", 0),
+        overwrites=cells.flag("overwrites", default=False),
     )
 
 

@@ -167,7 +167,8 @@ class Route:
     `on_conflict` and `on_target_deleted` are the policies of the map document (docs/mapping.md, Policies). What others
     change in the lines of a document is always written over. `maintained_elsewhere` says of a key and its row, which we
     have not made, that another deployment maintains the row (None if nothing says so): then it is neither linked nor
-    written. `when_taken` says what a user does if another row has the key of a record."""
+    written. `when_taken` says what a user does if another row has the key of a record. `begins` are the fields
+    that a creation sends once the row is there, with what they hold until then."""
 
     name: str
     entity: str
@@ -186,6 +187,7 @@ class Route:
     disagreement: Callable[[TargetRow, Mapped], Rejected | None] | None = None
     maintained_elsewhere: Callable[[str, TargetRow], Rejected | None] | None = None
     when_taken: str = "give it another number"
+    begins: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def looks_for_conflicts(self) -> bool:

@@ -66,7 +66,7 @@ def test_what_a_creation_does_not_take_is_sent_afterwards() -> None:
     known = navigations(products.TARGET_SET)
     update_only = {column for column in products.LOOKUPS if known[column]["writable"] == "update only"}
     assert update_only == {"pricelevelid"}
-    assert update_only <= products.late_columns(MAPPER.choices)
+    assert update_only <= products.late_columns(MAPPER.choices).keys()
 
 
 def test_the_place_of_an_item_never_changes_and_its_unit_may() -> None:

@@ -1,23 +1,24 @@
 """What a worker writes after another one has had its record is found and mended (protocol A9)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from shared.errors import OutcomeUnknown, SyncError
-from shared.records import Write
+from shared.records import TargetRow, Write
 from shared.state.keys import Owner
 from shared.state.link_parts import ClaimKind
 from shared.state.links import LinkState
 from shared.state.storage.tables import Cell, Foreign
+from shared.sync.flow import OnConflict, OnTargetDeleted
 from shared.sync.link_writer import change_link, link_operation
 from shared.systems import System
 from tests.scenarios.test_apply_rules import hint, link, one
 from tests.scenarios.test_document_rules import quantities, written
 from tests.scenarios.test_fault_damage import damage
 from tests.scenarios.test_owned_keys import delete, keys_of, played_late
-from tests.support.doubles import ROUTE
+from tests.support.doubles import ROUTE, FakeTarget
 from tests.support.invariants import check, check_at_rest, left
 from tests.support.steps import Crash
 from tests.support.world import TRADE, World
@@ -123,6 +124,57 @@ def test_a_late_write_without_answer_is_looked_for_when_it_can_land_no_more() ->
     world.settle()
     check(world)
     assert world.target.rows["p1"]["name"] == "Third"
+
+
+def test_what_a_late_worker_has_written_before_the_policy_is_no_change_of_others() -> None:
+    world = one()
+    world.source.save("p1", name="Late")
+
+    def decide() -> None:
+        world.policies["parents"] = OnConflict.TARGET_WINS, OnTargetDeleted.RECREATE
+        world.source.save("p1", name="First")
+
+    overtaken(world, "parents", hint("p1"), decide)
+    assert world.target.rows["p1"]["name"] == "Late"
+    world.settle()
+    check(world)
+    assert world.target.rows["p1"]["name"] == "First"
+    world.target.put_by_hand("p1", name="Theirs")
+    world.source.save("p1", name="Second")
+    world.settle()
+    assert world.target.rows["p1"]["name"] == "Theirs"
+
+
+class OwnRows(FakeTarget):
+    """A target in which the id of a row says that we have made it."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, TargetRow]:
+        return {key: replace(row, id=f"row {key}", ours=True) for key, row in super().find(keys).items()}
+
+
+@pytest.mark.parametrize("policy", [OnConflict.TARGET_WINS, OnConflict.STOP])
+def test_what_the_first_of_two_creations_has_made_is_no_change_of_others(policy: OnConflict) -> None:
+    world = World(flows=("parents",))
+    world.target = OwnRows(world.steps, world.clock, lands=False)
+    world.policies["parents"] = policy, OnTargetDeleted.RECREATE
+    sent: list[Write] = []
+
+    def lost(write: Write) -> SyncError:
+        sent.append(write)
+        return LOST
+
+    world.target.fault = lost
+    for name in ("First", "Second"):
+        world.source.save("p1", number="K", name=name)
+        world.apply(hint("p1"))
+        world.clock.sleep(world.limits.unsettled_live_s + 1)
+        world.sweep()
+    assert [write.values["name"] for write in sent] == ["First", "Second"]
+    world.target.fault = lambda _write: None
+    world.target._land(sent[0])
+    world.settle()
+    check(world)
+    assert world.target.rows["k"]["name"] == "Second"
 
 
 def test_a_row_that_another_record_has_got_holds_what_that_one_says_after_a_late_write() -> None:

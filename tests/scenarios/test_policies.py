@@ -150,6 +150,28 @@ def test_a_value_of_ours_whose_answer_was_lost_is_no_change_of_others(
     assert sync.link(id).content.sent == ()
 
 
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_a_value_of_ours_whose_answer_was_lost_before_the_policy_is_no_change_of_others(
+    decided: Callable[..., Product], policy: str
+) -> None:
+    sync = decided()
+    id = sync.account("A-1", name="Litware", description="First")
+    sync.tick()
+    sync.finops.faults.add(Rule(Kind.DROP_AFTER, WRITES, times=1))
+    sync.edit(id, description="Second")
+    sync.tick()
+    decided(on_conflict=policy)
+    sync.edit(id, description="Third")
+    sync.settle()
+    assert memo_and_name(sync, "A-1") == ("Third", "Litware")
+    assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
+    people_change(sync, "A-1", SalesMemo="Theirs")
+    sync.clock.sleep(1)
+    sync.edit(id, description="Fourth")
+    sync.tick()
+    assert memo_and_name(sync, "A-1") == ("Theirs", "Litware")
+
+
 def test_values_stay_in_the_history_as_long_as_it_where_a_policy_has_looked(decided: Callable[..., Product]) -> None:
     sync = decided(on_conflict="target_wins")
     in_conflict(sync)

@@ -183,6 +183,25 @@ def test_a_price_that_is_not_there_because_its_product_got_no_answer_is_no_chang
         assert len(desk.items("P-1")) == 1
 
 
+@pytest.mark.parametrize("vanished", ["keep", "retire"])
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_a_draft_without_price_is_no_change_of_others_if_the_creation_got_no_answer(policy: str, vanished: str) -> None:
+    """A new product takes neither its state nor, where the automation of Sales makes the items, its price."""
+    document = deciding(PRODUCTS, on_conflict=policy)
+    with assortment(MAP_DOCUMENT=document, PRODUCTS_WHEN_VANISHED=vanished) as desk:
+        desk.sales.faults.add(Rule(Kind.DROP_AFTER, WRITES, path="products", times=1))
+        desk.put("P-1")
+        desk.tick()
+        row = desk.product("P-1")
+        assert row is not None
+        assert (row["statecode"], row["price"]) == (2, None)
+        disturbed(desk, None, "sales")
+        row = desk.product("P-1")
+        assert desk.failure("P-1") is None
+        assert row is not None
+        assert (row["statecode"], row["price"], len(desk.items("P-1"))) == (0, 12.5, 1)
+
+
 def test_a_price_that_others_delete_after_a_write_was_refused_is_their_change() -> None:
     maps = json.loads(deciding(PRODUCTS, on_conflict="stop"))
     maps["fields"] = {PRODUCTS: {"msdynce_ismaintainedexternally": "off"}}

@@ -108,14 +108,14 @@ def lists_what_is_gone(route: Route) -> bool:
     return route.on_target_deleted is OnTargetDeleted.LIST
 
 
-def looks(route: Route) -> bool:
-    """Whether changes of others count."""
-    return route.on_conflict is not OnConflict.SOURCE_WINS
-
-
 def stops(route: Route) -> bool:
     """Whether a change of others stops a record."""
     return route.on_conflict is OnConflict.STOP
+
+
+def overwrites(route: Route) -> bool:
+    """Whether changes of others are written over."""
+    return route.on_conflict is OnConflict.SOURCE_WINS
 
 
 def deploy(stage: Stage, key: SettingsKey, ids: str, *, wrong_by_s: float = 0.0) -> Deployment:
@@ -244,7 +244,7 @@ def _decided(target: Target, route: Route) -> Target:
     """A target that knows what its route does about changes of others."""
     if isinstance(target, Collection | ModelTarget):
         makes_again = route.on_target_deleted is OnTargetDeleted.RECREATE
-        target.decided = Decided(looks(route), makes_again, route.rules.ended())
+        target.decided = Decided(not overwrites(route), makes_again, route.rules.ended())
     return target
 
 

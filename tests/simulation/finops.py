@@ -165,7 +165,6 @@ class Collection:
         environment.weather.threads.step(step)
         folded = self._key.folded(write.key)
         if environment.watch is not None:
-            environment.watch.note_sent(self.decided, (self._flow, write.id), write)
             environment.watch.judge_creation(self.decided, self._place(folded), (self._flow, write.id), write)
         fault = environment.weather.write(_SYSTEM, step, folded)
         worker = environment.weather.threads.current
@@ -173,8 +172,6 @@ class Collection:
         if fault is None:
             error = self._land(write, late=late)
             environment.weather.threads.step(f"{step} done")
-            if environment.watch is not None and error is None:
-                environment.watch.note_answered((self._flow, write.id), write)
             return error
         if fault.lands:
             return self._land(write, late=late) or fault.error

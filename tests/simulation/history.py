@@ -13,7 +13,7 @@ from tests.simulation.books import books_of, facts_of
 from tests.simulation.company import Company
 from tests.simulation.contest import Contest
 from tests.simulation.damage import spoil
-from tests.simulation.deployment import Deployment, deploy, looks, unlinks
+from tests.simulation.deployment import Deployment, deploy, overwrites, unlinks
 from tests.simulation.desk import Desk
 from tests.simulation.extras import WITH_POLICIES, WITH_RESULTS
 from tests.simulation.finops import COMPANIES
@@ -104,7 +104,7 @@ class History:
         self._policies, self._unlinks = AS_SHIPPED, set[str]()
         if WITH_POLICIES in script.extras:
             self._policies = random.Random(f"policies of {script.seed}").choice(list(POLICIES))
-        watch = Watch(stage.threads, stage.tables["links"])
+        watch = self._watch = Watch(stage.threads, stage.tables["links"])
         stage.finops.watch = stage.sales.watch = watch if WITH_POLICIES in script.extras else None
         self._processes = 0
         self._kept_checkpoint: dict[str, object] = {}
@@ -116,7 +116,6 @@ class History:
         stage.queues.on_send = self._note_sent
         self.operators = Operators(self._company, self.played.counts, self._takings)
         self._company.is_tied = self._desk.is_tied = self.operators.is_tied
-        self._watch = watch
         self._contest = Contest(self._company, self._scenes, watch, self.operators.is_tied)
         for flow in script.flows:
             self.host.process.service.state.control.save_flow(FlowControl(flow, paused=False))
@@ -152,7 +151,6 @@ class History:
         entries = list(self.operators.entries.values())
         facts = facts_of(self.stage, process, mended, left_alone, selling, entries)
         facts.may_stay_deleted = frozenset(self._unlinks)
-        facts.unclear = self._watch.unclear_of(process.flows_that(looks))
         books = books_of(process)
         problems = Oracle(facts, books).problems()
         if WITH_RESULTS in self.played.script.extras:
@@ -175,6 +173,7 @@ class History:
         self._selling.may_be_taken_over = self._selling.may_be_taken_over or allows
         process = deploy(self.stage, key, f"i{self._processes}", wrong_by_s=wrong_by_s)
         self._unlinks |= process.flows_that(unlinks)
+        self._watch.overwriting |= process.flows_that(overwrites)
         return process
 
     def _replace_process(self, *, overlap: bool, wrong_by_s: float = 0.0) -> None:

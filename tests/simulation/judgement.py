@@ -64,9 +64,7 @@ class Facts:
     as rows of the same kind. `mended` are records of which an operator has begun the memory anew: what the sync had
     filled before is known to nobody. `left_alone` are those whose failure an operator has dismissed and that have not
     changed since. `stops` are the flows in which a change of others stops a record, `lists_what_is_gone` those in which
-    a deleted row is a failure, `may_stay_deleted` those in which one stays deleted, or did for a while. `unclear` are
-    values, as texts, that a write without an answer has sent to a field while changes of others did not count, where
-    they count now."""
+    a deleted row is a failure, `may_stay_deleted` those in which one stays deleted, or did for a while."""
 
     now: datetime
     mapper_of: Callable[[str], Any]
@@ -80,7 +78,6 @@ class Facts:
     stops: Set[str] = frozenset()
     lists_what_is_gone: Set[str] = frozenset()
     may_stay_deleted: Set[str] = frozenset()
-    unclear: Mapping[tuple[Record, str], Set[str]] = field(default_factory=dict)
     trade: TradeFacts = field(default_factory=TradeFacts)
 
 

@@ -250,7 +250,7 @@ class Oracle:
             yield Problem("I3", record, f"a late worker of {row.overwritten} has written {row.key}, and nobody since")
         rules = self._rules(record[0], entity)
         for name, value in mapped.owned.items():
-            if name in row.touched or self._is_unclear(record, name, row):
+            if name in row.touched:
                 continue
             if value is None and record in self._facts.mended:
                 continue
@@ -370,14 +370,10 @@ class Oracle:
     def _is_contested(self, record: Record, entity: str, mapped: Mapped, row: Row) -> bool:
         """Whether people have put something else into an owned field of a record's row."""
         rules = self._rules(record[0], entity)
-        theirs = [name for name in mapped.owned if name in row.touched or self._is_unclear(record, name, row)]
+        theirs = (name for name in row.touched if name in mapped.owned)
         return row.of == record and any(
             not rules.agree(name, mapped.owned[name], row.values.get(name)) for name in theirs
         )
-
-    def _is_unclear(self, record: Record, name: str, row: Row) -> bool:
-        """Whether a field holds our own value, which the product cannot tell from one of people."""
-        return repr(row.values.get(name)) in self._facts.unclear.get((record, name), ())
 
     def _is_tied(self, record: Record, mapped: Mapped) -> bool:
         entry = self._books.entries[record]

@@ -433,18 +433,13 @@ class ModelTarget(DataverseTarget):
             if self._sales.watch is not None:
                 self._judge(self._sales.watch, id, write)
             self._sales.writers[id] = self._flow, write.id
-        results = super().write(writes, not_after=not_after)
-        for write in writes:
-            if self._sales.watch is not None and results.get(write.id) is None:
-                self._sales.watch.note_answered((self._flow, write.id), write)
-        return results
+        return super().write(writes, not_after=not_after)
 
     def _judge(self, watch: Watch, id: str, write: Write) -> None:
         values, sales = self._sales.tables[self._records.table.entity_set].rows.get(id), self._sales
         touched = set(sales.touched.get(id, ()))
         row = None if values is None else Judged(write.key, dict(values), sales.writers.get(id), touched=touched)
         place, record = self._place(write.key), (self._flow, write.id)
-        watch.note_sent(self.decided, record, write)
         watch.judge_creation(self.decided, place, record, write)
         if not watch.may_be_overtaken:
             watch.judge_change(self.decided, row, record, write, watch.last_read(place))

@@ -1,7 +1,7 @@
 """What people have put into targets, and have deleted there, judged when a worker is about to write over it or to make
 it again: a deployment may decide that their changes count (docs/mapping.md, Policies)."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shared import exact_json
@@ -33,14 +33,15 @@ class Decided:
 @dataclass(slots=True)
 class Watch:
     """Watches the writes of one history. `links` are the links as they are stored: what is written over counts only if
-    the product knows what it had written there."""
+    the product knows what it had written there. `overwriting` are the flows in which changes of others did not count,
+    at least for a while."""
 
     threads: Threads
     links: Table
+    overwriting: set[str] = field(default_factory=set)
     _read: dict[tuple[Place, int], tuple[Worker, Values]] = field(default_factory=dict)
     _overruled: set[tuple[Record, str, str]] = field(default_factory=set)
     _deleted: dict[Place, Record] = field(default_factory=dict)
-    _unclear: dict[tuple[Record, str], set[str]] = field(default_factory=dict)
     _wrong: list[tuple[Record, str]] = field(default_factory=list)
 
     def note_read(self, place: Place, values: Values) -> None:
@@ -57,20 +58,6 @@ class Watch:
     def note_overruled(self, record: Record, name: str, there: Json) -> None:
         """An operator decides that the source's value replaces this one."""
         self._overruled.add((record, name, repr(there)))
-
-    def note_sent(self, decided: Decided, record: Record, write: Write) -> None:
-        """A write is sent. Where changes of others do not count yet, the product notes no values before."""
-        for name, value in write.values.items() if not (write.create or decided.counts) else ():
-            self._unclear.setdefault((record, name), set()).add(repr(value))
-
-    def note_answered(self, record: Record, write: Write) -> None:
-        """A write has got its answer: it has been applied."""
-        for name in write.values:
-            self._unclear.pop((record, name), None)
-
-    def unclear_of(self, flows: Set[str]) -> Mapping[tuple[Record, str], Set[str]]:
-        """The values, as texts, that writes without an answer have sent while changes of others did not count."""
-        return {place: values for place, values in self._unclear.items() if place[0][0] in flows}
 
     def note_deleted(self, place: Place, row: Row) -> None:
         """People delete a row."""
@@ -107,6 +94,9 @@ class Watch:
             return
         if row is None or row.of != record or row.doubtful:
             return
+        if record[0] in self.overwriting and self._cells(record).get("overwrites"):
+            # A write is in doubt that did not ask about it: what is there may be ours.
+            return
         applied = self._applied(record)
         for name in row.touched & write.values.keys():
             there = row.values.get(name)
@@ -115,7 +105,7 @@ class Watch:
             if is_known and is_theirs and (record, name, repr(there)) not in self._overruled:
                 self._wrong.append((record, f"{name} of {write.key} is {there!r} by people, and is written over"))
 
-    def problems(self, mended: Set[Record]) -> Iterator[str]:
+    def problems(self, mended: set[Record]) -> Iterator[str]:
         """What must not have been sent. Of a record that an operator has begun anew nobody knows what was written."""
         yield from (f"I3 {record[0]} {record[1]}: {text}" for record, text in self._wrong if record not in mended)
 

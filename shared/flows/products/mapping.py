@@ -300,11 +300,12 @@ class ProductMapper:
         return not self.choices.linked_only
 
 
-def late_columns(choices: ProductChoices) -> frozenset[str]:
-    """The columns that a new product does not accept. If the automation writes the items, the price is sent with its
-    price list: a price alone would put the product on the first list that the automation finds."""
-    price = {"price"} if choices.price_items is PriceItems.AUTOMATION else set()
-    return frozenset({STATE, "pricelevelid", *price})
+def late_columns(choices: ProductChoices) -> dict[str, Json]:
+    """The columns that a new product does not accept, with what they hold until they are sent. If the automation writes
+    the items, the price is sent with its price list: a price alone would put the product on the first list that the
+    automation finds."""
+    price: dict[str, Json] = {"price": None} if choices.price_items is PriceItems.AUTOMATION else {}
+    return {STATE: DRAFT, "pricelevelid": None, **price}
 
 
 def _amount_of(ours: Values, items: list[Json]) -> Json:

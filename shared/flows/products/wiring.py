@@ -69,6 +69,7 @@ def wire(deployment: Deployment, systems: Systems) -> Wiring:
         detail=mapper,
         adoption=mapper,
         maintained_elsewhere=others.refusal,
+        begins=products.late_columns(mapper.choices),
     )
     return Wiring(
         feed=Walked(source, settings.PRODUCTS_FULL_WALK_DAYS * _DAY_S),
@@ -117,7 +118,7 @@ def _product_table(mapper: ProductMapper, *, looks_first: bool) -> RecordTable:
         key_column=products.KEY_COLUMN,
         columns=mapper.table.target_fields,
         also_read=(products.STATE, products.STRUCTURE),
-        late=products.late_columns(mapper.choices),
+        late=frozenset(products.late_columns(mapper.choices)),
         status_of=products.STATUS_OF,
         already=products.COUNTS_AS,
         detail=item,

@@ -91,7 +91,10 @@ class Changes:
         """The owned fields that would be written, and whose value in the target is neither ours nor what would be
         written: others have changed them. Ours is what was written last, and what a write without a clear answer has
         sent. Where an operator has decided, it is a conflict again once the target's value is another one; if the
-        decision was for the target's, also once the source's is."""
+        decision was for the target's, also once the source's is. While a write is in doubt that the source was to win,
+        and that was not noted, no value is known to be theirs: the source wins once more."""
+        if judged.record.link.claim.overwrites:
+            return []
         wanted = self.difference(judged) if judged.record.trusted else judged.content.owned
         return [
             name
@@ -103,7 +106,9 @@ class Changes:
         known, there, agree = judged.record.link.content, row.values[name], self._route.rules.agree
         if agree(name, judged.content.owned[name], there) or self._is_unmade(judged, row, name):
             return False
-        unclear = [sent[name] for sent in known.sent if name in sent]
+        # Each of several creates without a clear answer may be the one that has made the row.
+        intent = judged.record.link.intent
+        unclear = [sent[name] for sent in (*known.sent, *(intent.sent if intent else ())) if name in sent]
         if name in known.overruled:
             return there != known.overruled[name] and not any(agree(name, value, there) for value in unclear)
         if self._is_kept(judged, row, name):
@@ -114,9 +119,11 @@ class Changes:
         return not any(agree(name, value, there) for value in (known.applied[name], *unclear))
 
     def _is_unmade(self, judged: Judged, row: TargetRow, name: str) -> bool:
-        """Whether it is a dependent row that is not there because a write of ours without a clear answer may not have
-        come to it."""
+        """Whether it is a field that a new row gets later, or a dependent row, to which a write of ours without a clear
+        answer may not have come."""
         detail, link = self._route.detail, judged.record.link
+        if link.intent is not None and name in self._route.begins and row.values[name] == self._route.begins[name]:
+            return True
         if detail is None or not (link.intent is not None or link.content.sent):
             return False
         place = detail.place({name: judged.content.owned[name]})

@@ -103,11 +103,15 @@ class Claiming:
         ]
 
     def _claimed(self, link: Link, ended: str | None) -> Link:
-        return replace(
-            link,
-            claim=Claim(self.claim_id, ClaimKind.WORKING, link.claim.last, _unfinished(link, ended)),
-            dirty=not is_clean(link),
+        looks = all(route.looks_for_conflicts for route in self.flow.routes.values())
+        claim = Claim(
+            self.claim_id,
+            ClaimKind.WORKING,
+            link.claim.last,
+            _unfinished(link, ended),
+            overwrites=not looks or (link.claim.overwrites and not is_clean(link)),
         )
+        return replace(link, claim=claim, dirty=not is_clean(link))
 
 
 def is_clean(link: Link) -> bool:

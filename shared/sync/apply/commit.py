@@ -145,7 +145,7 @@ class Committing:
 
     def _seen(self, record: Record, outcome: Outcome) -> Link:
         link = self._known_as(outcome.link)
-        claim = replace(link.claim, last=self._claim_id)
+        claim = replace(link.claim, last=self._claim_id, overwrites=link.claim.overwrites and link.dirty)
         if outcome.kind not in DECIDED:
             return replace(link, claim=claim)
         version = record.row.version if record.row else link.seen.version

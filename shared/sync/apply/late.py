@@ -152,7 +152,8 @@ def _as_filled(now: Link, of: Concluded, route: str | None) -> Link:
         places=(*theirs.places, *(place for place in ours.places if place not in theirs.places)),
         sent=(*theirs.sent, *(values for values in ours.sent if values not in theirs.sent)),
     )
-    return replace(now, content=content)
+    claim = replace(now.claim, overwrites=now.claim.overwrites or stored.claim.overwrites)
+    return replace(now, content=content, claim=claim)
 
 
 def _place(link: Link) -> str:

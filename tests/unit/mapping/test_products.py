@@ -335,7 +335,7 @@ def test_a_product_number_is_the_key_as_finops_writes_it() -> None:
 
 def test_where_the_automation_writes_items_the_product_names_its_list_after_creation() -> None:
     assert mapped(product()).owned["pricelevelid"] == LIST
-    assert late_columns(ProductChoices()) == {"statecode", "pricelevelid", "price"}
+    assert late_columns(ProductChoices()) == {"statecode": 2, "pricelevelid": None, "price": None}
 
 
 def test_where_the_sync_writes_items_the_product_names_no_list_and_the_item_does() -> None:
@@ -343,7 +343,7 @@ def test_where_the_sync_writes_items_the_product_names_no_list_and_the_item_does
     assert "pricelevelid" not in verdict.owned
     assert "pricelevelid" not in verdict.on_create
     assert item(verdict)["pricelevelid"] == LIST
-    assert late_columns(SYNC) == {"statecode", "pricelevelid"}
+    assert late_columns(SYNC) == {"statecode": 2, "pricelevelid": None}
 
 
 def test_the_sync_can_name_the_list_of_a_product_by_ownership() -> None:
