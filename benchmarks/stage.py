@@ -94,7 +94,7 @@ class Stage:
 
     def start(self, *flows: str) -> int:
         """Start the functions host; only these flows are pulled. Its process id."""
-        self._session.start_functions({**timers(*flows), **_without_others(*flows), **self._plan.settings})
+        self._session.start_functions({**timers(*flows), **_switched(*flows), **self._plan.settings})
         pid = self._session.functions_pid
         assert pid is not None
         return pid
@@ -166,8 +166,11 @@ def timers(*flows: str) -> dict[str, str]:
     return {**dict.fromkeys(shipped, NEVER), **ticking(_QUICKLY, *flows), SWEEP: shipped[SWEEP]}
 
 
-def _without_others(*flows: str) -> dict[str, str]:
-    """Switch off the functions of all other flows. In Azure, too, the instances of a function listen to its own queue
-    alone (docs/infrastructure.md)."""
-    others = (flow for flow in FLOWS if flow.name not in flows)
-    return {f"AzureWebJobs.{function}.Disabled": "true" for flow in others for function in flow.functions}
+def _switched(*flows: str) -> dict[str, str]:
+    """Switch the functions of these flows on, and those of all others off: a session keeps its settings from one start
+    to the next. In Azure, too, the instances of a function listen to its own queue alone (docs/infrastructure.md)."""
+    return {
+        f"AzureWebJobs.{function}.Disabled": str(flow.name not in flows).lower()
+        for flow in FLOWS
+        for function in flow.functions
+    }
