@@ -312,7 +312,9 @@ class Oracle:
         # in its row, and nobody looks at it, until its own parent has another number, or it is rejected for that; one
         # that was looked at since it has got another parent is filtered.
         entry = self._books.entries.get(parent)
-        stays = any(self._rows_of(parent)) and (entry is None or entry.state != "filtered")
+        # Its row may be away, because people have removed it since.
+        has_row = any(self._rows_of(parent)) or (entry is not None and self._is_removed(entry.entity, entry.key))
+        stays = has_row and (entry is None or entry.state != "filtered")
         missing = (
             [parent for parent in verdict.parents if self._key_of(parent) is None]
             if isinstance(verdict, Mapped) and not stays
