@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import SyncError
 from shared.mapping.verdicts import Mapped, Parent
-from shared.records import Json, SourceRow, Write
+from shared.records import Json, SourceRow, Write, fold
 from shared.state.failures import Failure
 from shared.state.history import Change
 from shared.state.link_parts import ClaimKind, KnownKey
@@ -59,9 +59,9 @@ class Record:
         return replace(self, link=replace(self.link, intent=None), dropped=self.link.intent)
 
     def sent_for(self, key: str) -> tuple[dict[str, Json], ...]:
-        """The contents that earlier creates have sent under a key."""
+        """The contents that earlier creates have sent under a key, also if it was written in another case."""
         intent = self.link.intent or self.dropped
-        return intent.sent if intent is not None and intent.key == key else ()
+        return intent.sent if intent is not None and fold(intent.key) == fold(key) else ()
 
     def noted(self, link: Link) -> "Record":
         """The stored link now says what must be known of a write before it is sent."""
