@@ -255,8 +255,9 @@ class TradeJudge:
     def _invoice(self, record: Record, entry: Entry, mapped: Mapped, failure: str | None) -> Iterator[Problem]:
         row = next(iter(self.rows.get((INVOICES, record), ())), None)
         missing = [parent for parent in mapped.parents if not parent.is_look and self._named(parent) is None]
-        if missing and (row is None or entry.state == "waiting"):
-            # One that is in Sales stays there, and waits only until whoever was unlinked has a number again.
+        was_made = row is not None or record[1] in self.facts.trade.removed_invoices
+        if missing and (not was_made or entry.state == "waiting"):
+            # One that was made in Sales is made once, and waits only until whoever was unlinked has a number again.
             yield from self.waits(record, entry, missing)
             return
         if row is None and failure is None and (told_later := self._is_told_later(mapped)):
