@@ -25,7 +25,8 @@ from shared.operations.preflight.run import Preflight
 from shared.setupguide import section
 from shared.state.control import BlockKind
 from shared.systems import System
-from tests.support.product import Product, product
+from tests.support.product import Product
+from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.mapping.samples import document, keeping, maps
 
 TRACKED = ("contact", "quote", "quotedetail", "salesorder", "salesorderdetail")
@@ -43,12 +44,10 @@ REFUSED = "Principal user is missing a privilege (ReferencedTable)"
 
 
 @contextmanager
-def prepared(**tracked: bool) -> Iterator[Product]:
-    """A product whose systems are set up for it, but for what is asked."""
-    with product() as made:
-        entities = made.sales.organisation.schema.entities
-        for name in TRACKED:
-            object.__setattr__(entities[name], "tracked", tracked.get(name, True))
+def prepared(untracked: frozenset[str] = frozenset()) -> Iterator[Product]:
+    """A product whose systems are set up for it, but for tables whose changes are not tracked."""
+    with dataverse_world.dataverse(untracked=untracked) as sales, finops_environment.environment() as finops:
+        made = Product(sales, finops)
         made.sales.catalogue()
         yield made
 
@@ -107,7 +106,7 @@ def refuse(sync: Product, system: System, path: str) -> None:
 
 
 def test_a_table_without_change_tracking_is_named() -> None:
-    with prepared(quotedetail=False) as sync:
+    with prepared(frozenset({"quotedetail"})) as sync:
         found = [check for check in wrong(sync) if "tracked" in check.what]
     assert [check.what for check in found] == ["changes of quotedetails are tracked"]
     assert "2.4" in found[0].remedy
@@ -154,7 +153,7 @@ def test_what_nobody_can_see_is_listed_with_its_step() -> None:
 
 
 def test_what_the_flows_use_exists_in_both_schemas() -> None:
-    with product() as sync:
+    with prepared() as sync:
         deployment = sync.deployment
     entities = {entity.entity_set: entity for entity in load_schema().entities.values()}
     for use in tables_of_sales(deployment):

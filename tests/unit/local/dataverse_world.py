@@ -123,16 +123,23 @@ def schema(
     solution: bool = True,
     product_number_key: bool = False,
     also_tracked: frozenset[str] = frozenset(),
+    untracked: frozenset[str] = frozenset(),
     own: Path | None = None,
 ) -> Schema:
     """The tables of an organisation. Those with columns of its own are made anew: kept, they would fill the memory."""
     shipped = _schema if own is None else _schema.__wrapped__
-    return shipped(solution, product_number_key, also_tracked, own)
+    return shipped(solution, product_number_key, also_tracked, untracked, own)
 
 
 @cache
-def _schema(solution: bool, product_number_key: bool, also_tracked: frozenset[str], own: Path | None) -> Schema:
-    tracked = dict.fromkeys(("contact", *_DOCUMENTS, *also_tracked), True)
+def _schema(
+    solution: bool,
+    product_number_key: bool,
+    also_tracked: frozenset[str],
+    untracked: frozenset[str],
+    own: Path | None,
+) -> Schema:
+    tracked = dict.fromkeys(("contact", *_DOCUMENTS, *also_tracked), True) | dict.fromkeys(untracked, False)
     added = {} if own is None else read_own(own)
     return load_schema(solution=solution, unique_product_number=product_number_key, tracked=tracked, own=added)
 
@@ -154,11 +161,18 @@ def fresh_organisation(
     solution: bool = True,
     product_number_key: bool = False,
     also_tracked: frozenset[str] = frozenset(),
+    untracked: frozenset[str] = frozenset(),
     own: Path | None = None,
 ) -> Organisation:
     """A new organisation in memory; its rows are made once and copied, unless it has columns of its own."""
     settings = settings or Settings()
-    tables = schema(solution=solution, product_number_key=product_number_key, also_tracked=also_tracked, own=own)
+    tables = schema(
+        solution=solution,
+        product_number_key=product_number_key,
+        also_tracked=also_tracked,
+        untracked=untracked,
+        own=own,
+    )
     if own is not None:
         return build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row)
     seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
@@ -174,6 +188,7 @@ def dataverse(
     file: Path | None = None,
     product_number_key: bool = False,
     also_tracked: frozenset[str] = frozenset(),
+    untracked: frozenset[str] = frozenset(),
     own: Path | None = None,
     tls: Tls | None = None,
 ) -> Iterator[World]:
@@ -186,6 +201,7 @@ def dataverse(
             solution=solution,
             product_number_key=product_number_key,
             also_tracked=also_tracked,
+            untracked=untracked,
             own=own,
         )
     else:
