@@ -1,5 +1,6 @@
 """What takes long to count, counted in the background: a flow may have a million links, and no page waits for them."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from shared.operations.read_later import reading_later
 PATIENCE_S = 1.0
 # Between two counts there is at least this time, and so many times as long as the last one took.
 _LEAST_S, _TIMES = 3.0, 5.0
-_COURTESY_S = 10.0
+# A count reads when no page has been made for so long: an answer often leads to the next page at once. Pages that
+# follow each other for longer than the latter do not stop it.
+_REST_S, _COURTESY_S = 1.0, 10.0
 Counted = TypeVar("Counted")
 
 
@@ -22,10 +25,14 @@ class Ended(Exception):
 
 
 class Courtesy:
-    """Lets counts wait for pages: a count reads nothing while a page is made, and two counts do not read at once."""
+    """Lets counts wait for pages: a count reads nothing while a page is made and shortly after it, and two counts do
+    not read at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest_s: float = _REST_S) -> None:
+        self._rest_s = rest_s
         self._pages = 0
+        self._awaited = 0
+        self._last_page_at = -rest_s
         self._has_ended = False
         self._changed = Condition()
         self._one_count = Lock()
@@ -39,6 +46,7 @@ class Courtesy:
         try:
             yield
         finally:
+            self._last_page_at = time.monotonic()
             self._add(-1)
             self._mine.is_page = False
 
@@ -46,19 +54,19 @@ class Courtesy:
     def patience(self) -> Iterator[None]:
         """This thread waits for a count, also if it makes a page."""
         own = int(getattr(self._mine, "is_page", False))
-        self._add(-own)
+        self._add(-own, awaited=1)
         try:
             yield
         finally:
-            self._add(own)
+            self._add(own, awaited=-1)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """A count reads: when no page is made, or after some seconds, since pages that follow each other must not stop
-        it. Raises Ended."""
+        """A count reads: when no page has been made for a while, when a page waits for it and no other one is made, or
+        after some seconds. Raises Ended."""
         with self._one_count:
             with self._changed:
-                self._changed.wait_for(lambda: not self._pages or self._has_ended, _COURTESY_S)
+                self._wait_for_rest(time.monotonic() + _COURTESY_S)
                 if self._has_ended:
                     raise Ended
             yield
@@ -69,9 +77,21 @@ class Courtesy:
             self._has_ended = True
             self._changed.notify_all()
 
-    def _add(self, pages: int) -> None:
+    def _wait_for_rest(self, not_after: float) -> None:
+        while not self._has_ended:
+            now = time.monotonic()
+            left = not_after - now
+            if not self._pages:
+                rest = 0.0 if self._awaited else self._last_page_at + self._rest_s - now
+                left = min(left, rest)
+            if left <= 0:
+                return
+            self._changed.wait(left)
+
+    def _add(self, pages: int, awaited: int = 0) -> None:
         with self._changed:
             self._pages += pages
+            self._awaited += awaited
             self._changed.notify_all()
 
 

@@ -403,6 +403,23 @@ def test_two_counts_do_not_read_at_once() -> None:
     second.join()
 
 
+def test_a_count_rests_after_a_page_which_may_lead_to_the_next_one_unless_a_page_waits_for_it() -> None:
+    courtesy, is_read = Courtesy(rest_s=3600), Event()
+
+    def read() -> None:
+        with courtesy.turn():
+            is_read.set()
+
+    with courtesy.page():
+        pass
+    reading = Thread(target=read)
+    reading.start()
+    assert not is_read.wait(0.1)
+    with courtesy.patience():
+        assert is_read.wait(30)
+    reading.join()
+
+
 def test_a_count_under_way_ends_with_the_console(sync: Product) -> None:
     courtesy, reads = Courtesy(), Queue[int]()
     table = ReadLaterTable(sync.state.links.table)
