@@ -149,12 +149,14 @@ class Simulator:
         return Request(incoming.method, path, query, incoming.headers, body, f"{self.scheme}://{incoming.host}")
 
     async def _answer(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
-        if self.faults.latency_ms:
-            await self._sleep(self.faults.latency_ms / 1000)
         reply = self._unauthorised(request)
         rule = None if reply else self.faults.hit(request.method, request.target)
         if reply is None:
             reply = self._before(rule, request) or await self._guarded(request)
+        if self.faults.latency_ms:
+            # Behind the work, and not before it: requests that come together would otherwise be waited for together,
+            # worked on together, and answered together, and none of the next ones would travel meanwhile.
+            await self._sleep(self.faults.latency_ms / 1000)
         if rule is None:
             return self._sent(request, reply)
         return await self._troubled(incoming, request, rule, reply)

@@ -40,6 +40,7 @@ class Bench:
         self.faults = Faults()
         self.exchanges = ExchangeLog("bench")
         self.slept_s: list[float] = []
+        self.handled_before_sleep: list[int] = []
         self.simulator = Simulator(
             "bench", self._handle, FixedToken("t"), self.faults, self.exchanges, "admin", sleep=self._sleep
         )
@@ -47,6 +48,7 @@ class Bench:
 
     async def _sleep(self, delay_s: float) -> None:
         self.slept_s.append(delay_s)
+        self.handled_before_sleep.append(len(self.handled))
 
     def _handle(self, request: Request) -> Reply:
         self.handled.append(request)
@@ -274,6 +276,14 @@ def test_latency_is_set_over_http(bench: Bench) -> None:
     assert bench.slept_s == [0.03]
     assert bench.control("DELETE", "latency").json() == {"latency_ms": 0}
     assert bench.control("POST", "latency", {"latency_ms": -1}).status_code == 400
+
+
+def test_an_answer_waits_behind_the_work_so_that_requests_of_one_moment_are_answered_one_after_the_other(
+    bench: Bench,
+) -> None:
+    bench.control("POST", "latency", {"latency_ms": 30})
+    bench.send()
+    assert bench.handled_before_sleep == [1]
 
 
 def test_the_control_plane_needs_its_own_token(bench: Bench) -> None:
