@@ -98,7 +98,7 @@ resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
     APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnection
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     // As many as functions can run at once: docs/settings.md.
-    PYTHON_THREADPOOL_THREAD_COUNT: '100'
+    PYTHON_THREADPOOL_THREAD_COUNT: '110'
     DATAVERSE_URL: dataverseUrl
     FINOPS_URL: finopsUrl
     COMPANY: company

@@ -27,7 +27,7 @@ OWN = frozenset(
 _FOREIGN = ("AZURE_", "MSI_", "IDENTITY_", "AZUREWEBJOBS")
 
 # What the platform reads, as deployed (infra/app.bicep).
-PLATFORM: Mapping[str, str] = {"FUNCTIONS_WORKER_RUNTIME": "python", "PYTHON_THREADPOOL_THREAD_COUNT": "100"}
+PLATFORM: Mapping[str, str] = {"FUNCTIONS_WORKER_RUNTIME": "python", "PYTHON_THREADPOOL_THREAD_COUNT": "110"}
 
 
 def ticking(when: str, *functions: str) -> dict[str, str]:
