@@ -12,6 +12,7 @@ from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.faults import FAULTS, SPOT_FAULTS, WRITES, name_of
+from tests.support.thinned import by_turns, each_with
 
 # An option that the organisation does not have: only Sales can tell.
 MAPS = {**json.loads(MAP_DOCUMENT), "product_types": {"Item": 1, "Service": 99}}
@@ -48,10 +49,11 @@ def in_step(world: Assortment, expected: list[str], price: float = 12.5) -> None
 @pytest.mark.parametrize(
     ("way", "rule"),
     [
-        *((way, rule) for way in WAYS for rule in SPOT_FAULTS),
-        *(pytest.param(WAYS[0], rule, marks=pytest.mark.nightly) for rule in OTHER_FAULTS),
+        *each_with(WAYS[0], by_turns(0, among=1)),
+        *each_with(WAYS[1], by_turns(0)),
+        *each_with(WAYS[2], by_turns(1)),
+        *(pytest.param(WAYS[0], rule, marks=pytest.mark.nightly, id=name_of(rule)) for rule in OTHER_FAULTS),
     ],
-    ids=lambda each: each if isinstance(each, str) else name_of(each),
 )
 def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_product(way: str, rule: Rule) -> None:
     with selling(way) as world:

@@ -8,7 +8,7 @@ import pytest
 from local.simulator.faults import Rule
 from shared.state.links import LinkState
 from shared.systems import System
-from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.thinned import by_turns
 from tests.support.trading import Trading, trading
 
 INACTIVE = {"statecode": 1, "statuscode": 2}
@@ -153,7 +153,7 @@ def test_a_second_look_writes_nothing(desk: Trading) -> None:
     assert desk.sent(System.FINOPS)[1] == writes
 
 
-@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
+@pytest.mark.parametrize("rule", by_turns(0))
 def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_contact(desk: Trading, rule: Rule) -> None:
     contact = desk.contact(desk.account("A-1"))
     customer = desk.contact()

@@ -14,6 +14,7 @@ from tests.scenarios.test_crashes import fresh, moments
 from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 from tests.support.world import PRODUCTS, World
 
 FLOW = "products"
@@ -90,11 +91,12 @@ def test_a_product_that_changes_between_walk_and_read_ends_in_step(history: Sequ
     check_at_rest(world, hours=0.3)
 
 
+@share_of_steps(5)
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
-def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: Sequence[Deed]) -> None:
+def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: Sequence[Deed], every: int) -> None:
     clean = in_step()
     # A crash before a step that leaves nothing behind is the crash before the next one.
-    for step in moments(clean, lambda: play(clean, history)):
+    for step in moments(clean, lambda: play(clean, history))[::every]:
         world = in_step()
         world.steps.crash_at(world.steps.count + step)
         play(world, history)

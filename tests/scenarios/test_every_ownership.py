@@ -3,18 +3,13 @@
 import json
 from collections.abc import Mapping
 
-import pytest
-
 from local.simulator.faults import Rule
 from shared.state.links import LinkState
 from tests.scenarios.test_policies import SHORT, people_change
 from tests.support.assortment import MAP_DOCUMENT, assortment
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.product import Product, product
+from tests.support.thinned import spot_faults
 
-EVERY_FAULT = pytest.mark.parametrize(
-    "rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule)
-)
 OF_ACCOUNTS = {
     "SalesMemo": "owned",
     "PrimaryContactPhone": "on_create",
@@ -47,7 +42,7 @@ def customer(sync: Product) -> list[str]:
     return [row["OrganizationName"], *(row[name] for name in OF_ACCOUNTS)]
 
 
-@EVERY_FAULT
+@spot_faults(1)
 def test_every_ownership_to_finops(rule: Rule | None) -> None:
     with product(MAP_DOCUMENT=deployed(SHORT, "accounts", OF_ACCOUNTS)) as sync:
         given = {"description": "m1", "telephone1": "p1", "fax": "f1", "websiteurl": "w1"}
@@ -65,7 +60,7 @@ def test_every_ownership_to_finops(rule: Rule | None) -> None:
         assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
 
 
-@EVERY_FAULT
+@spot_faults(2)
 def test_every_ownership_to_sales(rule: Rule | None) -> None:
     with assortment(MAP_DOCUMENT=deployed(json.loads(MAP_DOCUMENT), "products", OF_PRODUCTS)) as sync:
 

@@ -13,8 +13,8 @@ from local.simulator.owncolumns import read_own_columns
 from shared.mapping import field_specs as specs
 from shared.state.links import LinkState
 from tests.support.assortment import MAP_DOCUMENT, Assortment
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.product import Product
+from tests.support.thinned import spot_faults
 from tests.unit.local import dataverse_world, finops_environment
 
 OWN: dict[str, Any] = {
@@ -146,12 +146,8 @@ def test_every_word_is_among_them() -> None:
     assert to_sales == every - {"currency", "day", "date_time"}
 
 
-RULES = [None, *SPOT_FAULTS]
-NAMES = ["none" if rule is None else name_of(rule) for rule in RULES]
-
-
 @pytest.mark.odata_refused("Contoso", "new_")
-@pytest.mark.parametrize("rule", RULES, ids=NAMES)
+@spot_faults(1)
 def test_every_word_to_finops_follows_its_columns(tmp_path: Path, rule: Rule | None) -> None:
     with between(Product, tmp_path, "accounts", TO_FINOPS) as sync:
         contact = sync.sales.create("contacts", firstname="Ana", lastname="Lee")
@@ -178,7 +174,7 @@ def test_every_word_to_finops_follows_its_columns(tmp_path: Path, rule: Rule | N
 
 
 @pytest.mark.odata_refused("new_")
-@pytest.mark.parametrize("rule", RULES, ids=NAMES)
+@spot_faults(2)
 def test_every_word_to_sales_follows_its_fields(tmp_path: Path, rule: Rule | None) -> None:
     with between(Assortment, tmp_path, "products", TO_SALES) as sync:
         assert isinstance(sync, Assortment)

@@ -11,6 +11,7 @@ from shared.state.links import LinkState
 from shared.state.storage.memory import MemoryTable
 from shared.sync.hints import read_message
 from tests.support.invariants import check
+from tests.support.thinned import share_of_steps
 from tests.support.world import World
 
 EVERYTHING = 8
@@ -120,9 +121,12 @@ def shrink(world: World) -> None:
     world.source.remove("p5")
 
 
+@share_of_steps(5)
 @pytest.mark.parametrize("walk", ["first read", "changes"])
 @pytest.mark.parametrize("change", [grow, change_what_was_read, change_what_was_not_read, shrink])
-def test_a_table_that_changes_at_any_step_of_a_walk_ends_in_step(change: Callable[[World], None], walk: str) -> None:
+def test_a_table_that_changes_at_any_step_of_a_walk_ends_in_step(
+    change: Callable[[World], None], walk: str, every: int
+) -> None:
     def begin() -> World:
         world = World()
         for number in range(EVERYTHING):
@@ -137,7 +141,7 @@ def test_a_table_that_changes_at_any_step_of_a_walk_ends_in_step(change: Callabl
     clean = deepcopy(begun)
     before = clean.steps.count
     clean.pull()
-    for step in range(1, clean.steps.count - before + 1):
+    for step in range(1, clean.steps.count - before + 1, every):
         world = deepcopy(begun)
         world.steps.at[world.steps.count + step] = lambda world=world: change(world)  # type: ignore[misc]
         world.pull()

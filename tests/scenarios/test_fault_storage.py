@@ -42,7 +42,7 @@ def suffers(world: World, scenario: Callable[[World], None], first: int, length:
     world.settle()
 
 
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), 8], ids=["all", "a share"])
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), 24], ids=["all", "a share"])
 @pytest.mark.parametrize("length", [1, 40])
 @pytest.mark.parametrize(("scenario", "make"), [(first_sync, World), (edits, synced)], ids=["first sync", "edits"])
 def test_storage_that_fails_at_any_call_loses_nothing_duplicates_nothing_and_blames_no_record(

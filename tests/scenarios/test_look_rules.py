@@ -12,6 +12,7 @@ from shared.systems import System
 from tests.support.invariants import check, check_at_rest
 from tests.support.replies import REPLIES, Replying
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 
 # A reply to it is written after what was changed in it before.
 PARENT = "p1"
@@ -180,14 +181,15 @@ def test_w4_a_trace_names_the_record_that_is_looked_at_and_why_it_takes_long() -
     assert "let the flow parents run again" in traced.remedy
 
 
-def test_w4_a_crash_at_any_step_loses_neither_the_look_nor_the_write() -> None:
+@share_of_steps(5)
+def test_w4_a_crash_at_any_step_loses_neither_the_look_nor_the_write(every: int) -> None:
     world = replying()
     before = world.steps.count
     world.run(REPLIES)
     world.drain()
     total = world.steps.count - before
     assert total > 10
-    for step in range(1, total + 1):
+    for step in range(1, total + 1, every):
         world = replying()
         world.steps.crash_at(world.steps.count + step)
         try:

@@ -12,8 +12,8 @@ from shared.flows.checks import CheckResult
 from shared.operations.preflight.run import Preflight
 from shared.state.links import LinkState
 from tests.support.assortment import MAP_DOCUMENT, Assortment
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.returning import Returning
+from tests.support.thinned import spot_faults
 from tests.support.trading import trading_as
 from tests.unit.local import dataverse_world, finops_environment
 
@@ -49,7 +49,7 @@ def keeper(sync: Assortment, number: str) -> Any:
 
 
 @pytest.mark.odata_refused("new_")
-@pytest.mark.parametrize("rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule))
+@spot_faults(1)
 def test_a_lookup_follows_the_key_whatever_fails_meanwhile(sync: Assortment, rule: Rule | None) -> None:
     first, second = contact(sync, "CON-A"), contact(sync, "CON-O'B")
     sync.put("P-1", ProductDescription="con-a")

@@ -10,9 +10,9 @@ from local.simulator.faults import Rule
 from shared.mapping import map_yaml
 from shared.mapping.map_source import SHIPPED, map_source
 from shared.state.links import LinkState
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import answer, operated, p2c, p2c_in
 from tests.support.product import Product
+from tests.support.thinned import spot_faults
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import OWN_COLUMNS
 
@@ -142,7 +142,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule))
+@spot_faults(0)
 def test_every_word_reaches_finops_whatever_goes_wrong(sync: Product, tmp_path: Path, rule: Rule | None) -> None:
     maps = {"industries": {"Retail": "RTL"}}
     sync.start(MAP_DOCUMENT=file_of(tmp_path, fields={"accounts": EVERY_WORD}, value_maps=maps))

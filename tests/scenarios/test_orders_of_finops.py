@@ -15,10 +15,10 @@ from shared.operations.preflight.run import Preflight
 from shared.state.links import LinkState
 from shared.sync.hints import Hint, messages
 from shared.systems import System
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import operated, p2c
 from tests.support.returning import CANCELLED, CONFIRMED, INVOICED, SHIPPED_STATUS, Returning
 from tests.support.steps import Crash
+from tests.support.thinned import by_turns, each_with, share_of_steps
 from tests.support.trading import trading_as
 
 SALES_TAX = FinopsSettings(amount_decimals=2, sales_tax=Decimal("8.1"))
@@ -430,13 +430,14 @@ def test_a_line_that_sales_rounds_otherwise_is_named(desk: Returning) -> None:
     assert "it differs in line 1, 333.4 and 333.35" in p2c("reconcile", ORDERSBACK, "F-1", code=1)
 
 
-def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Returning) -> None:
+@share_of_steps(4)
+def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Returning, every: int) -> None:
     """Of an order that is created, and of its later change."""
     desk.born("F-0", confirmed=False)
     for change in (False, True):
         total = _crashed(desk, "F-0", None, change=change)
         assert total > 8
-        for step in range(1, total + 1, 2 if change else 1):
+        for step in range(1, total + 1, every):
             number = f"F-{step}"
             _crashed(desk, number, step, change=change)
             _recover(desk)
@@ -470,8 +471,9 @@ def _crashed(desk: Returning, number: str, step: int | None, *, change: bool) ->
     return desk.steps.count - before
 
 
-@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
-@pytest.mark.parametrize("system", list(System))
+@pytest.mark.parametrize(
+    ("system", "rule"), [*each_with(System.FINOPS, by_turns(2)), *each_with(System.DATAVERSE, by_turns(0))]
+)
 def test_a_fault_loses_nothing_and_doubles_nothing(desk: Returning, system: System, rule: Rule) -> None:
     for number in ("F-1", "F-2"):
         desk.born(number)

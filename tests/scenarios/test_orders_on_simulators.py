@@ -12,10 +12,10 @@ from shared.operations.reconcile import Drift
 from shared.state.links import LinkState, link_key
 from shared.systems import System
 from tests.scenarios.test_fault_damage import damage
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.operator import operated, p2c
 from tests.support.ordering import Ordering, ordering
 from tests.support.steps import Crash
+from tests.support.thinned import by_turns, share_of_steps
 from tests.support.trading import ACTIVE
 from tests.unit.local.finops_documents import order_line_url, order_url
 
@@ -378,7 +378,7 @@ def test_an_order_that_only_has_the_number_does_not_become_its_sales_order_when_
 # Faults
 
 
-@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
+@pytest.mark.parametrize("rule", by_turns(2))
 def test_a_fault_loses_nothing_doubles_nothing_and_blames_no_order(desk: Ordering, account: str, rule: Rule) -> None:
     orders = [desk.order(account, lines=2) for _ in range(3)]
     desk.finops.faults.add(rule)
@@ -406,14 +406,16 @@ def test_a_lost_answer_is_settled_by_the_number_and_never_by_a_second_order(
     desk.check_same_amounts(id, number)
 
 
-def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering, account: str) -> None:
+@share_of_steps(5)
+def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering, account: str, every: int) -> None:
     desk.order(account, lines=2)
     desk.service.pull(ORDERS)
     before = desk.steps.count
     desk.drain()
     total = desk.steps.count - before
     assert total > 10
-    for step in range(1, total + 1):
+    steps = range(1, total + 1, every)
+    for step in steps:
         id, number = desk.order(account, lines=2)
         desk.service.pull(ORDERS)
         desk.steps.crash_at(desk.steps.count + step)
@@ -422,7 +424,7 @@ def test_a_worker_that_dies_at_any_step_leaves_one_complete_order(desk: Ordering
         desk.settle(30, alone=True)
         assert (desk.link(number).state, desk.failure(number)) == (LinkState.WRITTEN, None), step
         desk.check_same_amounts(id, number)
-    assert len(desk.sales_orders()) == total + 1
+    assert len(desk.sales_orders()) == len(steps) + 1
 
 
 def test_a_changed_mapping_looks_at_every_order_again_and_writes_nothing(desk: Ordering, account: str) -> None:

@@ -23,6 +23,7 @@ from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.product import product
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 from tests.support.trading import trading
 from tests.support.world import PRODUCTS, TRADE, World
 
@@ -125,10 +126,11 @@ def test_a_mapping_that_comes_and_goes_while_everything_is_read_leaves_no_trace(
     check(world)
 
 
-def test_a_worker_that_dies_at_any_step_of_a_withdrawn_mapping_leaves_no_trace() -> None:
+@share_of_steps(5)
+def test_a_worker_that_dies_at_any_step_of_a_withdrawn_mapping_leaves_no_trace(every: int) -> None:
     steps, number = 1, 0
     while number < steps:
-        number += 1
+        number += every
         world = in_step()
         mapped_by(world, Loud())
         look(world, "r1", "r2")
@@ -137,7 +139,7 @@ def test_a_worker_that_dies_at_any_step_of_a_withdrawn_mapping_leaves_no_trace()
         try:
             world.drain()
         except Crash:
-            steps = number + 1
+            steps = number + every
         mapped_by(world, FakeMapper())
         world.settle(hours=1)
         check(world)

@@ -22,6 +22,7 @@ from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
 from tests.support.invariants import check, left
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 from tests.support.trade import CONTACT
 from tests.support.world import PRODUCTS, TRADE, World, restore
 
@@ -92,17 +93,18 @@ def delete(world: World) -> None:
     world.source.remove("p1")
 
 
+@share_of_steps(3)
 @pytest.mark.parametrize("deed", [renumber, filter_out, delete])
 @pytest.mark.parametrize("fault", [lambda _write: None, refuse(REFUSAL), unknown(times=9)], ids=["", "refused", "lost"])
 def test_a_worker_that_dies_at_any_step_leaves_no_key_behind(
-    fault: Callable[[Write], SyncError | None], deed: Deed
+    fault: Callable[[Write], SyncError | None], deed: Deed, every: int
 ) -> None:
     before = World()
     before.source.save("p1", number="K", name="First")
     before.target.fault = fault
     before.target.lands = False
     clean = deepcopy(before)
-    for step in moments(clean, lambda: clean.apply(hint("p1"))):
+    for step in moments(clean, lambda: clean.apply(hint("p1")))[::every]:
         world = deepcopy(before)
         world.steps.crash_at(world.steps.count + step)
         try:

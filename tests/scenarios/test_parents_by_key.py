@@ -9,6 +9,7 @@ from shared.systems import System
 from tests.support.invariants import check, check_at_rest
 from tests.support.replies import REPLIES, Replying
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 
 
 def test_a_record_waits_for_whoever_is_linked_under_a_key_and_learns_the_id_of_its_row() -> None:
@@ -116,9 +117,10 @@ def test_a_record_that_waits_for_a_key_is_explained(until: bool) -> None:
     assert until or "it waits for parents C-1 (p1), which is not written yet" in " ".join(told.sentences)
 
 
+@share_of_steps(10)
 @pytest.mark.parametrize("until", [False, True])
 @pytest.mark.parametrize("flow", ["parents", REPLIES])
-def test_a_crash_at_any_step_loses_nothing(until: bool, flow: str) -> None:
+def test_a_crash_at_any_step_loses_nothing(until: bool, flow: str, every: int) -> None:
     def prepared() -> Replying:
         world = Replying(until=until)
         for number in range(3):
@@ -131,7 +133,7 @@ def test_a_crash_at_any_step_loses_nothing(until: bool, flow: str) -> None:
     counting = prepared()
     before = counting.steps.count
     counting.run(flow)
-    for step in range(1, counting.steps.count - before + 1, 3):
+    for step in range(1, counting.steps.count - before + 1, every):
         world = prepared()
         world.steps.crash_at(world.steps.count + step)
         with pytest.raises(Crash):

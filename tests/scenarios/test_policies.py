@@ -12,9 +12,10 @@ from shared.mapping.map_source import SHIPPED
 from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.events import listening
-from tests.support.faults import SPOT_FAULTS, WRITES, name_of
+from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import Product
+from tests.support.thinned import spot_faults
 
 SHORT: dict[str, Any] = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
 
@@ -78,7 +79,7 @@ def test_the_source_wins_unless_the_document_says_otherwise_and_nothing_is_read_
     assert reads(sync) == before
 
 
-@pytest.mark.parametrize("rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule))
+@spot_faults(0)
 def test_where_the_target_wins_its_value_stays_and_everything_else_is_written(
     decided: Callable[..., Product], rule: Rule | None
 ) -> None:
@@ -377,7 +378,7 @@ def deleted(sync: Product) -> str:
 
 
 @pytest.mark.parametrize("conflicts", ["source_wins", "stop"])
-@pytest.mark.parametrize("rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule))
+@spot_faults(1)
 def test_a_row_that_stays_deleted_comes_back_only_by_an_operator(
     decided: Callable[..., Product], rule: Rule | None, conflicts: str
 ) -> None:

@@ -23,15 +23,13 @@ from tests.support.operator import operated, p2c
 from tests.support.ordering import ordering
 from tests.support.product import Product, product
 from tests.support.returning import Returning
+from tests.support.thinned import by_turns, spot_faults
 from tests.support.trading import ACTIVE, DRAFT, Trading, trading, trading_as
 from tests.unit.local.finops_documents import order_url
 from tests.unit.local.finops_documents import person_url as person_of
 
 WHY = ("--reason", "as agreed", "--yes")
 COMPANY = {"cross-company": "true"}
-EVERY_FAULT = pytest.mark.parametrize(
-    "rule", [None, *SPOT_FAULTS], ids=lambda rule: "none" if rule is None else name_of(rule)
-)
 
 
 def deciding(flow: str, **policy: str) -> str:
@@ -82,7 +80,7 @@ def contested_person(desk: Trading) -> str:
     return id
 
 
-@EVERY_FAULT
+@spot_faults(0)
 def test_what_others_have_changed_in_a_contact_person_stays(rule: Rule | None) -> None:
     with trading(MAP_DOCUMENT=deciding(CONTACTS, on_conflict="target_wins")) as desk:
         id = contested_person(desk)
@@ -119,7 +117,7 @@ def test_a_contact_person_that_people_ended_before_sales_did_resumes_with_its_co
         assert desk.failure(id) is None
 
 
-@EVERY_FAULT
+@spot_faults(1)
 def test_a_contact_person_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
     with trading(MAP_DOCUMENT=deciding(CONTACTS, on_target_deleted="unlink")) as desk:
         id = contested_person(desk)
@@ -158,9 +156,7 @@ OF_ORDERS = [Rule(Kind.DROP_AFTER, WRITES, times=2), Rule(Kind.TRUNCATE, READS, 
 OF_BULK_WRITES = Rule(Kind.DROP_AFTER, WRITES, path="Microsoft.Dynamics.CRM.UpdateMultiple", times=2)
 
 
-@pytest.mark.parametrize(
-    "rule", [None, *SPOT_FAULTS, OF_BULK_WRITES], ids=lambda rule: "none" if rule is None else name_of(rule)
-)
+@spot_faults(2, OF_BULK_WRITES)
 def test_what_others_have_changed_in_a_product_stays(rule: Rule | None) -> None:
     with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict="target_wins")) as desk:
         contested_product(desk)
@@ -169,7 +165,7 @@ def test_what_others_have_changed_in_a_product_stays(rule: Rule | None) -> None:
 
 
 @pytest.mark.parametrize("policy", ["target_wins", "stop"])
-@EVERY_FAULT
+@spot_faults(2)
 def test_a_price_that_is_not_there_because_its_product_got_no_answer_is_no_change_of_others(
     policy: str, rule: Rule | None
 ) -> None:
@@ -262,7 +258,7 @@ def test_a_product_that_was_deleted_comes_back_or_not(policy: str, state: LinkSt
         assert (desk.product("P-1") is not None) is (policy == "recreate")
 
 
-@EVERY_FAULT
+@spot_faults(0)
 def test_a_product_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
     with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_target_deleted="unlink", on_conflict="stop")) as desk:
         deleted_product(desk)
@@ -309,7 +305,7 @@ def header(desk: Trading, number: str) -> tuple[object, object]:
     return quotation["SalesQuotationName"], quotation["Email"]
 
 
-@EVERY_FAULT
+@spot_faults(1)
 def test_what_others_have_changed_in_the_header_of_a_quotation_stays(rule: Rule | None) -> None:
     with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_conflict="target_wins")) as desk:
         number = contested_quote(desk)
@@ -375,7 +371,7 @@ def deleted_quotation(desk: Trading) -> str:
     return number
 
 
-@EVERY_FAULT
+@spot_faults(2)
 def test_a_quotation_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
     with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_target_deleted="unlink", on_conflict="stop")) as desk:
         number = deleted_quotation(desk)
@@ -396,13 +392,10 @@ def test_a_quotation_that_was_deleted_comes_back_or_not(policy: str, state: Link
 
 
 # Nothing is written here, so only what is read can fail.
-OF_READS = pytest.mark.parametrize(
-    "rule", [None, *(each for each in SPOT_FAULTS if each.methods == READS)],
-    ids=lambda rule: "none" if rule is None else name_of(rule),
-)  # fmt: skip
+OF_READS = [rule for rule in SPOT_FAULTS if rule.methods == READS]
 
 
-@OF_READS
+@pytest.mark.parametrize("rule", [None, *by_turns(0, OF_READS, among=2)])
 def test_an_order_that_was_deleted_in_finops_stays_deleted(rule: Rule | None) -> None:
     with ordering(MAP_DOCUMENT=deciding(ORDERS, on_target_deleted="unlink")) as desk, operated(desk):
         account = desk.account("A-1")
@@ -415,7 +408,7 @@ def test_an_order_that_was_deleted_in_finops_stays_deleted(rule: Rule | None) ->
         assert (desk.rule_of(number), desk.failure(number), desk.sales_orders()) == ("target_deleted", None, [])
 
 
-@OF_READS
+@pytest.mark.parametrize("rule", [None, *by_turns(1, OF_READS, among=2)])
 def test_an_invoice_that_was_deleted_in_sales_stays_deleted(rule: Rule | None) -> None:
     with invoicing(MAP_DOCUMENT=deciding(INVOICES, on_target_deleted="unlink")) as desk, operated(desk):
         _, number = desk.invoiced()
@@ -600,7 +593,7 @@ def test_what_the_document_says_of_rows_that_exist_counts_before_the_setting(
         assert (desk.customer("A-1") or {})["OrganizationName"] == ("Litware" if adopts else "Theirs")
 
 
-@EVERY_FAULT
+@spot_faults(0)
 def test_a_row_that_exists_is_taken_over_once_whatever_fails(rule: Rule | None) -> None:
     with product(MAP_DOCUMENT=deciding("accounts", on_existing="adopt")) as desk:
         row = {"CustomerAccount": "A-1", "CustomerGroupId": "30", "SalesCurrencyCode": "USD", "dataAreaId": "usmf"}

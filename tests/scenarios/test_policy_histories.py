@@ -18,6 +18,7 @@ from shared.sync.flow import OnConflict, OnTargetDeleted
 from shared.systems import System
 from tests.support.doubles import FakeTarget
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 from tests.support.world import World
 
 SOURCE_WINS, TARGET_WINS, STOP = OnConflict.SOURCE_WINS, OnConflict.TARGET_WINS, OnConflict.STOP
@@ -206,8 +207,9 @@ def ends(world: World, target: Watched) -> object:
         (SOURCE_WINS, OnTargetDeleted.LIST, None),
     ],
 )
+@share_of_steps(5)
 def test_a_crash_at_any_step_ends_as_if_there_was_none(
-    conflict: OnConflict, deleted: OnTargetDeleted, taken: System | None
+    conflict: OnConflict, deleted: OnTargetDeleted, taken: System | None, every: int
 ) -> None:
     before, _ = contested(conflict, deleted)
     if taken is not None:
@@ -226,7 +228,7 @@ def test_a_crash_at_any_step_ends_as_if_there_was_none(
     world.settle()
     expected = ends(world, target)
     assert steps > 5
-    for step in range(1, steps + 1):
+    for step in range(1, steps + 1, every):
         world, target = begun()
         world.steps.crash_at(world.steps.count + step)
         tick(world)

@@ -14,7 +14,7 @@ from shared.flows.registry import FLOWS
 from shared.state.links import LinkState
 from shared.sync.flow import LOOKUP_KEPT_S
 from shared.systems import System
-from tests.support.faults import SPOT_FAULTS, name_of
+from tests.support.thinned import by_turns
 from tests.support.trading import ACTIVE, CANCELED, DRAFT, LOST, Trading, load, trading
 
 
@@ -361,7 +361,7 @@ def test_lines_that_people_of_finops_have_added_stay(desk: Trading, account: str
     assert {n: line["RequestedSalesQuantity"] for n, line in quotation["lines"].items()} == {1: 2, 2: 77, 3: 3}
 
 
-@pytest.mark.parametrize("rule", SPOT_FAULTS, ids=name_of)
+@pytest.mark.parametrize("rule", by_turns(1))
 def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_quote(desk: Trading, account: str, rule: Rule) -> None:
     quotes = [desk.quote(account, lines=2) for _ in range(3)]
     desk.finops.faults.add(rule)

@@ -10,8 +10,8 @@ import pytest
 from local.simulator.faults import Rule
 from shared.state.links import LinkState
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
-from tests.support.faults import SPOT_FAULTS, name_of
 from tests.support.invoicing import invoicing
+from tests.support.thinned import by_turns, each_with
 from tests.support.trading import Trading
 
 MAPS: dict[str, Any] = {**json.loads(MAP_DOCUMENT), "countries": {}, "states": {}}
@@ -48,12 +48,7 @@ def listed(world: Assortment, number: str) -> list[tuple[str, float]]:
     return [(names[item["_pricelevelid_value"]], item["amount"]) for item in world.items(number)]
 
 
-MOVES = [("sync", None), *(("automation", rule) for rule in (None, *SPOT_FAULTS))]
-
-
-@pytest.mark.parametrize(
-    ("way", "rule"), MOVES, ids=[f"{way}-{'none' if rule is None else name_of(rule)}" for way, rule in MOVES]
-)
+@pytest.mark.parametrize(("way", "rule"), [("sync", None), ("automation", None), *each_with("automation", by_turns(2))])
 def test_a_product_moves_to_the_list_that_its_rule_names_and_back(way: str, rule: Rule | None) -> None:
     with shop(way) as world:
         world.put("P-1", SalesPrice=50)

@@ -12,6 +12,7 @@ from shared.sync.flow import NO_TARGET_ROW
 from tests.support.invariants import check, check_at_rest
 from tests.support.replies import REPLIES, Replying
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 
 
 def answering() -> Replying:
@@ -114,7 +115,8 @@ def test_a_record_that_is_gone_leaves_its_row_as_it_is() -> None:
     assert world.rows.rows == {"p1": {"status": "confirmed"}}
 
 
-def test_a_crash_at_any_step_of_a_first_and_of_a_later_write_loses_nothing() -> None:
+@share_of_steps(5)
+def test_a_crash_at_any_step_of_a_first_and_of_a_later_write_loses_nothing(every: int) -> None:
     for changed in (False, True):
 
         def prepared(changed: bool = changed) -> Replying:
@@ -127,7 +129,7 @@ def test_a_crash_at_any_step_of_a_first_and_of_a_later_write_loses_nothing() -> 
         counting = prepared()
         before = counting.steps.count
         counting.run(REPLIES)
-        for step in range(1, counting.steps.count - before + 1):
+        for step in range(1, counting.steps.count - before + 1, every):
             world = prepared()
             world.steps.crash_at(world.steps.count + step)
             with pytest.raises(Crash):
