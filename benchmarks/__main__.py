@@ -7,7 +7,7 @@ with nothing changed, and a change of one percent of them, where they may change
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,13 @@ from benchmarks.stage import Plan
 from local.demo import interrupts
 from local.demo.errors import DemoFailed, UserMistake
 from shared.flows.accounts import ACCOUNTS
+from shared.flows.contacts import CONTACTS
 from shared.flows.products import PRODUCTS
 
 LATENCIES_MS = (0.0, 50.0, 150.0)
-# Beside those of the sample.
-_PRODUCTS = 1496
+# Beside those of the sample. So a first sync at 150 ms takes half a minute, of which beginning and end are little.
+# Products are fewer: the storage emulator searches its rows one after the other, and they have the most.
+_MORE = {ACCOUNTS: 2300, CONTACTS: 2250, PRODUCTS: 1496}
 _WIDTH = 140
 _HEADINGS = (
     *("latency", "run", "records", "seconds", "records/s"),
@@ -46,8 +48,7 @@ class Options:
     flows: Sequence[str]
     latencies_ms: Sequence[float]
     records: int | None
-    accounts: int
-    products: int
+    more: Mapping[str, int]
     naive: int
     runs: int
     write: Path | None
@@ -88,10 +89,10 @@ def _groups(options: Options) -> list[list[str]]:
 def _measured(options: Options, group: Sequence[str], console: Console) -> Iterator[Compared]:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         folder = Path(name)
-        more = options.accounts if ACCOUNTS in group else 0
-        write_samples(folder, records=options.records, more_accounts=more)
+        more = {name: count if name in group else 0 for name, count in options.more.items()}
+        write_samples(folder, records=options.records, more_accounts=more[ACCOUNTS], more_contacts=more[CONTACTS])
         settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
-        plan = Plan(folder, options.products if PRODUCTS in group else 0, settings=settings)
+        plan = Plan(folder, more[PRODUCTS], settings=settings)
         for latency_ms in options.latencies_ms:
             times = [
                 # What others take changes little.
@@ -103,11 +104,11 @@ def _measured(options: Options, group: Sequence[str], console: Console) -> Itera
 
 def _options(parsed: argparse.Namespace) -> Options:
     short = parsed.records is not None
-    products = parsed.products if parsed.products is not None else 0 if short else _PRODUCTS
+    more = {name: 0 if short else usual for name, usual in _MORE.items()}
+    more |= {name: wished for name in _MORE if (wished := getattr(parsed, name)) is not None}
     # In the order of the list: what others refer to comes first.
     flows = [flow for flow in MEASURED if flow in parsed.flow]
-    counts = (parsed.records, parsed.accounts, products, parsed.naive, parsed.runs)
-    return Options(flows, parsed.latency_ms, *counts, parsed.write)
+    return Options(flows, parsed.latency_ms, parsed.records, more, parsed.naive, parsed.runs, parsed.write)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,12 +124,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="a short run: about N records of each flow, all on one set of systems",
     )
-    add("--accounts", type=_count, default=0, metavar="N", help="generated accounts beside those of the sample")
-    add("--products", type=_count, metavar="N", help=f"generated products beside those of the sample ({_PRODUCTS})")
+    for name, usual in _MORE.items():
+        add(f"--{name}", type=_number, metavar="N", help=f"generated {name} beside those of the sample ({usual})")
     add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of documents a tenth (100)")
     add("--runs", type=_count, default=1, metavar="N", help="runs whose medians are told (default: %(default)s)")
     document.add_option(parser)
     return parser
+
+
+def _number(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def _count(text: str) -> int:

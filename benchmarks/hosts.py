@@ -27,9 +27,9 @@ def usage_of(pid: int) -> Usage:
     return Usage(_cpu_s(family), sum(map(_peak_mb, family)))
 
 
-def cpu_s_of_children() -> float:
-    """Processor seconds of all that this process has started and that still runs."""
-    return _cpu_s(psutil.Process().children(recursive=True))
+def cpu_s_of_children() -> dict[int, float]:
+    """Processor seconds of each process that this one has started and that still runs, by its id."""
+    return {each.pid: _cpu_s([each]) for each in psutil.Process().children(recursive=True)}
 
 
 def _cpu_s(processes: Iterable[psutil.Process]) -> float:

@@ -31,10 +31,10 @@ def lowest_bound(latency_ms: float, *, to_sales: float, to_finops: float, cpu_s:
     return min(bounds, key=lambda bound: bound.speed, default=Bound(0.0, "nothing measured"))
 
 
-def machine_bound(stage_cpu_s: float) -> float:
+def machine_bound(stage_cpu_s: float, busiest_cpu_s: float) -> float:
     """Records a second with all cores busy, where the app, the storage emulator and both simulators together take so
-    many processor seconds for a record."""
-    return CORES / stage_cpu_s if stage_cpu_s > 0 else 0.0
+    many processor seconds for a record, and the busiest one of them, which uses one core, so many."""
+    return min((CORES / stage_cpu_s, 1 / busiest_cpu_s)) if busiest_cpu_s > 0 else 0.0
 
 
 def _by_latency(latency_ms: float, to_sales: float, to_finops: float) -> Sequence[Bound]:

@@ -23,6 +23,7 @@ def _median(times: Sequence[Measured]) -> Measured:
         storage=median_low(each.storage for each in times),
         cpu_s=median(each.cpu_s for each in times),
         stage_cpu_s=median(each.stage_cpu_s for each in times),
+        busiest_cpu_s=median(each.busiest_cpu_s for each in times),
         peak_mb=median(each.peak_mb for each in times),
     )
 

@@ -23,18 +23,22 @@ _WHOLE = ("transactioncurrencies", "systemusers", "uomschedules", "uoms", "price
 Records = Mapping[str, Sequence[Values]]
 
 
-def write_samples(folder: Path, *, records: int | None = None, more_accounts: int = 0) -> None:
+def write_samples(folder: Path, *, records: int | None = None, more_accounts: int = 0, more_contacts: int = 0) -> None:
     """Write the records of the sample into a folder, or about `records` of each flow, which belong together; and
-    generated accounts beside them. Contacts without an account are left out: they stay in Sales."""
+    generated accounts and contacts beside them. Contacts without an account are left out: they stay in Sales."""
     files = {name: SAMPLES / f"{name}.jsonl" for name in (*_WHOLE, *_FLOWING)}
     sample: dict[str, list[Values]] = {
         name: [row for _place, row in jsonlines.read(file)] for name, file in files.items()
     }
     chosen = sample if records is None else {**sample, **_few(sample, records)}
+    parents = [str(row["accountid"]) for row in chosen[_ACCOUNTS]]
+    generated = {
+        _ACCOUNTS: map(_account, range(more_accounts)),
+        _CONTACTS: (_contact(number, parents[number % len(parents)]) for number in range(more_contacts)),
+    }
     for name, rows in chosen.items():
-        generated = map(_account, range(more_accounts)) if name == _ACCOUNTS else ()
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(exact_json.dumps(dict(row)) + "\n" for row in (*rows, *generated))
+            file.writelines(exact_json.dumps(dict(row)) + "\n" for row in (*rows, *generated.get(name, ())))
 
 
 _FLOWING = (_ACCOUNTS, _CONTACTS, _PRODUCTS, _QUOTES, _LINES)
@@ -74,6 +78,22 @@ def _account(number: int) -> Values:
         "address1_stateorprovince": state,
         "address1_postalcode": postal_code,
         "address1_country": country,
+        "statecode": 0,
+        "statuscode": 1,
+    }
+
+
+def _contact(number: int, account: str) -> Values:
+    return {
+        "contactid": str(uuid.uuid5(_SPACE, f"contact {number}")),
+        "firstname": "Generated",
+        "lastname": f"Contact {number}",
+        "fullname": f"Generated Contact {number}",
+        "jobtitle": "Buyer",
+        "emailaddress1": f"contact{number}@example.com",
+        "mobilephone": f"+1 555 {number % 10_000_000:07d}",
+        "_parentcustomerid_value": account,
+        "_parentcustomerid_value@Microsoft.Dynamics.CRM.lookuplogicalname": "account",
         "statecode": 0,
         "statuscode": 1,
     }

@@ -41,10 +41,12 @@ def test_few_records_of_the_sample_belong_together(tmp_path: Path) -> None:
     assert quoted <= set(ids(tmp_path, "products", "ProductNumber"))
 
 
-def test_generated_accounts_stand_beside_the_sample_and_are_all_different(tmp_path: Path) -> None:
-    write_samples(tmp_path, more_accounts=3)
-    numbers = ids(tmp_path, "accounts", "accountnumber")
+def test_generated_records_stand_beside_the_sample_and_are_all_different(tmp_path: Path) -> None:
+    write_samples(tmp_path, more_accounts=3, more_contacts=800)
+    numbers, people = ids(tmp_path, "accounts", "accountnumber"), ids(tmp_path, "contacts", "contactid")
     assert (len(numbers), len(set(numbers))) == (704, 704)
+    assert (len(people), len(set(people))) == (1553, 1553)
+    assert set(ids(tmp_path, "contacts", "_parentcustomerid_value")) <= set(ids(tmp_path, "accounts", "accountid"))
     assert not (tmp_path / "contacts_individuals.jsonl").exists()
 
 
@@ -77,14 +79,16 @@ def test_the_lowest_bound_is_reported_with_its_cause() -> None:
     assert lowest_bound(0, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2
 
 
-def test_all_cores_together_bound_what_the_whole_stage_takes() -> None:
-    assert machine_bound(0.02) == CORES / 0.02
+def test_all_cores_together_bound_what_the_whole_stage_takes_and_one_core_what_one_process_takes() -> None:
+    assert machine_bound(0.02, 0.02 / CORES) == CORES / 0.02
+    assert machine_bound(0.02, 0.02) == 1 / 0.02
+    assert machine_bound(0.0, 0.0) == 0
 
 
 def measured(seconds: float, cpu_s: float, reads: int) -> Measured:
     """A run of 100 records."""
     requests = Requests(reads, 100)
-    return Measured("accounts", 0.0, FIRST_SYNC, 100, seconds, requests, requests, reads, cpu_s, 2 * cpu_s, 10.0)
+    return Measured("accounts", 0.0, FIRST_SYNC, 100, seconds, requests, requests, reads, cpu_s, 2 * cpu_s, cpu_s, 10.0)
 
 
 def test_the_median_of_several_runs_is_taken_figure_by_figure() -> None:
