@@ -14,9 +14,7 @@ def main() -> int:
     if compiler.compiler() is None:
         sys.stderr.write(f"{compiler.MISSING}\n")
         return 1
-    parameters = parameters_files()
-    told = [compiler.format_all(INFRA), compiler.build(INFRA / "main.bicep")]
-    told += map(compiler.write_snapshot, parameters)
+    told = [compiler.format_all(INFRA), *map(compiler.write_snapshot, parameters_files())]
     sys.stderr.write("".join(f"{each}\n" for each in told if each))
     return int(any(told))
 

@@ -52,26 +52,18 @@ def format_all(infra: Path) -> str:
 
 
 def write_snapshot(parameters: Path) -> str:
-    """Write what a deployment with these parameters would make beside them; what the compiler says."""
-    if said := _snapshot(parameters, "overwrite"):
-        return said
+    """Write what a deployment with these parameters would make beside them; what the compiler and its linter say of the
+    templates."""
+    ids = ("--subscription-id", _SUBSCRIPTION, "--tenant-id", _TENANT)
+    ended = _run("snapshot", str(parameters), "--mode", "overwrite", *ids, *_DEPLOYMENT)
+    if ended.returncode or ended.stderr.strip():
+        return (ended.stdout + ended.stderr).strip()
     file = parameters.with_suffix(".snapshot.json")
     content = json.loads(file.read_text(encoding="utf-8"))
     # The compiler writes outputs in another order each time.
     content["outputs"] = dict(sorted(content["outputs"].items()))
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return ""
-
-
-def differences(parameters: Path) -> str:
-    """Where the templates and the snapshot of these parameters differ; empty where they do not."""
-    return _snapshot(parameters, "validate")
-
-
-def _snapshot(parameters: Path, mode: str) -> str:
-    ids = ("--subscription-id", _SUBSCRIPTION, "--tenant-id", _TENANT)
-    ended = _run("snapshot", str(parameters), "--mode", mode, *ids, *_DEPLOYMENT)
-    return (ended.stdout + ended.stderr).strip() if ended.returncode or ended.stderr.strip() else ""
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -48,20 +48,19 @@ class Verdict:
     broken: str
 
 
-def lint(snapshots: Mapping[str, Snapshot]) -> Verdict:
-    """Run the linter over what is deployed, by name."""
+def run(snapshots: Mapping[str, Snapshot]) -> Any:
+    """What the linter reports of what is deployed, by name; or why it reports nothing, as a text."""
     if not CHECKOV.is_file():
-        return Verdict((), frozenset(), f"{CHECKOV} is not there; `make test` installs it")
+        return f"{CHECKOV} is not there; `make test` installs it"
     with tempfile.TemporaryDirectory() as folder:
         for name, snapshot in snapshots.items():
             (Path(folder) / f"{name}.json").write_text(json.dumps(_template(snapshot)), encoding="utf-8")
         command = [str(CHECKOV), "-d", folder, "--framework", "arm", "--skip-download", "-o", "json", "--quiet"]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     try:
-        report = json.loads(ended.stdout)
+        return json.loads(ended.stdout)
     except ValueError:
-        return Verdict((), frozenset(), f"checkov has no result: {ended.stderr[-500:] or ended.stdout[-500:]}")
-    return _verdict(report, sum(len(snapshot.resources) for snapshot in snapshots.values()))
+        return f"checkov has no result: {ended.stderr[-500:] or ended.stdout[-500:]}"
 
 
 def _template(snapshot: Snapshot) -> Mapping[str, Any]:
@@ -70,7 +69,11 @@ def _template(snapshot: Snapshot) -> Mapping[str, Any]:
     return {"$schema": schema, "contentVersion": "1.0.0.0", "resources": resources}
 
 
-def _verdict(report: Any, resources: int) -> Verdict:
+def judged(report: Any, snapshots: Mapping[str, Snapshot]) -> Verdict:
+    """The verdict on these snapshots. It is broken if the report has not read each resource of them."""
+    if isinstance(report, str):
+        return Verdict((), frozenset(), report)
+    resources = sum(len(snapshot.resources) for snapshot in snapshots.values())
     summary = report.get("summary", report)
     if summary.get("parsing_errors", 0) or not summary.get("passed") or summary.get("resource_count", 0) < resources:
         return Verdict((), frozenset(), f"checkov has not read all {resources} resources: {summary}")

@@ -2,26 +2,26 @@
 
 import pytest
 
-from tests.infra.policy import SWITCHED_OFF, lint
+from tests.infra.policy import SWITCHED_OFF, judged, run
 from tests.infra.snapshots import DEFAULT, NETWORK, Snapshot, read_snapshot
 
 
 @pytest.mark.long(15)
-def test_the_linter_finds_the_one_mistake_that_was_made_and_no_rule_is_switched_off_without_need() -> None:
-    """A storage account that takes old TLS, beside what is deployed: a run of the linter takes seconds."""
+def test_the_linter_finds_the_one_mistake_and_what_it_cannot_read_and_no_rule_is_switched_off_without_need() -> None:
+    """A storage account that takes old TLS, and a template that is none, beside what is deployed: a run of the linter
+    takes seconds."""
     mistaken = read_snapshot(DEFAULT).changed(
         lambda each: next(body for body in each.values() if body["type"] == "Microsoft.Storage/storageAccounts")[
             "properties"
         ].update(minimumTlsVersion="TLS1_0")
     )
-    verdict = lint({**{name: read_snapshot(name) for name in (DEFAULT, NETWORK)}, "mistaken": mistaken})
+    readable = {**{name: read_snapshot(name) for name in (DEFAULT, NETWORK)}, "mistaken": mistaken}
+    all_of_them = {**readable, "broken": Snapshot({"predictedResources": [{"type": "x"}, "no resource"]})}
+    report = run(all_of_them)
+    assert "has not read all" in judged(report, all_of_them).broken
+    verdict = judged(report, readable)
     assert verdict.broken == ""
     (told,) = verdict.failed
     assert told.startswith("mistaken.json: Microsoft.Storage/storageAccounts")
     assert "TLS" in told
     assert verdict.switched_off == SWITCHED_OFF.keys()
-
-
-def test_what_the_linter_cannot_read_fails_the_check() -> None:
-    broken = Snapshot({"predictedResources": [{"type": "x"}, "no resource"]})
-    assert lint({"broken": broken}).broken
