@@ -105,7 +105,7 @@ class Opening:
     def _let_flow_what_waits(self) -> None:
         """Orders, quotes and contacts are read while the accounts that they wait for are not: then these, too."""
         self.session.resume_flows(_WAITING_IN_WORST_ORDER)
-        positions = self._wait(_WAITING_IN_WORST_ORDER)
+        positions = self._wait(_WAITING_IN_WORST_ORDER, may_wait=True)
         self._say_waiting(positions, "Only now the accounts are synced.")
         self.session.resume_flows(self._not_back)
 
@@ -131,7 +131,7 @@ class Opening:
     def _let_flow_invoices(self) -> None:
         """The invoices of orders are read while what has become of the orders is not: then this, too."""
         self.session.resume_flows((INVOICES,))
-        positions = self._wait((INVOICES,))
+        positions = self._wait((INVOICES,), may_wait=True)
         self._say_waiting(positions, "Only now what has become of the orders is synced.")
         self.session.resume_flows()
 
@@ -143,11 +143,13 @@ class Opening:
         """Wait for flows whose source has changed in records that are decided already: each reads it once more."""
         self._wait(names, self.session.watch())
 
-    def _wait(self, names: Collection[str], standings: Standings | None = None) -> dict[str, Position]:
+    def _wait(
+        self, names: Collection[str], standings: Standings | None = None, *, may_wait: bool = False
+    ) -> dict[str, Position]:
         flows = tuple(flow for flow in self.configuration.flows if flow.name in names)
         live_s = self.configuration.claim_live_s
         stock = Stocktaking(self.session.systems, flows, standings or self.standings, live_s)
-        wait = Wait(self.session, stock, self.console, self.options.timeout_s)
+        wait = Wait(self.session, stock, self.console, self.options.timeout_s, may_wait)
         positions = wait.until_in_step()
         self.gave_up = wait.gave_up
         return positions

@@ -45,13 +45,15 @@ class Running(Protocol):
 
 @dataclass(slots=True)
 class Wait:
-    """Waits for some flows. `patience_s` is how long it continues without any progress; `gave_up` says
-    afterwards why it did, empty if all came into step."""
+    """Waits for some flows. `patience_s` is how long it continues without any progress; `may_wait`: their records may
+    still wait for those of flows that do not run. `gave_up` says afterwards why it gave up, empty if all came into
+    step."""
 
     running: Running
     stock: Stocktaking
     console: Console
     patience_s: float
+    may_wait: bool = False
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     gave_up: str = ""
@@ -89,7 +91,7 @@ class Wait:
     def _is_over(self, positions: Positions, spent_s: float) -> bool:
         if _in_step(positions):
             looked = _pulls(positions) - self._pulls >= _PULLS_FOR_WAITING
-            waits = any(position.waits for position in positions.values())
+            waits = not self.may_wait and any(position.waits for position in positions.values())
             return not waits or (looked and spent_s > _PATIENCE_FOR_WAITING_S)
         blocked = any(position.glance.blocked for position in positions.values())
         return spent_s > (_PATIENCE_WHEN_BLOCKED_S if blocked else self.patience_s)

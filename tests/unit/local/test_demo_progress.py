@@ -162,7 +162,9 @@ class Play:
         return {}
 
 
-def waited(*positions: Positions, look_s: float = 0.5, patience_s: float = 30) -> tuple[Play, Wait]:
+def waited(
+    *positions: Positions, look_s: float = 0.5, patience_s: float = 30, may_wait: bool = False
+) -> tuple[Play, Wait]:
     clock = Clock()
     play = Play(clock, list(positions), look_s)
     wait = Wait(
@@ -170,6 +172,7 @@ def waited(*positions: Positions, look_s: float = 0.5, patience_s: float = 30) -
         cast(Stocktaking, play),
         Console(file=StringIO()),
         patience_s,
+        may_wait,
         sleep=lambda seconds: setattr(clock, "now", clock.now + seconds),
         clock=clock,
     )
@@ -217,3 +220,8 @@ def test_records_that_wait_are_left_when_every_flow_has_looked_again_and_nothing
     looked_again = {"contacts": at(WAITING, pulls=3)}
     play, wait = waited(*[waiting] * 40, looked_again, look_s=look_s)
     assert (play.looks, wait.gave_up) == (41, "")
+
+
+def test_records_that_may_wait_for_a_flow_that_does_not_run_are_left_at_once() -> None:
+    play, wait = waited({"contacts": at(UNDECIDED)}, {"contacts": at(WAITING)}, may_wait=True)
+    assert (play.looks, wait.gave_up) == (2, "")
