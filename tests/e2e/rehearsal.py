@@ -41,7 +41,7 @@ _HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A running session with its records, and what one does to it."""
+    """A running session with its records, and what one does to it. `rejected` is an account that cannot be written."""
 
     session: Session
     chosen: Chosen
@@ -50,6 +50,7 @@ class Rehearsal:
     standings: Mapping[str, ProgressReader]
     poison: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    rejected: str = ""
     _read: tuple[int, str, list[Line]] = (0, "", [])
 
     @property
