@@ -36,7 +36,8 @@ _NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range
 @pytest.mark.long(60)
 @pytest.mark.parametrize("seed", [0, *_NIGHTLY])
 def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garbage(seed: int, tmp_path: Path) -> None:
-    steps = plan(seed)
+    # Each trouble takes some ten seconds.
+    steps = plan(seed, others=2 if seed else 1)
     with running_hosts(tmp_path, all_fire=seed > 0 and seed % 2 == 0) as stage:
         stage.play(steps)
         assert stage.settle() == ""

@@ -120,14 +120,14 @@ _OTHERS = (
     *((Trouble.HANGS, part) for part in (*HOSTS, DATAVERSE, FINOPS, STORAGE)),
     *((cut, part) for cut in (Trouble.CUT_BEFORE, Trouble.CUT_AFTER) for part in (DATAVERSE, FINOPS)),
 )
-_OTHERS_PLAYED, _MEANWHILE, _BETWEEN = 2, 3, 2
+_MEANWHILE, _BETWEEN = 3, 2
 
 
-def plan(seed: int) -> tuple[Step, ...]:
-    """The steps in their order. The same seed gives the same steps on any machine; how far the hosts are when a step
-    comes is up to the machine."""
+def plan(seed: int, others: int = 2) -> tuple[Step, ...]:
+    """The steps in their order: each part is killed, and so many `others` of the troubles come. The same seed gives the
+    same steps on any machine; how far the hosts are when a step comes is up to the machine."""
     chance = random.Random(seed)
-    strikes = [*_KILLS, *chance.sample(_OTHERS, _OTHERS_PLAYED)]
+    strikes = [*_KILLS, *chance.sample(_OTHERS, others)]
     chance.shuffle(strikes)
     # What meets a storage account without answers comes back after a minute: that minute shall pass among the others.
     strikes.insert(chance.randrange(2), (Trouble.KILLED, STORAGE))

@@ -14,7 +14,7 @@ from rich.console import Console
 from local.demo import firstsync, samples
 from local.demo.arguments import FUNC, LOCAL, SAMPLES, Options
 from local.demo.configuration import Configuration, read_configuration
-from local.demo.environment import child_environment
+from local.demo.environment import child_environment, ticking
 from local.demo.functionshost import FunctionsHost
 from local.demo.progress_reader import ProgressReader
 from local.demo.report import Result
@@ -25,6 +25,7 @@ from local.demo.state_dir import Place, place
 from local.demo.stocktaking import Stocktaking
 from local.demo.systems import SYSTEMS, Access
 from local.demo.waiting import Wait
+from shared.flows.registry import FLOWS
 from shared.state.control import Control
 from shared.state.links import link_key
 from shared.state.storage.tables import escape
@@ -41,9 +42,14 @@ _HASTY = {
     "AzureFunctionsJobHost__functionTimeout": "00:00:20",
     "REQUEST_TIMEOUT_S": "5",
     "CLAIM_MARGIN_S": "5",
+    # Two hosts that look every second or two would mostly do that.
+    **ticking("*/3 * * * * *", *FLOWS.names),
 }
-# A message that failed comes back at once.
-_HOST = {"AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01"}
+_HOST = {
+    # A message that failed comes back at once.
+    "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:02",
+}
 # And the timers of a host that has ended tick after the shortest times that Microsoft's host takes, not after a minute.
 _REAL_HOST = {
     "AzureFunctionsJobHost__singleton__listenerLockPeriod": "00:00:15",
