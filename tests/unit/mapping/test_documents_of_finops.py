@@ -1,17 +1,31 @@
 """What the map document may decide about orders and invoices of F&O: further columns of headers and lines, rules for
 price list and unit group, and filters."""
 
+from dataclasses import replace
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from shared.flows.finops_documents.references import DocumentReferences, numbered
+from shared.flows.finops_documents.words import (
+    CURRENCY_DECIMALS,
+    amount,
+    amount_from_zero,
+    option,
+    sales_day,
+    text_without,
+    whether,
+)
 from shared.flows.invoices.mapping import InvoiceChoices, InvoiceMapper
 from shared.flows.ordersback.created import DATE_COLUMNS, CreatedOrders
 from shared.flows.ordersback.mapping import OrdersBackMapper
 from shared.flows.registry import FLOWS
+from shared.mapping.date_columns import behavior_name
 from shared.mapping.names import shipped
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
-from shared.records import Json, References, SourceRow
+from shared.mapping.words import Line, Unmappable
+from shared.records import Json, References, SourceRow, Values, fold
 from tests.support.clock import START
 from tests.unit.mapping.samples import maps, metadata
 from tests.unit.mapping.test_catalogue import (
@@ -216,3 +230,126 @@ def test_a_line_of_sales_is_ours_by_its_product_or_by_its_text(
     ours: dict[str, Json], theirs: dict[str, Json], same: bool
 ) -> None:
     assert InvoiceMapper(maps()).rules.same_line(ours, theirs) is same
+
+
+def of_line(**columns: Json) -> dict[str, Json]:
+    """The words of a mapping read a line with these columns."""
+    return {CURRENCY_DECIMALS: 2, **columns}
+
+
+@pytest.mark.parametrize(
+    ("word", "given", "expected"),
+    [
+        (amount("a", "b"), {"a": Decimal("1.005")}, Decimal("1.01")),
+        (amount("a", "b"), {"a": Decimal("-1.005")}, Decimal("-1.01")),
+        (amount("a", "b"), {"a": None}, 0),
+        (amount("a", "b"), {"a": 7, CURRENCY_DECIMALS: None}, None),
+        (amount_from_zero("a", "b"), {"a": Decimal("0.005")}, Decimal("0.01")),
+        (amount_from_zero("a", "b"), {"a": Decimal("-0.01")}, 0),
+        (amount_from_zero("a", "b"), {"a": 0}, 0),
+        (amount_from_zero("a", "b"), {"a": 7, CURRENCY_DECIMALS: None}, None),
+        (whether("a", "b", "whether", when_blank=True), {"a": " "}, True),
+        (whether("a", "b", "whether", when_blank=True), {"a": "x"}, False),
+        (whether("a", "b", "whether", when_blank=False), {"a": " "}, False),
+        (whether("a", "b", "whether", when_blank=False), {"a": "x"}, True),
+        (text_without("o", "a", "b", "text"), {"o": None, "a": "x"}, "x"),
+        (text_without("o", "a", "b", "text"), {"o": " ", "a": "x"}, "x"),
+        (text_without("o", "a", "b", "text"), {"o": "y", "a": "x"}, None),
+        (option("b", 5), {}, 5),
+    ],
+)
+def test_a_word_of_these_documents_makes_of_a_row_what_it_says(
+    word: Line, given: dict[str, Json], expected: Json
+) -> None:
+    assert word.values(of_line(**given), maps()) == {"b": expected}
+
+
+def test_what_is_only_sent_at_creation_and_what_is_kept_equal() -> None:
+    words = (amount("a", "b"), text_without("o", "a", "b", ""), option("b", 5), whether("a", "b", "", when_blank=True))
+    assert [word.field.ownership for word in words] == ["owned", "owned", "on_create", "on_create"]
+    assert [word.field.empty for word in words] == [None, None, None, False]
+
+
+@pytest.mark.parametrize(
+    ("day", "behavior", "expected"),
+    [
+        ("2026-07-14T12:00:00Z", None, "2026-07-13T22:00:00Z"),
+        ("2026-07-14T12:00:00Z", "DateOnly", "2026-07-14"),
+        ("2026-07-14T12:00:00Z", "TimeZoneIndependent", "2026-07-14T00:00:00Z"),
+        ("1900-01-02T12:00:00Z", "DateOnly", "1900-01-02"),
+        ("1900-01-01T12:00:00Z", "DateOnly", None),
+        ("1900-01-01T00:00:00Z", None, None),
+        ("", "DateOnly", None),
+    ],
+)
+def test_a_day_of_finops_is_held_as_its_column_behaves_and_its_empty_day_is_blank(
+    day: str, behavior: str | None, expected: str | None
+) -> None:
+    row: dict[str, Json] = {"a": day, **({} if behavior is None else {behavior_name("b"): behavior})}
+    assert sales_day("a", "b", ZoneInfo("Europe/Zurich")).values(row, maps()) == {"b": expected}
+
+
+@pytest.mark.parametrize(
+    ("row", "decimals"),
+    [
+        ({"currencyprecision": 0}, 0),
+        ({"currencyprecision": 3}, 3),
+        ({"currencyprecision": None}, 2),
+        ({"currencyprecision": 3, "transactioncurrencyid": ROW}, 2),
+    ],
+    ids=["none", "three", "not told", "of another currency"],
+)
+def test_amounts_have_the_decimals_of_their_currency_in_sales_and_two_where_it_says_none(
+    row: dict[str, Json], decimals: int
+) -> None:
+    first = {**currency_row(), "transactioncurrencyid": MADE_ROW, "isocurrencycode": "EUR", "currencyprecision": 4}
+    us = currency_row()
+    told = [{**us, **row}] if "transactioncurrencyid" not in row else [us, {**us, **row, "isocurrencycode": "CHF"}]
+    known = replace(KNOWN, references={**REFERENCES, "transactioncurrencies": (first, *told)})
+    found = DocumentReferences(maps(), ZoneInfo("UTC"), "OrderingCustomerAccountNumber").of_header(ORDER, known, None)
+    assert found[CURRENCY_DECIMALS] == decimals
+
+
+@pytest.mark.parametrize(("flow", "column"), [("accounts", "=customerid_account"), ("contacts", "=customerid_contact")])
+def test_the_customer_of_a_document_is_the_account_or_the_contact_that_it_was_made_from(flow: str, column: str) -> None:
+    of = DocumentReferences(maps(), ZoneInfo("UTC"), "OrderingCustomerAccountNumber")
+    found = of.of_header(ORDER, replace(KNOWN, flows={CUSTOMER: flow}), None)
+    assert {name: found[name] for name in ("=customerid_account", "=customerid_contact")} == {
+        "=customerid_account": None, "=customerid_contact": None, column: ROW,
+    }  # fmt: skip
+    with pytest.raises(Unmappable, match="OrderingCustomerAccountNumber is blank, and Sales needs a customer"):
+        of.of_header({**ORDER, "OrderingCustomerAccountNumber": " "}, KNOWN, None)
+
+
+def test_a_document_waits_for_its_customer_and_for_each_product_once() -> None:
+    lines: list[Json] = [{"ProductNumber": number} for number in ("P-1", " ", "P-2 ", "P-1", None)]
+    found = DocumentReferences(maps(), ZoneInfo("UTC"), "C").parents({"C": " C-1", "lines": lines})
+    assert [(parent.flow, parent.id) for parent in found] == [
+        ("CustomersV3", fold("C-1")), ("products", fold("P-1")), ("products", fold("P-2")),
+    ]  # fmt: skip
+    assert DocumentReferences(maps(), ZoneInfo("UTC"), "C").parents({"C": None, "lines": None}) == ()
+
+
+def test_the_tax_of_no_line_is_a_line_before_the_others() -> None:
+    lines: list[Values] = [{"LineCreationSequenceNumber": 2}, {"LineCreationSequenceNumber": 1}]
+    assert [number for number, _ in numbered(lines, Decimal("0.01"), {})] == [0, 2, 1]
+    assert numbered([], Decimal(5), {"Tax": 5})[0][1] == {
+        "LineCreationSequenceNumber": 0, "ProductName": "Freight Tax", "=is tax": "yes", "Tax": 5,
+    }  # fmt: skip
+    assert [number for number, _ in numbered(lines, Decimal(0), {})] == [2, 1]
+
+
+RULES = InvoiceMapper(maps()).rules
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("quantity", True), ("productdescription", True), ("exchangerate", False)]
+)
+def test_a_column_of_a_line_is_one_that_the_mapping_writes_or_not(name: str, written: bool) -> None:
+    assert RULES.writes_on_line(name) is written
+
+
+def test_lines_are_compared_after_the_normalisation_of_the_target_and_emptied_by_their_own_values() -> None:
+    assert RULES.agree_on_line("quantity", Decimal(3), Decimal("3.00"))
+    assert not RULES.agree_on_line("quantity", Decimal(3), Decimal(4))
+    assert RULES.empty_line("productdescription") is None

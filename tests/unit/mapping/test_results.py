@@ -1,13 +1,16 @@
 """The columns for the result of a record, and what they get."""
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.errors import SettingsInvalid
+from shared.flows.quotations.results import QuotationColumns
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
 from shared.mapping.results import ResultColumns, cut, digest_of
@@ -43,10 +46,76 @@ def test_a_character_that_would_be_obeyed_is_written_as_its_number() -> None:
 
 
 @given(st.text(), st.integers(min_value=1, max_value=20))
-def test_a_cut_text_fits_and_is_the_beginning(text: str, length: int) -> None:
+def test_a_cut_text_fits_and_is_the_beginning_as_far_as_there_is_room(text: str, length: int) -> None:
     found = cut(text, length)
-    assert length_of(found) <= length
-    assert found == text or text.startswith(found.removesuffix("\u2026"))
+    if length_of(text) <= length:
+        assert found == text
+    else:
+        assert found.endswith("\u2026")
+        assert text.startswith(found.removesuffix("\u2026"))
+        # Half of a pair is left out.
+        assert length_of(found) in (length - 1, length)
+
+
+def test_a_reason_is_cut_to_500_units_unless_the_document_says_another_length() -> None:
+    usual, long = ResultColumns(reason="new_reason"), ResultColumns(reason="new_reason", reason_length=501)
+    assert usual.values("", "x" * 500, None) == {"new_reason": "x" * 500}
+    assert usual.values("", "x" * 501, None) == {"new_reason": "x" * 499 + "\u2026"}
+    assert long.values("", "x" * 501, None) == {"new_reason": "x" * 501}
+
+
+@pytest.mark.parametrize(("length", "taken"), [(49, False), (50, True), (4000, True), (4001, False)])
+def test_a_reason_has_from_50_to_4000_units(length: int, taken: bool) -> None:
+    with nullcontext() if taken else pytest.raises(ValidationError, match="a whole number from 50 to 4000"):
+        assert ResultColumns(reason="new_reason", reason_length=length).reason_length == length
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(0, False), (1, True), (1440, True), (1441, False)])
+def test_quotations_are_looked_at_from_once_a_minute_to_once_a_day(minutes: int, taken: bool) -> None:
+    with nullcontext() if taken else pytest.raises(ValidationError, match="a whole number from 1 to 1440"):
+        assert QuotationColumns(order="new_order", look_every_minutes=minutes).look_every_s == 60 * minutes
+
+
+def test_quotations_are_looked_at_every_15_minutes_and_nothing_is_of_other_records() -> None:
+    of_quote = QuotationColumns(state="new_state", status="new_status", number="new_number", order="new_order")
+    assert (of_quote.look_every_s, ResultColumns(state="new_state").look_every_s) == (900, 0)
+    assert of_quote.of_target == {
+        "new_status": "SalesQuotationStatus",
+        "new_number": "SalesQuotationNumber",
+        "new_order": "GeneratedSalesOrderNumber",
+    }
+    assert QuotationColumns(state="new_state").of_target == ResultColumns(state="new_state").of_target == {}
+
+
+ENTRA = "0F8FAD5B-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize(
+    ("user", "taken"),
+    [(ENTRA, True), (f"{ENTRA}0", False), (ENTRA.replace("-", ""), False), (f"{{{ENTRA}}}", False), ("", False)],
+)
+def test_the_user_for_whom_results_are_written_is_an_object_id(user: str, taken: bool) -> None:
+    with nullcontext() if taken else pytest.raises(ValidationError, match="the object id of a user in Entra"):
+        assert ResultColumns(state="new_state", written_for=user).written_for == ENTRA.lower()
+
+
+@pytest.mark.parametrize(
+    ("column", "taken"),
+    [
+        ("ab_x", True),
+        ("a1234567_x_2", True),
+        ("a_x", False),
+        ("a12345678_x", False),
+        ("1ab_x", False),
+        ("ab_X", False),
+        ("ab_", False),
+        ("msdyn_x", False),
+        ("shipto_name", False),
+    ],
+)
+def test_a_column_of_ones_own_begins_with_a_prefix_of_two_to_eight_characters(column: str, taken: bool) -> None:
+    with nullcontext() if taken else pytest.raises(ValidationError, match="a column of your own"):
+        assert ResultColumns(state=column).named == {"state": column}
 
 
 PLACES = st.tuples(st.text(), st.none() | st.text(), st.dictionaries(st.text(), st.text()))
