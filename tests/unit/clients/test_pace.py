@@ -33,6 +33,17 @@ def test_a_refusal_after_few_requests_sets_no_pace() -> None:
     assert math.isinf(paced(9, 1).rate(2))
 
 
+def test_ten_requests_set_a_pace() -> None:
+    assert paced(10, 1).rate(1) == pytest.approx(0.95 * 10 / 1.009)
+
+
+@pytest.mark.parametrize(("wait_s", "window_s"), [(1, 30), (30, 30), (120, 120), (300, 300), (900, 300)])
+def test_a_window_lasts_from_half_a_minute_to_five_minutes(wait_s: float, window_s: float) -> None:
+    pace = paced(600, wait_s)
+    grown = pace.rate(wait_s + window_s) / pace.rate(wait_s)
+    assert grown == pytest.approx(1.01)
+
+
 def test_a_refusal_at_the_beginning_does_not_spread_requests_over_a_whole_window() -> None:
     assert paced(20, 1).rate(1) > 10
 
@@ -51,7 +62,9 @@ def test_no_turn_lies_within_the_wait() -> None:
 def test_turns_that_nobody_took_are_made_up_for_in_part_only() -> None:
     pace = paced(60, 30)
     turns = [pace.take_turn(60.0).wait_s for _ in range(20)]
-    assert 1 < turns.count(0.0) <= 5
+    # Of a window of 30 s the last 1.5 s, at 1.92 requests a second.
+    assert turns.count(0.0) == 3
+    assert turns[3] == pytest.approx(3 / 1.919 - 1.5, abs=0.001)
 
 
 def test_a_refusal_takes_back_the_turns_that_were_given() -> None:
@@ -76,6 +89,15 @@ def test_a_longer_wait_that_a_request_on_its_way_is_given_counts() -> None:
     assert pace.take_turn(0.1).wait_s == pytest.approx(60)
 
 
+def test_only_what_got_through_within_the_window_counts() -> None:
+    pace = Pace()
+    for number in range(100):
+        pace.note_accepted(float(number))
+    pace.slow_down(99, 1)
+    # 30 requests of the last 30 s.
+    assert pace.rate(100) == pytest.approx(0.95 * 30 / 30, rel=0.01)
+
+
 def test_the_pace_grows_the_faster_the_longer_nobody_objects_and_is_gone_at_last() -> None:
     pace = paced(60, 30)
     rates = [pace.rate(30 + 30 * windows) for windows in range(8)]
@@ -83,6 +105,8 @@ def test_the_pace_grows_the_faster_the_longer_nobody_objects_and_is_gone_at_last
     assert gains == sorted(gains)
     assert rates[1] / rates[0] < 1.02
     assert rates[7] / rates[0] > 2
+    assert math.isfinite(pace.rate(30 + 30 * 30.0))
+    assert math.isinf(pace.rate(30 + 31 * 30.0))
     assert pace.take_turn(30 + 40 * 30.0).wait_s == 0
 
 

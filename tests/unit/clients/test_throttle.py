@@ -80,6 +80,21 @@ def test_a_slow_answer_halves_the_limit() -> None:
     assert throttle.limit == 4
 
 
+@pytest.mark.parametrize(("seconds", "limit"), [(30, 9), (30.1, 4)])
+def test_an_answer_is_slow_after_more_than_half_a_minute(seconds: float, limit: int) -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.FINOPS, clock, start=8)
+    with throttle.slot():
+        clock.sleep(seconds)
+    assert throttle.limit == limit
+
+
+def test_four_requests_run_at_a_time_at_first_and_sixteen_at_most() -> None:
+    throttle = Throttle(System.FINOPS, ManualClock())
+    assert (throttle.limit, limits_of(throttle, 20)[-1]) == (4, 16)
+    assert Throttle(System.FINOPS, ManualClock(), start=0).limit == 1
+
+
 @pytest.mark.parametrize(("hint", "limit"), [(12, 12), (1, 1), (50, 16)])
 def test_the_hint_of_the_system_sets_the_start(hint: int, limit: int) -> None:
     throttle = Throttle(System.DATAVERSE, ManualClock(), start=4, maximum=16)
@@ -128,6 +143,46 @@ def test_a_pause_that_ends_too_late_is_not_waited_for() -> None:
     assert not throttle.pause(10, not_after=9)
     with pytest.raises(Transient), throttle.slot(not_after=9):
         pytest.fail("sent")
+    assert clock.seconds == 0
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(20, True), (20.1, False)])
+def test_a_pause_of_twenty_seconds_is_waited_for_and_a_longer_one_is_told(seconds: float, waits: bool) -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.FINOPS, clock)
+    assert throttle.pause(seconds) is waits
+    if waits:
+        succeed(throttle, 1)
+        assert clock.seconds == seconds
+    else:
+        with pytest.raises(Transient, match="F&O asked for a pause of 20 s more"):
+            succeed(throttle, 1)
+        assert clock.seconds == 0
+
+
+def test_a_pause_that_ends_in_time_is_waited_for() -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.FINOPS, clock)
+    assert throttle.pause(9, not_after=9)
+    with throttle.slot(not_after=9):
+        assert clock.seconds == 9
+
+
+def test_pauses_that_follow_each_other_are_waited_for_as_long_as_one() -> None:
+    clock = InterruptedClock()
+    throttle = Throttle(System.FINOPS, clock)
+    throttle.pause(15)
+    clock.interruption = lambda: throttle.pause(15)
+    with pytest.raises(Transient) as caught:
+        succeed(throttle, 1)
+    assert (clock.seconds, caught.value.retry_after_s) == (15, 7.5)
+
+
+def test_a_system_that_does_not_say_for_how_long_it_throttles_gets_no_pause() -> None:
+    clock = ManualClock()
+    throttle = Throttle(System.FINOPS, clock)
+    assert not throttle.pause(None)
+    succeed(throttle, 1)
     assert clock.seconds == 0
 
 
@@ -192,6 +247,11 @@ def test_a_pause_that_is_asked_for_during_the_wait_for_a_turn_holds_too() -> Non
     clock.interruption = lambda: throttle.pause(15)
     succeed(throttle, 1)
     assert clock.seconds >= asked_at + 15
+
+
+def test_a_request_may_begin_at_the_last_moment() -> None:
+    with Throttle(System.FINOPS, ManualClock(seconds=10)).slot(not_after=10):
+        pass
 
 
 def test_a_turn_that_comes_too_late_is_not_taken() -> None:
