@@ -1,0 +1,68 @@
+"""What is kept of a record beside its outcome: since when it is linked, and which values a write has changed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.records import Json, LineAction, LineWrite, TargetRow, Write
+from shared.state.links import Link
+from shared.sync.apply.changed_values import changed_values
+from shared.sync.apply.result import with_linked_at
+from tests.support.clock import START
+
+NOW = START + timedelta(microseconds=5)
+BEFORE = START - timedelta(days=1)
+LINKED = Link("accounts", "1", route="customer", target_key="A-1", linked_at=BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("found", "link", "since"),
+    [
+        (LINKED, LINKED, BEFORE),
+        (Link("accounts", "1"), replace(LINKED, linked_at=None), START),
+        (replace(LINKED, linked_at=None), replace(LINKED, linked_at=None), START),
+        (LINKED, replace(LINKED, target_key="A-2"), START),
+        (LINKED, replace(LINKED, route="person"), START),
+        (LINKED, replace(LINKED, target_key=None), None),
+        (Link("accounts", "1"), Link("accounts", "1"), None),
+    ],
+    ids=["stays", "new", "linked by hand", "another key", "another route", "not linked any more", "never linked"],
+)
+def test_a_record_is_linked_since_it_got_its_present_row(found: Link, link: Link, since: object) -> None:
+    assert with_linked_at(found, link, NOW).linked_at == since
+
+
+ROW = TargetRow({"name": "old", "fax": "1"}, lines={1: {"price": 5}, 2: {"price": 6, "text": "b"}})
+APPLIED: dict[str, Json] = {"name": "applied"}
+
+
+@pytest.mark.parametrize(
+    ("create", "before", "old"),
+    [(False, ROW, "old"), (False, None, "applied"), (True, None, None), (True, ROW, None)],
+    ids=["as read", "as applied", "new", "new though a row was read"],
+)
+def test_the_old_value_is_the_one_that_was_read_or_else_the_applied_one(
+    create: bool, before: TargetRow | None, old: Json
+) -> None:
+    write = Write("1", "A-1", {"name": "new"}, create=create, before=before)
+    assert changed_values(write, APPLIED) == {"name": (old, "new")}
+
+
+def test_the_values_of_a_line_have_its_number_and_a_line_is_told_as_added_or_removed() -> None:
+    lines = (
+        LineWrite(1, LineAction.UPDATE, {"price": 7}),
+        LineWrite(2, LineAction.DELETE, {}),
+        LineWrite(3, LineAction.CREATE, {"price": 8}),
+    )
+    found = changed_values(Write("1", "A-1", {}, create=False, before=ROW, lines=lines), APPLIED)
+    assert list(found.items()) == [
+        ("line 1 price", (5, 7)),
+        ("line 2 price", (6, None)),
+        ("line 2 text", ("b", None)),
+        ("line 2", (None, "removed")),
+        ("line 3", (None, "added")),
+        ("line 3 price", (None, 8)),
+    ]
+    unread = changed_values(Write("1", "A-1", {}, create=False, lines=lines[:2]), APPLIED)
+    assert unread == {"line 1 price": (None, 7), "line 2": (None, "removed")}
