@@ -1,5 +1,6 @@
 """The words of the map document: what each makes of a row, and that any value round-trips or is refused by name."""
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 
 # ruff: noqa: E501 - tables of cases, one a line
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import SettingsInvalid
 from shared.flows.products.mapping import ProductMapper
 from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filtered, Mapped
@@ -109,6 +111,33 @@ def test_a_value_without_counterpart_is_refused_with_the_remedy(
         value(entry, field, **columns)
     assert refused.value.cause == cause
     assert remedy in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("field", "entry", "told"),
+    [
+        ("ContosoTier", word("option", source="new_tier", to={"3": "Gold"}), None),
+        ("ContosoTier", word("option", source="new_tier", to={"4": "Gold"}), "'4' is no option of new_tier: write 1, 2, 3"),
+        ("NameAlias", word("option", source="accountcategorycode", to={"-1": "A", "0": "B"}), None),
+        ("NameAlias", word("option", source="accountcategorycode", to={"--1": "A"}),
+         "'--1' is no option of accountcategorycode: write whole numbers"),
+        ("NameAlias", word("copy", source="yominame", length=20), None),
+        ("NameAlias", word("copy", source="yominame", length=21), "21: NameAlias takes 20 characters at most"),
+        ("ContosoRegion", word("joined", source=["name", "fax"], separator="-" * 10), None),
+        ("ContosoRegion", word("joined", source=["name", "fax"], separator="-" * 11), "write at most ten characters"),
+        ("ContosoScore", word("decimal", source="new_score", decimals=0), None),
+        ("ContosoScore", word("decimal", source="new_score", decimals=6), None),
+        ("ContosoScore", word("decimal", source="new_score", decimals=7), "write a whole number from 0 to 6"),
+        ("ContosoScore", word("decimal", source="new_score", decimals=-1), "write a whole number from 0 to 6"),
+        ("ContosoSince", word("date_time", source="new_since"), "new_since holds a day without time; use day"),
+    ],
+)  # fmt: skip
+def test_a_word_takes_what_its_column_and_its_field_allow(field: str, entry: Json, told: str | None) -> None:
+    if told is None:
+        assert field in table(**{field: entry}).target_fields
+    else:
+        with pytest.raises(SettingsInvalid, match=re.escape(told)):
+            table(**{field: entry})
 
 
 SCORES = table(ContosoScore=word("decimal", source="new_score", decimals=2))

@@ -238,6 +238,56 @@ def test_the_description_names_every_field_also_one_that_is_off() -> None:
     assert described["CreditLimit"] == ("off", ("creditlimit",))
 
 
+@pytest.mark.parametrize(
+    ("given", "length", "is_verified"),
+    [({}, 100, True), ({"OrganizationName": 100}, 100, True), ({"OrganizationName": 99}, 99, False),
+     ({"OrganizationName": 101}, 100, True), ({"OrganizationName": None}, 100, True)],
+)  # fmt: skip
+def test_the_shorter_one_of_a_verified_length_and_that_of_the_document_counts(
+    given: dict[str, int | None], length: int, is_verified: bool
+) -> None:
+    of = mapper(text_lengths=lengths(**given)).table
+    (row,) = (each for each in of.rows() if each.field == "OrganizationName")
+    assert (row.length, row.is_verified, row.is_changed) == (length, is_verified, False)
+
+
+def test_the_description_tells_what_the_document_has_changed_and_which_lengths_are_not_verified() -> None:
+    of = mapper(countries={}, states={}, fields=owned_as(SalesMemo="off"), text_lengths=lengths(AddressZipCode=7)).table
+    rows = {row.field: row for row in of.rows()}
+    assert [rows[name].is_changed for name in ("SalesMemo", "OrganizationName")] == [True, False]
+    assert (rows["AddressZipCode"].length, rows["AddressZipCode"].is_verified) == (7, False)
+    assert (rows["CreditLimit"].length, rows["CreditLimit"].is_verified) == (None, False)
+
+
+@pytest.mark.parametrize(("length", "told"), [(100, None), (101, "takes 100 characters at most"), (99, None)])
+def test_a_standard_field_takes_no_longer_text_than_its_verified_length(length: int, told: str | None) -> None:
+    of: Json = {"accounts": {"OrganizationName": {"length": length}}}
+    mistakes = mapper(countries={}, states={}, fields=of).table.mistakes if told is None else ()
+    assert mistakes == ()
+    if told is not None:
+        with pytest.raises(SettingsInvalid, match=told):
+            mapper(countries={}, states={}, fields=of)
+
+
+def test_a_standard_field_that_is_no_text_has_no_length() -> None:
+    with pytest.raises(SettingsInvalid, match="5: CreditLimit is no text, and only a text has a length"):
+        mapper(countries={}, states={}, fields={"accounts": {"CreditLimit": {"length": 5}}})
+
+
+def test_two_filters_of_one_name_are_refused() -> None:
+    keep: Json = {"column": "name", "operator": "filled"}
+    twice: Json = {"accounts": [{"name": name, "keep": keep} for name in ("pilot", "other", "pilot")]}
+    with pytest.raises(SettingsInvalid, match=r"filters.accounts.2.name: pilot is the name of two filters") as refused:
+        mapper(countries={}, states={}, filters=twice)
+    assert "1 mistake" in str(refused.value)
+
+
+def test_a_field_of_which_the_mapping_knows_nothing_is_compared_as_it_is() -> None:
+    assert MAPPER.rules.agree("NotMapped", "A", "A ")
+    assert not MAPPER.rules.agree("NotMapped", "A", "a")
+    assert MAPPER.rules.agree("NotMapped", None, " ")
+
+
 def test_evaluating_leaves_the_row_as_it_was() -> None:
     values: dict[str, Json] = {"accountnumber": "A", "name": "B", **SEATTLE}
     before = dict(values)
