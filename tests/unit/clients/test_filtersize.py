@@ -117,6 +117,13 @@ def test_a_trial_finds_the_size_whatever_is_remembered() -> None:
     assert service.sizes == [50, 25, 12]
 
 
+@pytest.mark.parametrize(("limit", "kept"), [(50, None), (49, 25), (19, 12), (1, 1)])
+def test_a_trial_remembers_a_size_only_if_the_whole_filter_was_too_long(limit: int, kept: int | None) -> None:
+    memory = Memory()
+    assert filters(memory).try_out(KEYS, Service(limit).read) == (kept or 50)
+    assert memory.size == kept
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from shared.errors import SettingsInvalid
 from shared.flows.products.mapping import ProductMapper
 from shared.mapping.field_table import FieldTable
+from shared.mapping.type_names import LOOKUP
 from shared.mapping.verdicts import Filtered, Mapped
 from shared.mapping.words import Unmappable
 from shared.records import Json
 from tests.unit.mapping.samples import KNOWN, account, document, filtered, mapped, mapper, maps
+from tests.unit.mapping.test_rules import deployment
 
 OWN: Json = {
     "accounts": {
@@ -365,3 +367,22 @@ def test_the_first_filter_that_a_record_does_not_pass_is_named() -> None:
 
 def test_the_document_of_the_tests_is_the_shipped_one_with_more() -> None:
     assert {"fields", "filters", "value_maps", "own_columns"} <= set(document())
+
+
+def test_a_preflight_looks_for_what_is_read_behind_a_lookup_as_far_as_its_table_is_known() -> None:
+    copies: Json = {
+        "NameAlias": word("copy", source="primarycontactid.fullname"),
+        "ContosoRegion": word("copy", source="new_Region.new_name"),
+    }
+    own: Json = {
+        "accounts": {"new_Region.new_name": {"type": "text"}},
+        "CustomersV3": {"ContosoRegion": {"type": "text"}},
+    }
+    of = deployment(own_columns=own, fields={"accounts": copies})
+    used = of.flows["accounts"].required_columns(of).sales
+    assert {table.entity_set for table in used} == {"accounts", "contacts", "transactioncurrencies"}
+    behind = [table for table in used if table.entity_set == "contacts"]
+    assert [(table.id_column, set(table.columns)) for table in behind] == [("contactid", {"fullname"})]
+    lookups = {name for table in used for name, types in table.columns.items() if types == LOOKUP}
+    assert lookups == {"primarycontactid", "new_region", "transactioncurrencyid"}
+    assert [table.tracked for table in used].count(True) == 1

@@ -353,3 +353,13 @@ def test_lines_are_compared_after_the_normalisation_of_the_target_and_emptied_by
     assert RULES.agree_on_line("quantity", Decimal(3), Decimal("3.00"))
     assert not RULES.agree_on_line("quantity", Decimal(3), Decimal(4))
     assert RULES.empty_line("productdescription") is None
+
+
+def test_what_sales_may_have_by_now_is_looked_up_again_before_it_is_refused() -> None:
+    of = maps()
+    strange = {**ORDER, "CurrencyCode": "CHF"}
+    order_of = OrdersBackMapper(of, CreatedOrders(of)).evaluate(SourceRow("F-1", None, strange), KNOWN)
+    invoice_of = InvoiceMapper(of).evaluate(SourceRow("I-1", None, {**INVOICE, "CurrencyCode": "CHF"}), KNOWN)
+    for verdict in (order_of, invoice_of):
+        assert isinstance(verdict, Rejected)
+        assert (verdict.cause, verdict.looked_up) == ("currency_unknown", True)

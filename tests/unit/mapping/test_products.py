@@ -558,3 +558,24 @@ def test_the_small_tables_are_put_in_order_once_until_they_are_read_again() -> N
     for known in (first, first, anew, anew, anew):
         mapped(product(), replace(KNOWN, references=known), mapping)
     assert (first.times, anew.times) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "ours", "theirs", "agree"),
+    [
+        ("statecode", 0, 0, True),
+        ("statecode", 0, 3, True),
+        ("statecode", 0, 2, False),
+        ("statecode", 0, 1, False),
+        ("statecode", 1, 1, True),
+        ("statecode", 1, 3, False),
+        ("statecode", 0, None, False),
+        ("statecode", None, None, True),
+        ("quantitydecimal", 0, 3, False),
+        ("quantitydecimal", 2, 2, True),
+    ],
+)
+def test_a_product_under_review_counts_as_active_and_any_other_state_as_itself(
+    field: str, ours: Json, theirs: Json, agree: bool
+) -> None:
+    assert MAPPER.agree(field, ours, theirs) is agree

@@ -13,8 +13,11 @@ from shared.errors import SettingsInvalid
 from shared.flows.quotations.results import QuotationColumns
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
-from shared.mapping.results import ResultColumns, cut, digest_of
+from shared.mapping.results import STATE_LENGTH, ResultColumns, cut, digest_of
 from shared.mapping.words import length_of
+from shared.state.links import LinkState
+from tests.support.project import ROOT
+from tests.unit.mapping.test_wrong_map_documents import SETTINGS
 
 MOMENT = datetime(2026, 7, 14, 0, 30, tzinfo=timezone(timedelta(hours=2)))
 
@@ -165,3 +168,28 @@ def test_columns_for_results_change_no_mapping() -> None:
     shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
     named = {**shipped, "results": {"accounts": {"state": "new_x"}}}
     assert FLOWS.read_map_document(json.dumps(named)).in_order == FLOWS.read_map_document(json.dumps(shipped)).in_order
+
+
+def test_a_column_that_a_mapping_reads_or_writes_takes_no_result() -> None:
+    document = {
+        **json.loads(SHIPPED.read_text(encoding="utf-8")),
+        "own_columns": {"accounts": {"new_alias": {"type": "text"}}},
+        "fields": {"accounts": {"NameAlias": {"word": "copy", "from": "new_alias"}}},
+    }
+
+    def read(**results: object) -> None:
+        content = json.dumps({**document, "results": results})
+        FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "MAP_DOCUMENT": content}))
+
+    read(accounts={"state": "new_state"}, contacts={"state": "new_alias"})
+    with pytest.raises(SettingsInvalid) as refused:
+        read(accounts={"state": "new_state", "reason": "new_alias"})
+    told = "results.accounts.reason is new_alias, which the mapping of accounts uses: name another column"
+    assert told in str(refused.value)
+    assert "1 mistake" in str(refused.value)
+
+
+def test_every_state_fits_into_a_column_as_long_as_the_page_says() -> None:
+    page = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
+    assert f"text, {STATE_LENGTH} characters or more" in page
+    assert max(len(state.value) for state in LinkState) <= STATE_LENGTH

@@ -145,6 +145,8 @@ def test_a_key_of_512_characters_fits_and_one_more_does_not(partition: str) -> N
         # The type of these is sent beside them, with their name once more.
         {f"c{number:0249}": bytes(8) for number in range(200)},
         {f"c{number:03}": "x" * 200 for number in range(248)},
+        # Two bytes of a text are sent as six.
+        {"c": "\u00e9" * 8_000},
     ],
 )
 def test_no_transaction_is_longer_than_its_limit_when_the_sdk_sends_it(cells: dict[str, Cell]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.state.storage.memory import MemoryTable
-from shared.state.storage.tables import Put
+from shared.state.storage.tables import Cell, Put, Row
 from shared.state.waiting import Wait, Waits
 from tests.support.clock import ManualClock
 
@@ -55,3 +55,27 @@ def test_a_wait_is_found_by_its_key_as_it_was_parked() -> None:
     parked = Wait("quotes", "c", "accounts", "customer", "p", is_parked=True)
     found = waits(of("p", "b"), parked).load("quotes", [parked.key, of("p", "gone").key])
     assert [(each, each.is_parked, each.damage) for each in found] == [(parked, True, None)]
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "cells", "told"),
+    [
+        ("p", "c", {}, ("p", "c")),
+        ("p|1", "c", {"parent": "p|1"}, ("p|1", "c")),
+        ("p", "c|1", {"parent": "p"}, ("p", "c|1")),
+        ("p|1", "c|1", {"parent": "p|1", "child": 5}, ("p|1", "c|1")),
+        ("p|1", "c|1", {"child": "c|1"}, ("p|1", "c|1")),
+        ("p", "c|1", {"child": "c|1", "parent": "other"}, ("p", "c|1")),
+        ("p|1", "c", {"parent": "other", "child": "another"}, ("p|1", "c")),
+    ],
+)
+def test_who_a_wait_that_cannot_be_read_is_about_is_told_by_its_key(
+    parent: str, child: str, cells: dict[str, Cell], told: tuple[str, str]
+) -> None:
+    key = of(parent, child).key
+    table = MemoryTable(ManualClock())
+    table.transact([Put(Row("quotes", key, cells))])
+    (found,) = Waits(table).load("quotes", [key])
+    assert found.damage is not None
+    assert (found.parent_flow, found.parent_route, found.parent, found.child) == ("accounts", "customer", *told)
+    assert (found.stored_key, found.flow) == (key, "quotes")

@@ -1,0 +1,66 @@
+"""What the errors of the storage libraries mean."""
+
+import pytest
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from shared.errors import NotSignedIn, StorageTrouble
+from shared.state.storage.storage_errors import is_not_made, storage_errors
+
+
+class Response:
+    """An answer of the service."""
+
+    reason = "Because"
+
+    def __init__(self, status_code: int, **headers: str) -> None:
+        self.status_code = status_code
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def answered(status: int) -> HttpResponseError:
+    return HttpResponseError(response=Response(status))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "refused", "told"),
+    [
+        (answered(400), False, "Tables answered 400: Because"),
+        (answered(401), True, "Tables answered 401: Because"),
+        (answered(402), False, "Tables answered 402: Because"),
+        (answered(403), True, "Tables answered 403: Because"),
+        (answered(404), False, "Tables: it is not there. Name the storage account of the app"),
+        (answered(405), False, "Tables answered 405: Because"),
+        (answered(503), False, "Tables answered 503: Because"),
+        (HttpResponseError("x"), False, "no answer of Tables: HttpResponseError; check the identity of the app"),
+        (ClientAuthenticationError("x"), True, "no answer of Tables: ClientAuthenticationError"),
+        (ServiceRequestError("secret"), False, "Tables did not answer (ServiceRequestError): check that the name"),
+        (ServiceResponseError("secret"), False, "Tables did not answer (ServiceResponseError)"),
+        (AzureError("secret"), False, "Tables did not answer (AzureError)"),
+        (NotSignedIn("nobody is signed in"), True, "Tables: nobody is signed in"),
+    ],
+)
+def test_an_error_says_what_the_storage_has_answered_and_whether_it_has_refused_us(
+    error: Exception, refused: bool, told: str
+) -> None:
+    with pytest.raises(StorageTrouble) as raised, storage_errors("Tables"):
+        raise error
+    assert raised.value.refused is refused
+    assert str(raised.value).startswith(told)
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"), [("TableNotFound", True), ("QueueNotFound", True), ("ResourceNotFound", False), ("", False)]
+)
+def test_a_table_or_queue_that_is_missing_is_told_from_a_missing_row(code: str, missing: bool) -> None:
+    by_header = HttpResponseError(response=Response(404, x_ms_error_code=code))  # type: ignore[arg-type]
+    by_code = answered(404)
+    by_code.error_code = code  # type: ignore[attr-defined]
+    assert (is_not_made(by_header), is_not_made(by_code)) == (missing, missing)
