@@ -5,6 +5,7 @@ import ast
 import hashlib
 import json
 import multiprocessing
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,6 +29,8 @@ _IN_A_FIXTURE = "fixture "
 # What any test may use: with a change there, what was measured counts no more.
 _SHARED = ("conftest.py", "shared/**/*", "local/**/*", "tests/**/*")
 _GENERATED = frozenset({"__pycache__", "node_modules"})
+# So many files of tests are measured by one process: what it has measured is kept if a later one is interrupted.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -114,7 +117,7 @@ class Calls:
 
 def known_calls(root: Path, files: Sequence[str], product: Sequence[str], *, jobs: int, anew: bool = False) -> Calls:
     """What the tests of these files call. Only files that are new or have changed are measured, and those with a test
-    that failed; all of them with `anew`, and where what they share has changed."""
+    that failed; all of them with `anew`, and where what they share has changed. Tells how far it is."""
     kept, shared = root / KEPT, _digest_of_shared(root)
     calls = Calls.from_json(kept.read_text(encoding="utf-8")) if kept.exists() and not anew else Calls()
     if calls.shared != shared:
@@ -122,10 +125,13 @@ def known_calls(root: Path, files: Sequence[str], product: Sequence[str], *, job
     calls.forget(file for file in calls.digests.keys() - files if not (root / file).exists())
     if due := _due(calls, root, files):
         typer.echo(f"measuring which tests call what: {len(due)} files", err=True)
+        kept.parent.mkdir(exist_ok=True)
+        began, measured = time.monotonic(), 0
         for found in _measured(root, due, product, jobs):
             calls.take(found)
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(calls.as_json(), encoding="utf-8")
+            measured += len(found.digests)
+            kept.write_text(calls.as_json(), encoding="utf-8")
+            typer.echo(f"{measured}/{len(due)} files of tests measured, {time.monotonic() - began:.0f} s", err=True)
     return calls
 
 
@@ -135,10 +141,11 @@ def _due(calls: Calls, root: Path, files: Sequence[str]) -> list[str]:
 
 
 def _measured(root: Path, files: Sequence[str], product: Sequence[str], jobs: int) -> Iterator[Calls]:
-    """By processes of their own: this one must not import the product."""
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as processes:
-        shares = [files[at::jobs] for at in range(min(jobs, len(files)))]
-        yield from processes.map(measure, repeat(root), shares, repeat(product))
+    """By processes of their own: this one must not import the product, and no process may have done so before."""
+    shares = [files[at : at + _AT_ONCE] for at in range(0, len(files), _AT_ONCE)]
+    for at in range(0, len(shares), jobs):
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as processes:
+            yield from processes.map(measure, repeat(root), shares[at : at + jobs], repeat(product))
 
 
 def measure(root: Path, files: Sequence[str], product: Sequence[str]) -> Calls:

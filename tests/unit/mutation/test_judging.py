@@ -163,6 +163,34 @@ def test_a_change_in_what_tests_share_has_them_measured_anew(tmp_path: Path) -> 
     assert found == [[], [], ["test_tiny.py::test_the_smallest_is_found"]]
 
 
+ENDS_ITS_PROCESS = """
+import os
+from tiny import smallest
+
+def test_the_smallest_is_found():
+    os._exit(3)
+"""
+INTERRUPTED = """
+from concurrent.futures.process import BrokenProcessPool
+from tests.mutation import covering
+covering._AT_ONCE = 1
+files = ["test_a.py", "test_b.py"]
+try:
+    covering.known_calls(root, files, ["tiny.py"], jobs=1)
+except BrokenProcessPool:
+    pass
+kept = covering.Calls.from_json((root / covering.KEPT).read_text())
+print(json.dumps([list(kept.tests), covering._due(kept, root, files)]))
+"""
+
+
+@pytest.mark.process
+def test_what_was_measured_before_an_interruption_is_not_measured_again(tmp_path: Path) -> None:
+    tests = WANTED.replace("from conftest import WANTED", "WANTED = 1")
+    kept, due = played(tmp_path, INTERRUPTED, test_a=tests, test_b=ENDS_ITS_PROCESS)
+    assert (kept, due) == (["test_a.py::test_the_smallest_is_found"], ["test_b.py"])
+
+
 BUSY = """
 import os, signal, time
 from tiny import smallest
