@@ -2,13 +2,22 @@
 record that the commit is based on. Only for sources that are walked: their pull moves the rows into its snapshot, so
 that the next walk compares with what was applied and not with what was queued (protocol P3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import StateUnreadable
+from shared.errors import RowConflict, StateUnreadable
 from shared.state.snapshots import DIGEST_BYTES, UNKNOWN
 from shared.state.storage.cells import Cells
-from shared.state.storage.tables import Cell, Delete, Row, Stored, Table, apply_where_possible, escape, unescape
+from shared.state.storage.tables import (
+    MAX_TRANSACTION_ROWS,
+    Cell,
+    Delete,
+    Row,
+    Stored,
+    Table,
+    escape,
+    unescape,
+)
 from shared.telemetry import tell_damage
 
 # The most that one pull moves: some twenty requests to read, and two hundred to remove. The others stay
@@ -16,6 +25,7 @@ from shared.telemetry import tell_damage
 MOST_TAKEN = 20_000
 _PREFIX, _END = "D|", "D}"
 _PAGE = 1000
+_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,28 @@ class DecidedContents:
         """Remove what was moved, except for records that have been decided again since. Raises StorageTrouble."""
         if not self._taken:
             return
-        found = self._rows(max(self._taken) + " ")
-        same = [
+        same = self._as_taken(self._rows(max(self._taken) + " "))
+        for at in range(0, len(same), MAX_TRANSACTION_ROWS):
+            self._remove(same[at : at + MAX_TRANSACTION_ROWS])
+
+    def _remove(self, rows: Sequence[Row]) -> None:
+        """While a sync runs, many records are decided again. A conflict names one of them, so all are looked at again.
+        What stays after some rounds is moved once more by the next pull."""
+        for _ in range(_ROUNDS):
+            if not rows:
+                return
+            try:
+                self._table.transact([Delete(row, self._taken[row.key]) for row in rows])
+            except RowConflict:
+                first, end = rows[0].key, rows[-1].key + " "
+                rows = self._as_taken(self._table.scan(escape(self._flow), start=first, end=end, limit=_PAGE))
+            else:
+                return
+
+    def _as_taken(self, found: Iterable[Stored]) -> list[Row]:
+        return [
             Row(each.row.partition, each.row.key, {}) for each in found if self._taken.get(each.row.key) == each.etag
         ]
-        apply_where_possible(self._table, [Delete(row, self._taken[row.key]) for row in same])
 
     def _rows(self, end: str) -> Iterator[Stored]:
         start: str | None = _PREFIX

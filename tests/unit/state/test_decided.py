@@ -58,6 +58,42 @@ def test_two_pulls_may_take_the_same_and_remove_it() -> None:
     assert taken(at) == {}
 
 
+def test_many_that_are_decided_once_more_during_the_removal_cost_one_look_and_one_request_more() -> None:
+    at, ids = table(), [f"p{number:02}" for number in range(60)]
+    decide(at, **dict.fromkeys(ids, A))
+    contents = DecidedContents(at, FLOW)
+    list(contents.take())
+    steps: list[str] = []
+
+    def meet_a_worker(step: str) -> None:
+        if step == "table.transact":
+            at.step = steps.append
+            decide(at, **dict.fromkeys(ids[:50], B))
+            steps.clear()
+
+    at.step = meet_a_worker
+    contents.remove_taken()
+    assert steps == ["table.scan", "table.transact", "table.transact done"]
+    assert taken(at) == dict.fromkeys(ids[:50], B)
+
+
+def test_what_others_go_on_deciding_during_the_removal_is_left_to_the_next_pull() -> None:
+    at = table(p1=A, p2=A, p3=A, p4=A)
+    contents, others = DecidedContents(at, FLOW), iter(("p1", "p2", "p3"))
+    list(contents.take())
+
+    def meet_a_worker(step: str) -> None:
+        if step == "table.transact":
+            at.step = lambda _step: None
+            decide(at, **{next(others): B})
+            at.step = meet_a_worker
+
+    at.step = meet_a_worker
+    contents.remove_taken()
+    at.step = lambda _step: None
+    assert taken(at) == {"p1": B, "p2": B, "p3": B, "p4": A}
+
+
 def test_of_very_many_a_pull_takes_a_part_and_leaves_the_others_to_the_next() -> None:
     at = table()
     for start in range(0, MOST_TAKEN + 100, 100):
