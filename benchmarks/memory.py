@@ -12,6 +12,7 @@ from benchmarks.progress import PATIENCE_S, wait_until_done
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import Opening, Plan, running_stage
+from local.demo.environment import ticking
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
 
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None, opening: Opening = running_stag
 def _measured(products: int, opening: Opening) -> Iterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         write_samples(Path(name), records=1)
-        with opening(Plan(Path(name), products)) as stage:
+        # A walk over so many products takes longer than the two seconds between the usual ticks.
+        with opening(Plan(Path(name), products, settings=ticking("0 * * * * *", PRODUCTS))) as stage:
             stage.let_flow()
             pid, count = stage.start(PRODUCTS), len(stage.ids(PRODUCTS))
             before = usage_of(pid)
