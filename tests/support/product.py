@@ -31,7 +31,7 @@ from shared.sync.state import State
 from shared.systems import System
 from tests.support.clock import ManualClock, StorageClock
 from tests.support.rest import Rest
-from tests.support.shortcut import Shortcut, mount
+from tests.support.shortcut import Shortcut
 from tests.support.steps import Steps
 from tests.unit.local import dataverse_world, finops_environment
 from tests.unit.local.dataverse_world import World as Sales
@@ -63,8 +63,6 @@ class Product:
 
     def __init__(self, sales: Sales, finops: Finops, **settings: str) -> None:
         self.sales, self.finops = sales, finops
-        mount(sales.session, sales.simulator)
-        mount(finops.session, finops.simulator)
         self.clock = ManualClock()
         self.queues = MemoryQueues(self.clock)
         self._tables: dict[str, MemoryTable] = {}

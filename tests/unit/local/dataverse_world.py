@@ -21,6 +21,7 @@ from local.simulator.server import Simulator, Tls, running
 from local.simulator.store import Store
 from shared.records import Json
 from tests.support.patience import PATIENCE_S
+from tests.support.shortcut import mount
 
 ADMIN = "admin"
 TOKEN = "token"
@@ -56,6 +57,7 @@ class World:
         self.faults = simulator.faults
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {TOKEN}"
+        mount(self.session, simulator)
 
     def send(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None

@@ -19,6 +19,7 @@ from local.simulator.faults import Faults
 from local.simulator.owncolumns import OwnColumns
 from local.simulator.server import Simulator, running
 from tests.support.patience import PATIENCE_S
+from tests.support.shortcut import mount
 
 TOKEN = "token-of-the-test"
 ADMIN_TOKEN = "admin-token-of-the-test"
@@ -114,5 +115,6 @@ def environment(
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
+        mount(session, simulator)
         yield Caller(base_url, session, simulator)
     tables.close()
