@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RecordRejected
@@ -23,6 +23,7 @@ from tests.support.invariants import check
 from tests.support.operator import operated, p2c
 from tests.support.product import FLOW, product
 from tests.support.steps import Crash
+from tests.support.thinned import few_examples
 from tests.support.trade import DocumentTarget
 from tests.support.world import PRODUCTS, TRADE, World
 from tests.unit.local import finops_environment
@@ -395,7 +396,7 @@ def test_a_record_that_is_gone_owns_no_key_in_an_empty_target() -> None:
 _DEEDS = ["empty", "copy", "company", "organisation", "host", "pull", "sweep", "edit", "number", "gone"]
 
 
-@settings(max_examples=25, deadline=None)
+@few_examples()
 @given(st.lists(st.sampled_from(_DEEDS), min_size=3, max_size=20))
 def test_whatever_environments_are_accepted_in_the_middle_of_anything_all_ends_in_step(
     acts: Sequence[str],

@@ -251,7 +251,7 @@ texts = st.text(st.sampled_from("aAbBzZ09'* -_äÄßÖ名(&"), min_size=1, max_s
 moves = st.lists(st.tuples(st.booleans(), texts), max_size=6)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(texts, min_size=1, max_size=12), st.integers(1, 4), moves)
 def test_what_stays_during_a_walk_is_met_once_while_others_come_and_go(
     environment: Environment, numbers: list[str], page_rows: int, moves: list[tuple[bool, str]]

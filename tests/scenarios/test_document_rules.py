@@ -1,7 +1,7 @@
 """Documents: header and lines as one record (rules.md, Quotes; protocol P2, A7 to A9)."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from shared.errors import LinkRefused, OutcomeUnknown, Transient
@@ -10,6 +10,7 @@ from shared.state.links import Link, LinkState
 from shared.sync.hints import read_message
 from shared.systems import System
 from tests.support.invariants import check
+from tests.support.thinned import few_examples
 from tests.support.trade import lines_of
 from tests.support.world import TRADE, World
 
@@ -499,7 +500,7 @@ def test_a_document_whose_state_cannot_be_kept_is_rejected_alone_and_nothing_is_
 Edit = tuple[int, Json]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@few_examples(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(1, 5))), max_size=12))
 def test_any_edits_of_lines_end_in_step(edits: list[Edit]) -> None:
     world = written()

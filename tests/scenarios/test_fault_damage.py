@@ -21,6 +21,7 @@ from shared.sync.hints import Hint, HintMessage
 from shared.systems import System
 from tests.support.assortment import assortment
 from tests.support.doubles import ROUTE
+from tests.support.thinned import few_examples
 from tests.support.world import World
 
 DAMAGES: dict[str, dict[str, Cell | None]] = {
@@ -109,6 +110,7 @@ def test_a_damaged_link_is_its_records_failure_and_everything_else_continues(cel
     assert world.depth() == 0
 
 
+@few_examples()
 @given(data=st.data())
 def test_whatever_row_of_a_flow_is_damaged_the_other_records_continue(data: st.DataObject) -> None:
     world = family()

@@ -23,7 +23,7 @@ from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.product import product
 from tests.support.steps import Crash
-from tests.support.thinned import share_of_steps
+from tests.support.thinned import few_examples, share_of_steps
 from tests.support.trading import trading
 from tests.support.world import PRODUCTS, TRADE, World
 
@@ -207,6 +207,7 @@ _MAPPERS = [FakeMapper(), Loud(), FakeMapper(fingerprint="f3"), Loud(fingerprint
 _DEEDS = ["0", "1", "2", "3", "pull", "look", "look", "look", "sweep", "edit"]
 
 
+@few_examples()
 @given(st.lists(st.sampled_from(_DEEDS), min_size=4, max_size=25), st.integers(0, 3))
 def test_whatever_mappings_come_and_go_all_ends_as_the_last_one_says(acts: Sequence[str], last: int) -> None:
     world = in_step()
@@ -354,6 +355,7 @@ def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_chil
 _FAMILY = ["p1", "m2", "parents", "people", "documents", "host", "host", "sweep", "move", "edit", "loud", "plain"]
 
 
+@few_examples()
 @given(st.lists(st.sampled_from(_FAMILY), min_size=4, max_size=25))
 def test_whatever_numbers_parents_get_their_children_follow(acts: Sequence[str]) -> None:
     world = family()

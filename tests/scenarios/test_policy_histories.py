@@ -18,7 +18,7 @@ from shared.sync.flow import OnConflict, OnTargetDeleted
 from shared.systems import System
 from tests.support.doubles import FakeTarget
 from tests.support.steps import Crash
-from tests.support.thinned import share_of_steps
+from tests.support.thinned import few_examples, share_of_steps
 from tests.support.world import World
 
 SOURCE_WINS, TARGET_WINS, STOP = OnConflict.SOURCE_WINS, OnConflict.TARGET_WINS, OnConflict.STOP
@@ -133,6 +133,7 @@ def play(world: World, target: Watched, history: list[tuple[str, object]]) -> No
 
 
 @pytest.mark.parametrize("conflict", OnConflict)
+@few_examples()
 @given(history=HISTORIES)
 def test_what_people_put_there_is_lost_only_if_the_source_is_to_win_and_nothing_of_ours_is_outdated(
     conflict: OnConflict, history: list[tuple[str, object]]
@@ -155,6 +156,7 @@ def test_what_people_put_there_is_lost_only_if_the_source_is_to_win_and_nothing_
 
 
 @pytest.mark.parametrize("conflict", [STOP, TARGET_WINS])
+@few_examples()
 @given(history=HISTORIES, taken=st.sampled_from(System))
 def test_after_a_decision_both_systems_hold_what_was_decided(
     conflict: OnConflict, history: list[tuple[str, object]], taken: System

@@ -6,7 +6,7 @@ from copy import deepcopy
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import OperatorNeeded, OutcomeUnknown, RecordRejected, SyncError, Transient
@@ -21,6 +21,7 @@ from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import WatchedTarget
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
+from tests.support.thinned import few_examples
 from tests.support.world import FAMILY, World
 
 STATE, REASON, SINCE, STATUS = "new_state", "new_reason", "new_since", "new_status"
@@ -421,12 +422,12 @@ DEEDS: dict[str, Callable[[World, str], None]] = {
 }  # fmt: skip
 
 
+@few_examples()
 @given(
     deeds=st.lists(st.tuples(st.sampled_from(sorted(DEEDS)), st.sampled_from(["p1", "p2"])), max_size=14),
     crash=st.integers(min_value=1, max_value=300),
     late=st.sampled_from([None, 20.0, 200.0]),
 )
-@settings(max_examples=25)
 def test_whatever_happens_every_row_says_in_the_end_what_became_of_its_record(
     deeds: list[tuple[str, str]], crash: int, late: float | None
 ) -> None:

@@ -6,9 +6,11 @@ the steps at which a worker can die, each change tries a share.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from _pytest.mark.structures import ParameterSet
+from hypothesis import settings
 
 from local.simulator.faults import Rule
 from tests.support.faults import SPOT_FAULTS, name_of
@@ -32,6 +34,12 @@ def spot_faults(turn: int, *others: Rule) -> pytest.MarkDecorator:
     """Gives a test a `rule`: none, those of `others`, and the spot faults by turns."""
     named = [pytest.param(rule, id=name_of(rule)) for rule in others]
     return pytest.mark.parametrize("rule", [pytest.param(None, id="none"), *named, *by_turns(turn)])
+
+
+def few_examples(**options: Any) -> settings:
+    """For a property of which each example plays a whole world: a third of the examples of other properties. `options`
+    are further ones of Hypothesis."""
+    return settings(max_examples=settings().max_examples // 3, **options)
 
 
 def share_of_steps(every: int) -> pytest.MarkDecorator:

@@ -159,7 +159,10 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("p2c his", ["history"]), ("p2c map ", ["set", "unset", "entries"]), ("p2c records --st", ["--state"])],
+    [
+        pytest.param("p2c map ", ["set", "unset", "entries"], marks=pytest.mark.nightly),
+        ("p2c records --st", ["--state"]),
+    ],
 )
 def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
     asked = {"_P2C_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}

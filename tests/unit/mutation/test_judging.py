@@ -50,7 +50,7 @@ from tests.mutation.mutants import mutant_of
 from tests.mutation.running import Change, Stage
 root, *names = sys.argv[1:]
 root = Path(root)
-playing.CPU_S = 2
+playing.CPU_S = 1
 sys.path.insert(0, str(root))
 calls = known_calls(root, ["test_tiny.py"], ["tiny.py"], jobs=1)
 mutants = [mutant_of(f"tiny.py:{name}", root) for name in names]
