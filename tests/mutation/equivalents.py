@@ -1,12 +1,35 @@
 """The mutants that no test can kill, for nothing that anybody could see differs: `equivalents.toml`."""
 
+import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, mutants_of
 
 LIST = Path(__file__).with_name("equivalents.toml")
+_NUMBER = "NumberReplacer"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A line with a size that was chosen by hand and on which no result depends, such as that of a page: each of its
+    numbers may be one more or less. The line has single blanks and no indentation. `reason` is for readers."""
+
+    file: str
+    line: str
+    reason: str
+
+    def is_of(self, mutant: Mutant, root: Path) -> bool:
+        """Whether a mutant changes a number of this line."""
+        return mutant.file == self.file and mutant.operator == _NUMBER and mutant.changes(root)[0] == self.line
+
+    def is_outdated(self, root: Path) -> bool:
+        """Whether the line is gone, or has no number."""
+        file = root / self.file
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        return not re.search(r"[0-9]", self.line) or self.line not in {" ".join(line.split()) for line in lines}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +47,21 @@ class Equivalent:
         return mutant.file == self.file and mutant.changes(root) == (self.line, self.becomes)
 
 
-def read_equivalents(path: Path = LIST) -> list[Equivalent]:
+def read_equivalents(path: Path = LIST) -> list[Equivalent | Size]:
     """The list. Raises TypeError for an entry with another shape."""
-    return [Equivalent(**entry) for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("equivalent", [])]
+    listed = tomllib.loads(path.read_text(encoding="utf-8"))
+    sizes = [Size(**entry) for entry in listed.get("size", [])]
+    return [*sizes, *(Equivalent(**entry) for entry in listed.get("equivalent", []))]
 
 
-def outdated(equivalents: list[Equivalent], root: Path) -> list[Equivalent]:
+def outdated(equivalents: Sequence[Equivalent | Size], root: Path) -> list[Equivalent | Size]:
     """Those whose line is gone or cannot be changed that way."""
     return [equivalent for equivalent in equivalents if not _exists(equivalent, root)]
 
 
-def _exists(equivalent: Equivalent, root: Path) -> bool:
+def _exists(equivalent: Equivalent | Size, root: Path) -> bool:
+    if isinstance(equivalent, Size):
+        return not equivalent.is_outdated(root)
     file = root / equivalent.file
     if not file.exists():
         return False

@@ -132,6 +132,15 @@ def test_a_value_without_counterpart_is_refused_with_the_remedy(
         ("ContosoScore", word("decimal", source="new_score", decimals=7), "write a whole number from 0 to 6"),
         ("ContosoScore", word("decimal", source="new_score", decimals=-1), "write a whole number from 0 to 6"),
         ("ContosoSince", word("date_time", source="new_since"), "new_since holds a day without time; use day"),
+        ("ContosoScore", word("default", name="site"), "'site': ContosoScore takes a number"),
+        ("ContosoScore", word("option", source="new_tier", to={"1": "A"}), "option: ContosoScore takes a number"),
+        ("ContosoScore", word("value_map", source="sic", map="industries"), "value_map: ContosoScore takes a number"),
+        ("ContosoScore", word("currency", source="name"), "currency: ContosoScore takes a number"),
+        ("ContosoScore", word("unit", source="name"), "unit: ContosoScore takes a number"),
+        ("NameAlias", word("date_time", source="new_called"), "date_time: NameAlias takes a text"),
+        ("NameAlias", word("decimal", source="new_score", decimals=1), "decimal: NameAlias takes a text"),
+        ("ContosoTier", word("value_map", source="sic", map="industries"), "'RTL': ContosoTier takes a member"),
+        ("ContosoRegion", word("value_map", source="sic", map="industries", otherwise=5), "5: ContosoRegion takes a text"),
     ],
 )  # fmt: skip
 def test_a_word_takes_what_its_column_and_its_field_allow(field: str, entry: Json, told: str | None) -> None:

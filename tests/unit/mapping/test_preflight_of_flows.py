@@ -45,7 +45,7 @@ class Both:
 
 
 def deployment(**settings: str) -> Deployment:
-    return FLOWS.deployment(FLOWS.read_settings({**SETTINGS, **settings}))
+    return Deployment(FLOWS, FLOWS.read_settings({**SETTINGS, **settings}), maps())
 
 
 def told(check: Check) -> tuple[CheckResult, str]:

@@ -33,13 +33,16 @@ from shared.sync.flow import Flow, Walked
 from shared.systems import System
 from tests.support.clock import ManualClock
 from tests.unit.clients.fakes import line, values_of
+from tests.unit.mapping.samples import maps
 from tests.unit.mapping.test_wrong_map_documents import SETTINGS
 
 ZURICH, DAY = ZoneInfo("Europe/Zurich"), date(2026, 7, 1)
 
 
 def deployment(**settings: str) -> Deployment:
-    return FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "BUSINESS_TIME_ZONE": "Europe/Zurich", **settings}))
+    """What settings mean with the shipped document, which is sound."""
+    given = {**SETTINGS, "BUSINESS_TIME_ZONE": "Europe/Zurich", **settings}
+    return Deployment(FLOWS, FLOWS.read_settings(given), maps())
 
 
 SINCE, LINKED = Scope(since=DAY, zone=ZURICH), Scope(linked_only=True, zone=ZURICH)
@@ -108,12 +111,16 @@ def test_the_zone_of_the_business_is_that_of_every_mapping_with_days() -> None:
         assert mapping(of).choices.zone == ZURICH
 
 
-def wired(name: str, **settings: str) -> Flow:
-    """A flow as settings want it."""
+def systems() -> Systems:
+    """Both systems, without a row."""
     finops = FinopsSystem(line(values_of([])).channel, "usmf")
     dataverse = DataverseSystem(line(values_of([]), system=System.DATAVERSE).channel)
-    systems = Systems(dataverse, finops, Owners(MemoryTable(ManualClock())))
-    return FLOWS[name].wired(deployment(**settings), systems)
+    return Systems(dataverse, finops, Owners(MemoryTable(ManualClock())))
+
+
+def wired(name: str, **settings: str) -> Flow:
+    """A flow as settings want it."""
+    return FLOWS[name].wired(deployment(**settings), systems())
 
 
 @pytest.mark.parametrize(

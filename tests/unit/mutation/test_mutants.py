@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.equivalents import Equivalent, outdated, read_equivalents
+from tests.mutation.equivalents import Equivalent, Size, outdated, read_equivalents
 from tests.mutation.mutants import Mutant, mutant_of, mutants_of, sample
 from tests.support.project import ROOT
 
@@ -84,6 +84,15 @@ def test_an_equivalent_mutant_is_known_wherever_its_line_moves(tmp_path: Path) -
     named = Equivalent("tiny.py", "x = 7", "x = 8", "x is not read")
     assert named.is_of(up, tmp_path)
     assert outdated([named, Equivalent("tiny.py", "x = 9", "x = 8", "x is not read")], tmp_path)[0].line == "x = 9"
+
+
+def test_of_a_size_only_its_numbers_may_be_others(tmp_path: Path) -> None:
+    (tmp_path / "tiny.py").write_text("_PAGE = 10 * 20\nMOST = 10\n", encoding="utf-8")
+    size = Size("tiny.py", "_PAGE = 10 * 20", "a size of a page")
+    named = {each.changes(tmp_path)[1] for each in mutants_of(tmp_path, "tiny.py") if size.is_of(each, tmp_path)}
+    assert named == {"_PAGE = 11 * 20", "_PAGE = 9 * 20", "_PAGE = 10 * 21", "_PAGE = 10 * 19"}
+    gone = [Size("tiny.py", "_PAGE = 30", ""), Size("tiny.py", "_PAGE = MOST", ""), Size("gone.py", "MOST = 10", "")]
+    assert outdated([size, *gone], tmp_path) == gone
 
 
 def test_a_mutant_has_the_diff_by_which_it_is_shown(tmp_path: Path) -> None:

@@ -261,6 +261,7 @@ def test_a_bucket_that_cannot_be_read_is_written_again_and_its_records_are_new_o
     lost = [id for id in ids if digest(id)[0] == int(row.key[-3:])]
     table.transact([Put(Row(row.partition, row.key, {"p00": b"short"})), Put(Row(FLOW, "snapshot-xyz", {}))])
     second = Snapshot(table, FLOW, "2")
+    assert (first.is_damaged, second.is_damaged) == (False, True)
     assert [id for id in ids if second.note(id, digest("x")) is Sight.NEW] == lost
     assert second.save(finished=True)
     third = Snapshot(table, FLOW, "3")
