@@ -95,7 +95,7 @@ class Systems:
         ready = self._folder / f"{name}.ready"
         arguments = ["--port", address.rsplit(":", 1)[1], "--audience", address, "--identity-key-file", str(self._key)]
         arguments += ["--load", str(SAMPLES), "--ready-file", str(ready), *more]
-        variables = environment.child_environment(os.environ)
+        variables = environment.child_environment(os.environ, environment.WITHOUT_TLS)
         log = self._folder / f"{name}.log"
         child = running(f"{name} simulator", f"local.{name}", arguments, log=log, environment=variables)
         self._children.append(self._stack.enter_context(child))

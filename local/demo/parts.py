@@ -6,7 +6,7 @@ from os import environ
 from pathlib import Path
 from types import MappingProxyType
 
-from local.demo import environment, interrupts
+from local.demo import child_process, environment, interrupts
 from local.demo.processes import STOP_IDLE_S, Child, running
 
 
@@ -37,7 +37,8 @@ class Part:
 
     def begin(self, arguments: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})) -> None:
         """Start the process, and return at once. `settings` are more variables of its environment."""
-        variables = environment.child_environment(environ, settings)
+        own = {} if self._module == child_process.PROGRAM else environment.WITHOUT_TLS
+        variables = environment.child_environment(environ, {**own, **settings})
         child = running(
             self.name,
             self._module,
