@@ -46,6 +46,10 @@ unexport PYTHONDONTWRITEBYTECODE
 beside_types = $(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; trap "kill $$types" INT; \
 	$(1); tests=$$?; wait $$types; typed=$$?; cat $(VENV)/types.txt; exit $$((tests + typed))
 
+# Most of what the tests need waits for downloads. What stands first begins first: it is waited for longest.
+ALL_READY = $(READY) $(NODE_READY) $(COLLECTED) $(TESTS_READY)
+side_by_side = $(MAKE) --no-print-directory --jobs=6
+
 .PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint read ready format docs infra lock clean
 .DELETE_ON_ERROR:
 
@@ -59,10 +63,12 @@ pictures: $(READY) $(NODE_READY) $(BROWSER_READY) ## redraw the pictures of the 
 	@$(BIN)/python -m local.demo --small --once --picture docs/demo.svg --explain-picture docs/explain.svg
 	@DRAW_CONSOLE=$(CURDIR)/docs $(PYTEST) -k without_a_terminal tests/e2e/test_console_in_browser.py
 
-check: $(READY) $(NODE_READY) $(COLLECTED) read ## format, lint, types, imports, unit and rule tests: before each commit
+check: ## format, lint, types, imports, unit and rule tests: before each commit
+	+@$(side_by_side) $(READY) $(NODE_READY) $(COLLECTED) read
 	@$(call beside_types,$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS))
 
-test: $(READY) $(NODE_READY) ready read ## everything that a change must pass
+test: ## everything that a change must pass
+	+@$(side_by_side) $(ALL_READY) read
 	@$(call beside_types,$(PYTEST) $(PARALLEL) $(ARGS))
 
 unit: $(READY) ## run one test without other checks: make unit ARGS=tests/unit/test_settings.py
@@ -78,7 +84,7 @@ nightly: $(READY) $(NODE_READY) $(DEMO_READY) ## all sample records, the long se
 	$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
-coverage: $(READY) $(NODE_READY) ready ## branch coverage, which must not fall below its minimum
+coverage: ready ## branch coverage, which must not fall below its minimum
 	$(PYTEST) $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 bench: $(READY) $(NODE_READY) ## the benchmarks of docs/performance.md
@@ -109,9 +115,8 @@ lock: $(READY) ## update the lock after a change in pyproject.toml; ARGS=--upgra
 	$(BIN)/uv lock $(ARGS)
 	$(BIN)/python -m local.requirements
 
-# Most of it waits for downloads.
-ready: $(READY)
-	@$(MAKE) --no-print-directory --jobs=4 $(TESTS_READY) $(COLLECTED)
+ready:
+	+@$(side_by_side) $(ALL_READY)
 
 $(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
 	@echo "Installing the browser of the tests (some seconds) ..."
