@@ -7,6 +7,8 @@ and is named as no longer needed once a deployed document has it.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from shared.clock import Clock
@@ -212,7 +214,8 @@ def _codes(code: str, types: Sequence[str]) -> list[str | int]:
     return [*([code] if "string" in types else []), *numbers]
 
 
-def _maps(model: type[ValueMaps]) -> dict[str, Sequence[str]]:
+@lru_cache(maxsize=1)
+def _maps(model: type[ValueMaps]) -> Mapping[str, Sequence[str]]:
     """The value maps of the document with the types of their codes: objects of codes by name, `PART.NAME` where a part
     holds several of them, and units."""
     found: dict[str, Sequence[str]] = {UNITS: ["string"]}
@@ -222,7 +225,7 @@ def _maps(model: type[ValueMaps]) -> dict[str, Sequence[str]]:
             found[name] = types
         elif types := _types(_values(values)):
             found[f"{name}.NAME"] = types
-    return found
+    return MappingProxyType(found)
 
 
 def _values(schema: Any) -> Any:

@@ -146,7 +146,7 @@ def test_a_missing_right_to_write_one_table_closes_the_gate_names_it_and_recover
         in_step(world, numbers())
 
 
-@pytest.mark.parametrize("items", ["automation", "sync"])
+@pytest.mark.parametrize("items", ["automation", pytest.param("sync", marks=pytest.mark.nightly)])
 def test_three_hundred_changed_products_cost_at_most_25_requests_to_sales(items: str) -> None:
     with assortment(PRODUCTS_PRICE_ITEMS=items) as world:
         world.put(*numbers(300))

@@ -364,7 +364,7 @@ def test_creations_and_updates_of_one_call_go_in_requests_of_their_own_and_answe
     assert sales.names() == {id_of(0): "Bike", id_of(1): "New", id_of(2): "Bike", id_of(3): "Bike"}
 
 
-@pytest.mark.parametrize("count", [2, 3, 63, 100])
+@pytest.mark.parametrize("count", [2, 3, 63, pytest.param(100, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("create", [True, False], ids=["create", "update"])
 def test_one_bad_row_is_found_in_few_further_requests(sales: Sales, count: int, create: bool) -> None:
     if not create:

@@ -216,7 +216,11 @@ class Play:
 
 @pytest.mark.parametrize(
     ("seed", "steps"),
-    [(1, 120), (2, 120), pytest.param(3, 10_000, marks=[pytest.mark.nightly, pytest.mark.long(3600)])],
+    [
+        (1, 120),
+        pytest.param(2, 120, marks=pytest.mark.nightly),
+        pytest.param(3, 10_000, marks=[pytest.mark.nightly, pytest.mark.long(3600)]),
+    ],
 )
 def test_random_work_on_both_sides_ends_quietly_with_one_order_on_each_side(seed: int, steps: int) -> None:
     with trading_as(Returning, FinopsSettings(amount_decimals=2), ORDERS_BACK="all") as desk:

@@ -12,6 +12,7 @@ from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
 from tests.support.steps import Crash
+from tests.support.thinned import share_of_steps
 from tests.support.world import LEASE_S
 
 WAYS = ["automation", "sync"]
@@ -141,10 +142,11 @@ def test_a_fault_in_a_change_of_unit_leaves_no_item_of_any_former_one(way: str, 
         assert (amounts(world), is_clean(world)) == ({("USD", "Each"): 11}, True)
 
 
+@share_of_steps(4)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_crash_at_any_step_of_a_change_of_unit_leaves_no_item_of_any_former_one(way: str) -> None:
+def test_a_crash_at_any_step_of_a_change_of_unit_leaves_no_item_of_any_former_one(way: str, every: int) -> None:
     with shop(way) as world:
-        for step in range(1, 60):
+        for step in range(1, 60, every):
             by_box(world)
             world.service.pull(world.flow)
             world.steps.crash_at(world.steps.count + step)
