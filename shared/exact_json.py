@@ -27,12 +27,14 @@ def loads(text: str | bytes) -> Json:
     """Parse JSON text. Raises ValueError for anything that is not JSON, NaN and Infinity included; NotJson, which is
     one, also for what is nested deeper than MAX_DEPTH and for a fraction beyond MAX_EXPONENT."""
     try:
-        value: Json = json.loads(text, parse_float=_fraction, parse_constant=_refuse)
+        written = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+        value: Json = _decode(written)
     except RecursionError:
         value = None
         too_deep = True
     else:
-        too_deep = _is_deeper(value, MAX_DEPTH)
+        # Most texts have fewer brackets than levels are allowed.
+        too_deep = written.count("[") + written.count("{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH)
     if too_deep:
         raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
     return value
@@ -116,3 +118,7 @@ def _fraction(text: str) -> Decimal:
 
 def _refuse(constant: str) -> Json:
     raise NotJson(f"{constant} is not JSON")
+
+
+# `json.loads` would make a decoder for each text.
+_decode = json.JSONDecoder(parse_float=_fraction, parse_constant=_refuse).decode

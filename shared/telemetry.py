@@ -231,9 +231,13 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+# `json.dumps` would make an encoder for each event.
+_written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def log_event(event: str, *, level: int = logging.INFO, **fields: str | int | float | bool | None) -> None:
     """Log an event of `EVENTS` with its fields."""
-    text = json.dumps({"event": event, **fields}, separators=(",", ":"), ensure_ascii=False)
+    text = _written({"event": event, **fields})
     with known_to_the_host():
         # A line that cannot be encoded would get lost.
         _LOGGER.log(level, visible_in_json(text))

@@ -26,12 +26,12 @@ def visible_in_json(document: str) -> str:
 
 def whole_characters(text: str) -> str:
     """A text that can be encoded: half of a surrogate pair is written as JSON writes it, such as `\\ud83d`."""
-    return _HALF_PAIRS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text if text.isascii() else _HALF_PAIRS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def has_half_pair(text: str) -> bool:
     """Whether a text holds half of a surrogate pair, which no request, message or file can carry."""
-    return _HALF_PAIRS.search(text) is not None
+    return not text.isascii() and _HALF_PAIRS.search(text) is not None
 
 
 def in_markdown(text: str) -> str:

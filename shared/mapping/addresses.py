@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
@@ -49,11 +50,7 @@ class AddressBlock:
     @property
     def fields(self) -> tuple[TargetField, ...]:
         """The target's fields; the ISO code is compared without case."""
-        names = ["Street", "City", "State" + self.code, "ZipCode"]
-        names += ["StreetNumber"] if self.rules.street_number else []
-        names += ["County" + self.code] if self.rules.county else []
-        plain = tuple(TargetField(self.target + name, self.ownership) for name in names)
-        return (*plain, TargetField(self.target + "CountryRegionISOCode", self.ownership, fold_case=True))
+        return _fields_of(self)
 
     @property
     def meaning(self) -> str:
@@ -155,3 +152,13 @@ class AddressBlock:
             value=f"{country} {name}",
             lacks=(f"states.{country}", name, "CODE"),
         )
+
+
+# Every record asks for them, and a deployment has a few blocks.
+@lru_cache(maxsize=64)
+def _fields_of(block: AddressBlock) -> tuple[TargetField, ...]:
+    names = ["Street", "City", "State" + block.code, "ZipCode"]
+    names += ["StreetNumber"] if block.rules.street_number else []
+    names += ["County" + block.code] if block.rules.county else []
+    plain = tuple(TargetField(block.target + name, block.ownership) for name in names)
+    return (*plain, TargetField(block.target + "CountryRegionISOCode", block.ownership, fold_case=True))

@@ -16,7 +16,7 @@ from shared.state.checkpoint_parts import (
     read_scans,
     read_walk,
 )
-from shared.state.storage.cells import Cells, drop
+from shared.state.storage.cells import Cells, drop, once_per_row
 from shared.state.storage.tables import Cell, Insert, Replace, Row, Stored, Table, escape, unescape
 
 _ROW = "pull"
@@ -77,6 +77,7 @@ def _row_key(source: str | None) -> str:
     return _ROW if source is None else escape(f"{_ROW}|{source}")
 
 
+@once_per_row
 def read_checkpoint(flow: str, stored: Stored) -> Checkpoint:
     """A checkpoint from its stored row. Raises StateUnreadable."""
     helps = (

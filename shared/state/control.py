@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.errors import RowConflict, StateUnreadable, StorageTrouble
-from shared.state.storage.cells import Cells
+from shared.state.storage.cells import Cells, once_per_row
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Insert, Replace, Row, Stored, Table, escape, is_key
 from shared.state.storage.whole import read_whole
 from shared.systems import System
@@ -254,6 +254,7 @@ class Control:
         return True
 
 
+@once_per_row
 def read_flow(flow: str, stored: Stored) -> FlowControl:
     """The control row of a flow. Raises StateUnreadable."""
     cells = Cells("control", stored.row, f"p2c unblock {flow}, then p2c resume {flow}")
@@ -293,6 +294,11 @@ def _cursor(cells: Cells, name: str, first: str) -> str:
 
 def read_gate(system: System, stored: Stored) -> Gate:
     """The gate of a system. Raises StateUnreadable."""
+    return replace(_read_gate(system, stored), age_s=stored.age_s)
+
+
+@once_per_row
+def _read_gate(system: System, stored: Stored) -> Gate:
     cells = Cells("control", stored.row, "nothing: the next probe rewrites it")
     return Gate(
         system=system,

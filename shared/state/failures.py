@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared import exact_json
 from shared.errors import Damage, RowConflict, StateUnreadable
-from shared.state.storage.cells import Cells
+from shared.state.storage.cells import Cells, once_per_row
 from shared.state.storage.tables import Cell, Put, Replace, Row, Stored, Table, apply_where_possible, escape, unescape
 
 STATE_UNREADABLE = "state_unreadable"
@@ -160,6 +160,7 @@ def _to_failure(flow: str, stored: Stored) -> Failure:
         return _damaged(flow, stored, unreadable.damage)
 
 
+@once_per_row
 def read_failure(flow: str, stored: Stored) -> Failure:
     """A failure from its stored row. Raises StateUnreadable."""
     cells = _cells(flow, stored)

@@ -24,7 +24,7 @@ from shared.state.link_targets import (
     read_target,
     target_cells,
 )
-from shared.state.storage.cells import Cells
+from shared.state.storage.cells import Cells, once_per_row
 from shared.state.storage.tables import MAX_KEY_CHARACTERS, Cell, Row, Stored, Table, escape, is_key, unescape
 
 SCHEMA_VERSION = 1
@@ -249,6 +249,11 @@ def to_link(flow: str, stored: Stored) -> Link:
 def read_link(flow: str, stored: Stored) -> Link:
     """A link from its stored row. Unknown columns of a newer schema are never read, and so left alone. Raises
     StateUnreadable."""
+    return replace(_read_link(flow, stored), age_s=stored.age_s)
+
+
+@once_per_row
+def _read_link(flow: str, stored: Stored) -> Link:
     cells = Cells("links", stored.row, f"p2c repair {flow} {unescape(stored.row.key).removeprefix(_PREFIX)}")
     id = cells.text("record_id")
     if link_key(id) != stored.row.key:

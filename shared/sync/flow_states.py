@@ -3,7 +3,7 @@ a few reads a minute, whatever is in queues and lists: counts stop at `MOST_COUN
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TypeVar
 
@@ -38,6 +38,10 @@ class FlowState:
     waiting: int
     waiting_s: int | None
 
+    def told(self) -> dict[str, int | str | None]:
+        """Its fields by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
 
 class Observing:
     """Reports the state of all flows and systems. It changes nothing."""
@@ -54,7 +58,7 @@ class Observing:
         for flow in flows:
             if self._clock.monotonic() >= not_after:
                 break
-            log_event("flow_state", flow=flow.name, run=self._run_id, **asdict(self.flow(flow)))
+            log_event("flow_state", flow=flow.name, run=self._run_id, **self.flow(flow).told())
         for system in systems:
             self._tell_gate(system)
 

@@ -1,5 +1,6 @@
 """Plays many seeds, on as many processes as there are cores, and tells what broke."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from functools import lru_cache
 from tests.simulation.history import History, Played
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.mutations import as_mutated
+from tests.simulation.quick import quicken
 from tests.simulation.sample import Sample
 from tests.simulation.script import STEPS, Script, write_script
 from tests.simulation.space import Events
@@ -21,7 +23,7 @@ from tests.simulation.stage import Stage
 
 _AT_ONCE = 20
 # What nobody reads of a record of the log, and what takes time to find out.
-_NOT_ASKED = ("logThreads", "logProcesses", "logMultiprocessing")
+_NOT_ASKED = ("logThreads", "logProcesses", "logMultiprocessing", "_srcfile")
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Report:
 @lru_cache(maxsize=1)
 def stage_of_process() -> Stage:
     """The stage of this process."""
+    quicken()
     return Stage()
 
 
@@ -54,19 +57,19 @@ def stage_of_process() -> Stage:
 def _counted_events(counts: Counter[str]) -> Iterator[None]:
     """What the engine logs is counted, and goes nowhere else."""
     logger, events = logging.getLogger("p2c"), Events()
-    kept = logger.handlers, logger.propagate, logger.level
-    logger.handlers, logger.propagate = [events], False
+    level = logger.level
+    setattr(logger, "handle", events.emit)  # noqa: B010 - in the place of its own method
     logger.setLevel(logging.INFO)
     asked = {name: getattr(logging, name) for name in _NOT_ASKED}
     for name in _NOT_ASKED:
-        setattr(logging, name, False)
+        setattr(logging, name, None)
     try:
         yield
     finally:
         for name, was_asked in asked.items():
             setattr(logging, name, was_asked)
-        logger.handlers, logger.propagate = kept[:2]
-        logger.setLevel(kept[2])
+        del logger.handle
+        logger.setLevel(level)
         counts.update(events.counts)
 
 
@@ -140,4 +143,18 @@ def _play_part(part: tuple[tuple[int, ...], int]) -> list[Played]:
 
 def _play_seeds(part: tuple[tuple[int, ...], int], material: Material, mutation: str) -> list[Played]:
     seeds, steps = part
-    return [play(write_script(seed, steps), material, mutation) for seed in seeds]
+    with _collected_once():
+        return [play(write_script(seed, steps), material, mutation) for seed in seeds]
+
+
+@contextmanager
+def _collected_once() -> Iterator[None]:
+    """What refers to itself is collected at the end alone: little of a history does, and to look for it takes time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        if was_on:
+            gc.enable()

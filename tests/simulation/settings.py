@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -237,9 +237,21 @@ def forget_mappings() -> None:
     _read_maps.cache_clear()
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _made(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
     """Raises SettingsInvalid for a document that allows no mapping at all."""
+    usual = settings_key._replace(url=URL, company=_BASE["COMPANY"])
+    if settings_key == usual:
+        return _made_there(usual)
+    # No mapping depends on the addresses of the systems, or on the company.
+    deployment, mappers = _made(usual)
+    own = {"DATAVERSE_URL": settings_key.url, "COMPANY": settings_key.company}
+    moved = replace(deployment, settings=deployment.settings.model_copy(update=own))
+    moved.made.update(deployment.made)
+    return moved, mappers
+
+
+def _made_there(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
     variant, url, company, maps, trade, policies = settings_key
     document = _maps_of(variant, maps, policies)
     own = {"MAP_DOCUMENT": document, "DATAVERSE_URL": url, "COMPANY": company, **TRADES[trade]}

@@ -66,13 +66,10 @@ class Table(MemoryTable):
 
     def put_back(self, partition: str, key: str, copy: object) -> None:
         """Roll a row back to an earlier copy of it, as from a backup; its version is a new one."""
-        self._in_order.pop(partition, None)
-        if copy is None:
-            self._rows.pop((partition, key), None)
-            return
-        row = copy[0]  # type: ignore[index]
-        self._rows[partition, key] = (row, f"W/{self._version}", self.clock.monotonic())
-        self._version += 1
+        if (partition, key) in self._rows:
+            self._drop(partition, key)
+        if copy is not None:
+            self._apply(Insert(copy[0]))  # type: ignore[index]
 
 
 class Queues(MemoryQueues):

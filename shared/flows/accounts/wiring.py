@@ -27,11 +27,12 @@ from shared.flows.required_columns import (
     written,
 )
 from shared.flows.sales_records import OF_SALES
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.sync.flow import Tracked
 from shared.systems import System
 
 
+@once_per_deployment
 def account_mapper(deployment: Deployment) -> AccountMapper:
     """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
     settings = deployment.settings_for(AccountSettings)

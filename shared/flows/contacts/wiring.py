@@ -22,13 +22,14 @@ from shared.flows.required_columns import (
     written,
 )
 from shared.flows.sales_records import OF_SALES
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked
 from shared.systems import System
 
 
+@once_per_deployment
 def contact_mapper(deployment: Deployment) -> ContactMapper:
     """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
     settings = deployment.settings_for(ContactSettings)

@@ -36,7 +36,7 @@ from shared.flows.ordersback import ORDERSBACK
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.products import PRODUCTS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, keyed_by, written_columns
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import PolicyChoices
@@ -57,6 +57,7 @@ _DAY_S = 24 * 3600.0
 _DATES = {invoices.DATE_COLUMN: Behavior.DATE_ONLY}
 
 
+@once_per_deployment
 def invoice_mapper(deployment: Deployment) -> InvoiceMapper:
     """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
     settings = deployment.settings_for(InvoiceSettings)

@@ -15,7 +15,7 @@ from shared.flows.required_columns import Behind, RequiredColumns
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
 from shared.flows.sales_documents.words import RequestedDate
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import PolicyChoices
 from shared.mapping.verdicts import Filter
@@ -25,6 +25,7 @@ from shared.systems import System
 ORDER = "order"
 
 
+@once_per_deployment
 def order_mapper(deployment: Deployment) -> OrderMapper:
     """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
     settings = deployment.settings_for(OrderSettings)

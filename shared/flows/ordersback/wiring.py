@@ -39,7 +39,7 @@ from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, keyed_by, written_columns
 from shared.flows.sales_documents.words import RequestedDate
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.mapping.field_table import FieldTable
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.records import Values
@@ -52,6 +52,7 @@ _PAGE_ROWS = 5_000
 _CLOSED = ClosedBy(back.STATUS, tuple(EnumMember(back.STATUS_TYPE, member) for member in back.CLOSED))
 
 
+@once_per_deployment
 def created_orders(deployment: Deployment) -> CreatedOrders:
     """The mapping of orders that were made in F&O. Raises SettingsInvalid for what settings and document forbid
     together."""

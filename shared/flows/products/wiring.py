@@ -25,7 +25,7 @@ from shared.flows.required_columns import (
     of_types,
     written_columns,
 )
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.mapping.words import Column
 from shared.sync.flow import Route, Walked
@@ -34,6 +34,7 @@ from shared.systems import System
 _DAY_S = 24 * 3600.0
 
 
+@once_per_deployment
 def product_mapper(deployment: Deployment) -> ProductMapper:
     """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
     settings = deployment.settings_for(ProductSettings)

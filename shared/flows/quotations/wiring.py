@@ -15,7 +15,7 @@ from shared.flows.required_columns import RequiredColumns
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
 from shared.flows.sales_documents.words import RequestedDate
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
 from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route
@@ -25,6 +25,7 @@ QUOTATION = "quotation"
 _INTO = DocumentCollections(quotations.TARGET_SET, quotations.TARGET_LINE_SET, quotations.KEY_FIELD)
 
 
+@once_per_deployment
 def quotation_mapper(deployment: Deployment) -> QuotationMapper:
     """The mapping as the settings want it. Raises SettingsInvalid for what settings and document forbid together."""
     settings = deployment.settings_for(QuotationSettings)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Protocol, TypeVar
 
 from shared import exact_json
 from shared.errors import Damage, StateUnreadable
 from shared.records import Json
-from shared.state.storage.tables import Cell, Row
+from shared.state.storage.tables import Cell, Row, Stored
 
 Word = TypeVar("Word", bound=StrEnum)
 Found = TypeVar("Found")
@@ -161,6 +162,32 @@ class Cells:
         if len(found) < len(values):
             raise self.unreadable(name, f"holds something other than {called}")
         return found
+
+
+class Versioned(Protocol):
+    """What is read of a row, with the version of the row."""
+
+    @property
+    def etag(self) -> str | None:
+        """The version that was read."""
+
+
+Read = TypeVar("Read", bound=Versioned)
+Name = TypeVar("Name", bound=str)
+
+
+def once_per_row(read: Callable[[Name, Stored], Read]) -> Callable[[Name, Stored], Read]:
+    """A row that was read is never changed, so it is digested once, however often an invocation asks: the control rows
+    are read at once, and every step asks one of them. The name is that of the row's partition."""
+
+    @wraps(read)
+    def known(name: Name, stored: Stored) -> Read:
+        found: Read | None = stored.row.known.get(read)
+        if found is None or found.etag != stored.etag:
+            found = stored.row.known[read] = read(name, stored)
+        return found
+
+    return known
 
 
 def drop(table: str, row: Row) -> str:

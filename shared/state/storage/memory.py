@@ -5,7 +5,7 @@
 
 import itertools
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -53,37 +53,38 @@ class MemoryTable:
     _rows: dict[tuple[str, str], tuple[Row, str, float]] = field(default_factory=dict)
     _version: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    # The keys of a partition in their order, as the last scan has found them; none while they change.
+    # The keys of each partition in their order.
     _in_order: dict[str, list[tuple[bytes, str]]] = field(default_factory=dict)
 
     def __deepcopy__(self, memo: dict[int, object]) -> "MemoryTable":
         """An independent table with the same rows, which are never changed in place."""
         clock, step = deepcopy((self.clock, self.step), memo)
         with self._lock:
-            return MemoryTable(clock, self.name, step, dict(self._rows), self._version)
+            places = {partition: list(keys) for partition, keys in self._in_order.items()}
+            return MemoryTable(clock, self.name, step, dict(self._rows), self._version, _in_order=places)
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """The rows that exist among `keys`."""
         self.step(f"{self.name}.read")
         with self._lock:
-            return {key: self._stored(partition, key) for key in keys if (partition, key) in self._rows}
+            now = self.clock.monotonic()
+            return {key: self._stored(partition, key, now) for key in keys if (partition, key) in self._rows}
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
         """At most `limit` rows with start <= key < end, in key order."""
         self.step(f"{self.name}.scan")
         with self._lock:
-            places = self._in_order.get(partition)
-            if places is None:
-                places = sorted((key_order(key), key) for row, key in self._rows if row == partition)
-                self._in_order[partition] = places
+            places = self._in_order.get(partition, [])
             first, last = (bisect_left(places, (key_order(key), "")) for key in (start, end))
-            return [self._stored(partition, key) for _, key in places[first:last][:limit]]
+            now = self.clock.monotonic()
+            return [self._stored(partition, key, now) for _, key in places[first : min(last, first + limit)]]
 
     def whole(self, limit: int) -> Sequence[Stored]:
         """At most `limit` rows of all partitions."""
         self.step(f"{self.name}.whole")
         with self._lock:
-            return [self._stored(*place) for place in sorted(self._rows)[:limit]]
+            now = self.clock.monotonic()
+            return [self._stored(partition, key, now) for partition, key in sorted(self._rows)[:limit]]
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""
@@ -99,9 +100,9 @@ class MemoryTable:
         with self._lock:
             return {place: row for place, (row, _, _) in self._rows.items()}
 
-    def _stored(self, partition: str, key: str) -> Stored:
+    def _stored(self, partition: str, key: str, now: float) -> Stored:
         row, etag, written = self._rows[partition, key]
-        return Stored(row, etag, self.clock.monotonic() - written)
+        return Stored(row, etag, now - written)
 
     def _check(self, operations: Sequence[Operation]) -> None:
         if not 0 < len(operations) <= MAX_TRANSACTION_ROWS or len({o.row.partition for o in operations}) != 1:
@@ -116,14 +117,22 @@ class MemoryTable:
 
     def _apply(self, operation: Operation) -> str:
         address = operation.row.partition, operation.row.key
-        if isinstance(operation, Delete) or address not in self._rows:
-            self._in_order.pop(operation.row.partition, None)
         if isinstance(operation, Delete):
-            del self._rows[address]
+            self._drop(*address)
             return ""
+        if address not in self._rows:
+            insort(self._in_order.setdefault(operation.row.partition, []), _place(operation.row.key))
         etag, self._version = f"W/{self._version}", self._version + 1
         self._rows[address] = storable(operation.row), etag, self.clock.monotonic()
         return etag
+
+    def _drop(self, partition: str, key: str) -> None:
+        places = self._in_order[partition]
+        del self._rows[partition, key], places[bisect_left(places, _place(key))]
+
+
+def _place(key: str) -> tuple[bytes, str]:
+    return key_order(key), key
 
 
 def _allowed(operation: Operation, etag: str | None) -> bool:

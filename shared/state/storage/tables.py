@@ -7,9 +7,10 @@ Limits: learn.microsoft.com/rest/api/storageservices/understanding-the-table-ser
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
 from shared.errors import RowConflict, RowTooLarge
 from shared.visible import has_half_pair, whole_characters
@@ -34,6 +35,8 @@ _ROW_OVERHEAD_BYTES = 256
 _PART_OVERHEAD_BYTES = 4096
 _CELL_OVERHEAD_BYTES = 128
 _LAST_CHARACTER = 0x10FFFF
+# A worker names the rows of its records again and again.
+_KEYS_KEPT = 4096
 _ESCAPED = re.compile("=([0-9A-F]{6})")
 _FORBIDDEN = re.compile(r"[/\\#?%=\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -45,6 +48,8 @@ class Row:
     partition: str
     key: str
     cells: Mapping[str, Cell]
+    known: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was read of it already: see once_per_row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Table(Protocol):
         """
 
 
+@lru_cache(maxsize=_KEYS_KEPT)
 def escape(text: str) -> str:
     """A partition or row key for any text: characters that Table Storage forbids become `=` and six hex digits."""
     return _FORBIDDEN.sub(lambda found: f"={ord(found[0]):06X}", text)
@@ -115,6 +121,8 @@ def escape(text: str) -> str:
 
 def unescape(key: str) -> str:
     """The text that `escape` turned into a key; other texts stay as they are."""
+    if "=" not in key:
+        return key
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if int(found[1], 16) <= _LAST_CHARACTER else found[0], key)
 
 
