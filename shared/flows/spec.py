@@ -4,7 +4,7 @@ triggers, queues, settings, the map document, filters in words, what a deploymen
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property, wraps
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import create_model
@@ -32,7 +32,6 @@ from shared.sync.ports import Lookup, WatchedRows
 from shared.systems import System
 
 _Settings = TypeVar("_Settings", bound=Settings)
-_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +264,7 @@ class Deployment:
     settings: Settings
     maps: ValueMaps
     made: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was made for it once: see once_per_deployment."""
+    """What was made for it once: see once_per_deployment in shared/flows/choices.py."""
 
     @property
     def company(self) -> str:
@@ -338,17 +337,3 @@ class Deployment:
         except SettingsInvalid:
             self.require_sound()
             raise
-
-
-def once_per_deployment(make: Callable[[Deployment], _Made]) -> Callable[[Deployment], _Made]:
-    """A mapping is made once for a deployment, whoever asks for it: checks, the wiring, and what a deployment needs. It
-    is never changed."""
-
-    @wraps(make)
-    def made(deployment: Deployment) -> _Made:
-        if make not in deployment.made:
-            deployment.made[make] = make(deployment)
-        found: _Made = deployment.made[make]
-        return found
-
-    return made

@@ -19,7 +19,7 @@ from shared.flows.accounts.mapping import (
 from shared.flows.accounts.preflight import others_customers
 from shared.flows.accounts.settings import AccountSettings
 from shared.flows.checks import Check
-from shared.flows.choices import address_rules_of, route_to, scope_of
+from shared.flows.choices import address_rules_of, once_per_deployment, route_to, scope_of
 from shared.flows.required_columns import (
     RequiredColumns,
     UsedCollection,
@@ -27,7 +27,7 @@ from shared.flows.required_columns import (
     written,
 )
 from shared.flows.sales_records import OF_SALES
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.sync.flow import Tracked
 from shared.systems import System
 

@@ -9,7 +9,7 @@ from shared.clients.quoting import EnumMember
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
 from shared.flows.accounts.mapping import OnHold
-from shared.flows.choices import address_rules_of, route_to, scope_of
+from shared.flows.choices import address_rules_of, once_per_deployment, route_to, scope_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
 from shared.flows.contacts.mapping import ContactChoices, ContactMapper
@@ -22,7 +22,7 @@ from shared.flows.required_columns import (
     written,
 )
 from shared.flows.sales_records import OF_SALES
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.field_table import FieldTable
 from shared.mapping.verdicts import Filter
 from shared.sync.flow import Route, Tracked

@@ -11,7 +11,7 @@ from shared.clients.finops.document_source import FinopsDocumentSource, LineColl
 from shared.clients.finops.source import ClosedAfterDays, FinopsSource
 from shared.clients.finops.walk_keys import WalkKey
 from shared.flows.accounts import ACCOUNTS
-from shared.flows.choices import zone_of
+from shared.flows.choices import once_per_deployment, zone_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.finops_documents import references
 from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, totals_differ
@@ -36,7 +36,7 @@ from shared.flows.ordersback import ORDERSBACK
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.products import PRODUCTS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, keyed_by, written_columns
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.dates import Behavior
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import PolicyChoices

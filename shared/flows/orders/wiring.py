@@ -3,7 +3,7 @@
 from shared.clients.dataverse.documents import DataverseDocuments
 from shared.clients.dataverse.lookup import DataverseLookup
 from shared.flows.accounts import ACCOUNTS
-from shared.flows.choices import address_rules_of, how_dates_behave, scope_of, zone_of
+from shared.flows.choices import address_rules_of, how_dates_behave, once_per_deployment, scope_of, zone_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.orders import ORDERS, order_rows, preflight
 from shared.flows.orders import mapping as orders
@@ -15,7 +15,7 @@ from shared.flows.required_columns import Behind, RequiredColumns
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.flows.sales_documents.wiring import DocumentCollections, feed_of, required_columns_of, tables_of, target_of
 from shared.flows.sales_documents.words import RequestedDate
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import PolicyChoices
 from shared.mapping.verdicts import Filter

@@ -12,7 +12,7 @@ from shared.clients.finops.document_source import FinopsDocumentSource, LineColl
 from shared.clients.finops.source import ClosedBy, FinopsSource
 from shared.clients.quoting import EnumMember
 from shared.flows.accounts import ACCOUNTS
-from shared.flows.choices import zone_of
+from shared.flows.choices import once_per_deployment, zone_of
 from shared.flows.contacts import CONTACTS
 from shared.flows.finops_documents import references
 from shared.flows.finops_documents.totals import LINE_TOTAL, TOTAL, totals_differ
@@ -39,7 +39,7 @@ from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
 from shared.flows.required_columns import RequiredColumns, UsedCollection, UsedTable, keyed_by, written_columns
 from shared.flows.sales_documents.words import RequestedDate
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.field_table import FieldTable
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.records import Values

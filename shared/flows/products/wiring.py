@@ -9,7 +9,7 @@ from shared.clients.dataverse.rows import WriteTable as RowTable
 from shared.clients.dataverse.rows import own_id
 from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.finops.source import FinopsSource
-from shared.flows.choices import how_dates_behave, zone_of
+from shared.flows.choices import how_dates_behave, once_per_deployment, zone_of
 from shared.flows.products import PRODUCTS, catalogue, price_lists
 from shared.flows.products import mapping as products
 from shared.flows.products.catalogue import ProductMaps
@@ -25,7 +25,7 @@ from shared.flows.required_columns import (
     of_types,
     written_columns,
 )
-from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring, once_per_deployment
+from shared.flows.spec import Deployment, FlowSpec, Systems, Wiring
 from shared.mapping.type_names import LOOKUP, in_finops, in_sales
 from shared.mapping.words import Column
 from shared.sync.flow import Route, Walked
