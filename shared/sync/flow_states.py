@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared.clock import Clock
 from shared.errors import StateUnreadable
@@ -38,7 +38,7 @@ class FlowState:
     waiting: int
     waiting_s: int | None
 
-    def told(self) -> dict[str, int | str | None]:
+    def told(self) -> dict[str, Any]:
         """Its fields by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
