@@ -29,6 +29,8 @@ TESTS_READY += $(HOST_READY)
 DEMO_READY := $(HOST_READY)
 endif
 endif
+# pip, uv and npm say what they could not get, but not where a proxy is named.
+or_proxy = || { echo "The download failed. Behind a proxy or with a package index of your own: CONTRIBUTING.md, \"Set up\"." >&2; exit 1; }
 # Each thread of a test would take its memory from another pool of the C library, and leave holes in all of them.
 PYTEST := MALLOC_ARENA_MAX=1 $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
@@ -120,7 +122,7 @@ ready:
 
 $(BROWSER_READY): tests/browser/package.json tests/browser/package-lock.json
 	@echo "Installing the browser of the tests (some seconds) ..."
-	@npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error
+	@npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error $(or_proxy)
 	@touch $@
 
 clean: ## remove what make has installed
@@ -132,7 +134,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(BIN)/uv: requirements/uv.txt | $(BIN)/python
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt $(or_proxy)
 	@touch $@
 
 # Not `uv sync`: that uses the addresses in the lock, and so ignores the index of a company.
@@ -141,8 +143,8 @@ $(BIN)/uv: requirements/uv.txt | $(BIN)/python
 $(READY): uv.lock pyproject.toml requirements/worker.txt $(BIN)/uv
 	@echo "Installing Python packages (some seconds) ..."
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --extra console --output-file $(VENV)/requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --python-version 3.13 --no-deps --require-hashes -r requirements/worker.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $(VENV)/requirements.txt $(or_proxy)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --python-version 3.13 --no-deps --require-hashes -r requirements/worker.txt $(or_proxy)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -150,31 +152,31 @@ $(CHECKOV_READY): uv.lock $(BIN)/uv
 	@echo "Installing the linter of the infrastructure (some seconds) ..."
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(CHECKOV)
 	@$(BIN)/uv export --quiet --frozen --no-emit-project --only-group infrastructure --output-file $(CHECKOV)/requirements.txt
-	@$(BIN)/uv pip sync --quiet --python $(CHECKOV)/bin/python --require-hashes $(CHECKOV)/requirements.txt
+	@$(BIN)/uv pip sync --quiet --python $(CHECKOV)/bin/python --require-hashes $(CHECKOV)/requirements.txt $(or_proxy)
 	@touch $@
 
 # What the deployment installs, and nothing else: a test runs the package with it.
 $(APP_READY): requirements.txt $(BIN)/uv
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(APP)
-	@$(BIN)/uv pip sync --quiet --python $(APP)/bin/python --require-hashes requirements.txt
+	@$(BIN)/uv pip sync --quiet --python $(APP)/bin/python --require-hashes requirements.txt $(or_proxy)
 	@touch $@
 
 $(HOST_READY): requirements.txt requirements/host.txt $(BIN)/uv
 	@echo "Installing the packages of the functions host's worker (some seconds) ..."
 	@$(BIN)/uv venv --quiet --clear --python ">=3.11,<3.13" $(HOST) || { echo "$$HOST_NEEDS"; exit 1; }
-	@$(BIN)/uv pip sync --quiet --python $(HOST)/bin/python --require-hashes requirements.txt requirements/host.txt
+	@$(BIN)/uv pip sync --quiet --python $(HOST)/bin/python --require-hashes requirements.txt requirements/host.txt $(or_proxy)
 	@touch $@
 
 # The packages as the deployment takes them along, for the Python of the function app.
 $(SITE_READY): requirements/site.txt infra/hooks/vendor_packages.py | $(BIN)/python
-	@$(BIN)/python infra/hooks/vendor_packages.py --target $(SITE)/site-packages
+	@$(BIN)/python infra/hooks/vendor_packages.py --target $(SITE)/site-packages $(or_proxy)
 	@touch $@
 
 # The tests install requirements.txt with several versions of pip.
 $(PIPS_READY): $(wildcard requirements/pip-*.txt) $(BIN)/uv
 	@for pip in $(patsubst requirements/%.txt,%,$(wildcard requirements/pip-*.txt)); do \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --target .pips/$$pip --no-deps --require-hashes -r requirements/$$pip.txt || exit 1; \
-	done
+	done $(or_proxy)
 	@touch $@
 
 # What each test process of a fresh clone would do again: pytest compiles the tests, and Hypothesis reads the characters of
@@ -188,5 +190,5 @@ $(COLLECTED): | $(READY)
 $(NODE_READY): package.json package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 or newer is needed: it runs Azurite, the storage emulator."; exit 1; }
 	@echo "Installing Azurite (about half a minute) ..."
-	@npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@npm ci --omit=dev --no-audit --no-fund --loglevel=error $(or_proxy)
 	@touch $@

@@ -279,7 +279,7 @@ class Service:
     def undoing(self, flow: str) -> Undoing:
         """Puts values back that a flow has written."""
         examining, wanted = self._examining(flow)
-        return Undoing(wanted, examining)
+        return Undoing(wanted, examining, self.new_id)
 
     def forget(self, flow: str, id: str, audit_log: AuditLog) -> int:
         """Remove what is stored of a record that is gone; how many rows."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from shared.counting import counted
 from shared.mapping.verdicts import Filter
 from shared.operations.acts import acts_of
+from shared.operations.causers import causers_of
 from shared.operations.examine import Examined, Examining
 from shared.operations.lines import LineBeside, lines_beside
 from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.trace import Traced, TracedStep, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
-from shared.state.history import Entry, Histories
+from shared.state.history import PUT_BACK, Entry, Histories
 from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.filters import in_words
@@ -22,6 +23,7 @@ from shared.sync.flow import Flow, OnTargetDeleted
 _ENTRIES = 10
 # How far back to look for the last write: a record may have been rejected many times since.
 _LOOKED_AT = 1000
+_WRITTEN = (Kind.CREATED, Kind.UPDATED)
 _CAUSES_OF_TARGETS = ("finops.", "dataverse.", "outcome_unknown", "poison", "crashed")
 
 
@@ -70,6 +72,7 @@ class Explaining:
         traced = self._traced(examined)
         sentences = [self._standing(examined), *self._last(history), self._now(examined, traced)]
         sentences += self._there(examined, beside)
+        sentences += self._put_back(history)
         sentences += self._kept(examined)
         sentences += self._result(id)
         sentences += [*self._obstacles(control), *self._rival(examined.failure or failure)]
@@ -119,7 +122,7 @@ class Explaining:
 
     @staticmethod
     def _last(history: Sequence[Entry]) -> list[str]:
-        written = next((entry for entry in history if entry.outcome in (Kind.CREATED, Kind.UPDATED)), None)
+        written = next((entry for entry in history if entry.outcome in _WRITTEN), None)
         if written is None:
             return []
         return [f"Last written {written.time:%Y-%m-%d %H:%M:%S} UTC by run {written.run}: {', '.join(written.fields)}."]
@@ -186,6 +189,15 @@ class Explaining:
         if examined.kind is Kind.UNCHANGED and not examined.kept:
             return [f"{self._target} still holds what was last written."]
         return []
+
+    def _put_back(self, history: Sequence[Entry]) -> list[str]:
+        """What an operator has undone since the record was last written."""
+        newest = next((entry for entry in history if entry.outcome in (*_WRITTEN, PUT_BACK)), None)
+        if newest is None or newest.outcome != PUT_BACK:
+            return []
+        (by,) = causers_of(self._state.audit, [newest])
+        names = ", ".join(newest.fields)
+        return [f"Put back at {newest.time:%Y-%m-%d %H:%M:%S} UTC ({by}): {names}; a repair would reverse that."]
 
     def _kept(self, examined: Examined) -> list[str]:
         """The fields in which the target's own value stays."""

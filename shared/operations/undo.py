@@ -1,18 +1,20 @@
 """Values that the sync has written, put back: what the target held before, as far as the history knows it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
 from shared.operations.undo_lines import LineUndo, is_of_line, line_changes, undo_line
 from shared.records import Json, LineWrite, TargetRow, Values, Write
-from shared.state.history import Entry, Histories
+from shared.state.history import PUT_BACK, Entry, Histories, history_row
 from shared.state.links import Link
+from shared.state.storage.tables import Insert
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.filters import in_words
 from shared.sync.apply.outcome import Kind
 from shared.sync.flow import Flow, Route
+from shared.sync.hints import Why
 
 # How far back the write of a run is looked for.
 _LOOKED_AT = 1000
@@ -51,6 +53,7 @@ class Undoing:
 
     flow: Flow
     examining: Examining
+    new_id: Callable[[], str]
 
     def records_of(self, run: str) -> list[str]:
         """The records that a run has done something with. Every entry of the flow's history is read."""
@@ -86,11 +89,13 @@ class Undoing:
         return plan
 
     def undo(self, plan: UndoPlan, audit_log: AuditLog) -> int:
-        """Put the values back; how many. Raises Refused if the target refuses them, and SystemTrouble."""
+        """Put the values back, and tell it in the history of the record; how many. Raises Refused if the target refuses
+        them, SystemTrouble and StorageTrouble."""
         if not plan.undone:
             return 0
         names = ", ".join(each.field for each in plan.undone)
-        audit_log.note("undo", self.flow.name, plan.id, f"run {plan.entry.run}: {names}")
+        act = self.new_id()
+        audit_log.note("undo", self.flow.name, plan.id, f"run {plan.entry.run}: {names}", run=act)
         write = Write(
             plan.id, plan.key, plan.values, create=False, target_id=plan.row.id, before=plan.row, lines=plan.lines
         )
@@ -98,7 +103,23 @@ class Undoing:
         refused = plan.route.target.write([write], not_after=not_after)[plan.id]
         if refused is not None:
             raise Refused(f"{self.flow.target_system.label} has not taken the values back: {refused}")
+        self._tell(plan, act)
         return len(plan.undone)
+
+    def _tell(self, plan: UndoPlan, act: str) -> None:
+        row = history_row(
+            self.flow.name,
+            plan.id,
+            time=self.examining.clock.now(),
+            claim=act,
+            run=act,
+            outcome=PUT_BACK,
+            fields=",".join(each.field for each in plan.undone),
+            sent_by=act,
+            why=Why.ACT,
+            values={each.field: (each.there, each.before) for each in plan.undone},
+        )
+        self.examining.state.links.table.transact([Insert(row)])
 
     def _require_allowed(self, plan: UndoPlan) -> None:
         """Raises Refused if the target lets nobody change this row now, by the name of what forbids it."""

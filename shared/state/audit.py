@@ -15,7 +15,7 @@ PARTITION = "audit"
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One action of an operator. `flow` is empty if it concerns all; `subject` names or counts records. `run`
-    is the id under which it has queued them, empty if it has queued none."""
+    is the id under which it has queued them or stands in the history of the record, empty if it has done neither."""
 
     time: datetime
     who: str

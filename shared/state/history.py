@@ -20,6 +20,8 @@ VALUES = "values"
 """The property that holds the values of an entry."""
 KEPT = "kept"
 """The property that holds what stays in the target, and what the source has there."""
+PUT_BACK = "put back"
+"""The outcome of an entry that tells what an operator has undone."""
 ADDED, REMOVED = "added", "removed"
 """What an entry says, as its new value, of a line of a document as a whole."""
 OF_LINE = re.compile(r"line ([0-9]+)(?: (.+))?")

@@ -71,6 +71,7 @@ def test_the_remedy_of_a_rejected_record_is_a_command_that_mends_it_without_anot
     short.tick()
     short.check_in_step([id])
     assert country(short, "A-1") == "WK"
+    assert answer("history", FLOW, id)[0]["by"] == "a look again by the sync"
     assert audited(short) == [("map set", "countries Wakanda = WK", "a new customer")]
 
 

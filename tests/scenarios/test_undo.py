@@ -53,10 +53,16 @@ def test_what_was_put_back_stays_until_it_changes_in_the_source(keeping: Product
     p2c("undo", FLOW, id, "--yes")
     keeping.settle()
     assert name_there(keeping) == "Account A-0"
+    undone = answer("history", FLOW, id)[0]
+    assert (undone["outcome"], undone["by"]) == ("put back", "undo by operator@contoso")
+    assert undone["values"] == {"OrganizationName": ["Renamed", "Account A-0"]}
+    told = " ".join(answer("explain", FLOW, id)["sentences"])
+    assert "(undo by operator@contoso): OrganizationName; a repair would reverse that." in told
     assert answer("explain", FLOW, id)["beside"]["values"][0]["changed_there"]
     keeping.edit(id, name="Renamed once more")
     keeping.tick()
     assert name_there(keeping) == "Renamed once more"
+    assert "Put back" not in " ".join(answer("explain", FLOW, id)["sentences"])
 
 
 def test_what_others_have_changed_since_stays(keeping: Product) -> None:

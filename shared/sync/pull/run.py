@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from shared.clock import Clock
 from shared.errors import LinkRefused, NotSent, SchemaDrift, SystemTrouble
+from shared.state.checkpoint_parts import Phase
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind, Control
 from shared.state.runs import Run
@@ -181,7 +182,7 @@ class Pull:
             if step.caught_up and reader.source_name is not None and checkpoint.position.is_between_walks:
                 self._held.append(Held(reader, step, after))
                 return PullEnd.CAUGHT_UP
-            self._send(step, reader)
+            self._send(step, reader, _why(checkpoint))
             reader.forget(step.gone_parts)
             if not self._save_held():
                 return PullEnd.OVERTAKEN
@@ -248,14 +249,14 @@ class Pull:
             f"and `p2c unblock {name}`"
         )
 
-    def _send(self, step: Step, reader: Reader) -> None:
+    def _send(self, step: Step, reader: Reader, why: Why) -> None:
         """Queue the hints of a step. A record that a held source has named as well is named once."""
         held = {hint.id for each in self._held for hint in each.step.hints}
         named = {hint.id for hint in step.hints}
         # What was seen counts in the epoch of the records' own source.
         epoch = step.after.epoch if reader.source_name is None else None
         self._queue([Hint(id) for id in held - named], None)
-        self._queue([Hint(hint.id) if hint.id in held else hint for hint in step.hints], epoch)
+        self._queue([Hint(hint.id) if hint.id in held else hint for hint in step.hints], epoch, why)
 
     def _send_held(self) -> bool:
         """Queue what is held, and save how far its sources are read; False if another pull is ahead."""
@@ -271,14 +272,14 @@ class Pull:
                 return False
         return True
 
-    def _queue(self, hints: Sequence[Hint], epoch: str | None) -> None:
+    def _queue(self, hints: Sequence[Hint], epoch: str | None, why: Why = Why.CHANGE) -> None:
         limit = self._limits.hints_per_message
         # The links of a message lie side by side in storage, and are read at once.
         usable = sorted((hint for hint in hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
         # A host takes several messages at once. If they are of one size, nothing is written before all of them are read
         # and planned.
         first = _FIRST_HINTS if len(usable) > _FEW_MESSAGES * limit else limit
-        for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch, why=Why.CHANGE):
+        for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch, why=why):
             self._queues.send(self._flow.name, message.to_body())
         if len(usable) < len(hints):
             unusable = (hint.id for hint in hints if unusable_id(hint.id))
@@ -292,3 +293,9 @@ class Pull:
             self._flow.name, lambda now: now.block(kind, reason, walk, gone=gone, changed=changed)
         )
         log_event("flow_blocked", flow=self._flow.name, run=self._run_id, kind=kind, reason=reason)
+
+
+def _why(checkpoint: Checkpoint) -> Why:
+    """Why the records of its next page are looked at: those that are gone are never so because of a mapping."""
+    is_remapping = checkpoint.walk.remapped and checkpoint.position.phase is not Phase.ABSENT
+    return Why.AGAIN if is_remapping else Why.CHANGE
