@@ -133,15 +133,15 @@ def _written_whoever_holds_it(link: Link) -> Put:
 def _checkpoint_first() -> Iterator[None]:
     """A page's hints are sent behind the checkpoint that says they were."""
     send, save = Pull._send, Pull._save
-    held: dict[Pull, list[tuple[Any, Any]]] = {}
+    held: dict[Pull, list[tuple[Any, ...]]] = {}
 
-    def hold(self: Pull, step: Any, reader: Any) -> None:
-        held.setdefault(self, []).append((step, reader))
+    def hold(self: Pull, *sent: Any) -> None:
+        held.setdefault(self, []).append(sent)
 
     def save_first(self: Pull, checkpoint: Any) -> Any:
         saved = save(self, checkpoint)
-        for step, reader in held.pop(self, []):
-            send(self, step, reader)
+        for sent in held.pop(self, []):
+            send(self, *sent)
         return saved
 
     with patch.object(Pull, "_send", hold), patch.object(Pull, "_save", save_first):
