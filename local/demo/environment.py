@@ -48,6 +48,7 @@ QUICK: Mapping[str, str] = {
     # Off otherwise.
     "ORDERS_BACK": "all",
     "INVOICES": "on",
+    "HISTORY_VALUES_DAYS": "30",
 }
 
 # What runs our modules meets nobody but on loopback, without TLS: to read the certificates that the system trusts, as

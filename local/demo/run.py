@@ -27,6 +27,7 @@ from local.demo.opening import FIRST_IN_WORST_ORDER, Opening
 from local.demo.orderscenes import OrderScenes
 from local.demo.ownvalues import filled_folder
 from local.demo.pages import serving_console
+from local.demo.processes import ROOT
 from local.demo.productscenes import ProductScenes
 from local.demo.progress_reader import ProgressReader
 from local.demo.quotescenes import QuoteScenes
@@ -248,6 +249,12 @@ def _tell(
     _say(console, "Inspect it as an operator, in another terminal in this folder:")
     command = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "status"])
     screen.write_verbatim(console, f"  {command}\n")
+    function = screen.shell_function("p2c", str(ROOT / "p2c.sh"), "--settings", str(_settings_file(act.place)))
+    _say(console, "Or paste this once there, and type the commands as the documents and remedies name them:")
+    screen.write_verbatim(console, f"  {function}\n")
+    if not options.trust:
+        _say(console, "After the first round of these edits, some two minutes, the functions are killed while they")
+        _say(console, "work, and both systems throttle for some seconds: p2c then says that they do.")
     arrivals = _arrivals(session, configuration, standings, act.place)
     fulfilment = Fulfilment(session.finops, configuration.company)
     clerk = _clerk(act, session, configuration, arrivals)

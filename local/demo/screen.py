@@ -71,6 +71,11 @@ def show(console: Console, part: RenderableType) -> None:
     console.print(_Whole(part) if isinstance(part, Table) else part, crop=False)
 
 
+def shell_function(name: str, *words: str) -> str:
+    """A line that makes a name a command of the shell: these words, and what is written behind the name."""
+    return f'{name}() {{ {shlex.join(words)} "$@"; }}'
+
+
 def make_command(target: str, *arguments: str) -> str:
     """The command that runs a target of the Makefile with arguments, to be pasted into a shell."""
     if not arguments:

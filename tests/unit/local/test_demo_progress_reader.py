@@ -9,7 +9,7 @@ from rich.console import Console
 
 from local.demo import screen, summary
 from local.demo.comparison import Comparison, Difference
-from local.demo.progress_reader import Account, Glance, ProgressReader
+from local.demo.progress_reader import ENDED, Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
 from shared.flows.registry import FLOWS
@@ -208,6 +208,16 @@ def test_a_filter_is_reported_in_the_words_of_the_operators_command_line(flow: s
     text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {rule: 2}, (), (), 0), flow=flow)).split())
     words = in_words(rule, FLOWS[flow], FLOWS)
     assert f"{rule}: {words.meaning} -> {words.remedy}" in text
+
+
+def test_the_outcomes_of_all_looks_are_shown_and_records_that_have_ended_are_not_expected() -> None:
+    glance = replace(GLANCE, counts={"read": 10, "created": 6, "ended": 3, "rejected": 1, "skipped": 2, "retried": 0})
+    account = Account({}, {f"{ENDED}won": 3}, (), (), 0)
+    text = shown(Result({"quotations": FlowResult(glance, account, Comparison(6, 6), REQUESTS)}, True, 99.0, REQUESTS))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["flow", "read", "created", "skipped", "ended", "rejected", "seconds"] in lines
+    assert ["quotations", "10", "6", "2", "3", "1", "2.0"] in lines
+    assert "not expected: what has ended" in text
 
 
 def test_records_that_wait_are_reported_by_what_they_wait_for() -> None:

@@ -32,6 +32,14 @@ def test_a_command_that_is_pasted_gets_the_path_as_it_is(tmp_path: Path, path: s
     assert shown.stdout.splitlines() == ["--settings", path, "status"]
 
 
+@pytest.mark.parametrize("path", ["/tmp/plain", "/tmp/dir with blank", "/tmp/a'b", "/tmp/$HOME", "/tmp/`id`"])
+def test_a_function_that_is_pasted_passes_on_what_stands_behind_its_name(path: str) -> None:
+    pasted = screen.shell_function("p2c", "printf", "%s\\n", path)
+    called = ["/bin/sh", "-c", f"{pasted}\np2c explain 'A 1'"]
+    shown = subprocess.run(called, capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == [path, "explain", "A 1"]
+
+
 def test_a_usual_command_reads_well() -> None:
     assert (
         screen.make_command("demo", "--settings", "/tmp/a b", "status")
