@@ -486,13 +486,36 @@ def test_a7_after_a_crash_behind_a_write_equal_content_does_not_count_as_unchang
     check(world)
 
 
+def test_a3_of_several_records_those_that_a_worker_has_not_finished_come_back_one_by_one() -> None:
+    world = one()
+    for number in ("2", "3"):
+        world.source.save(f"p{number}", number=f"P{number}", name="First")
+    world.settle()
+    for id in ("p1", "p2"):
+        claim_as_other(world, id)
+    world.clock.sleep(world.limits.claim_live_s + 1)
+    for id in ("p1", "p2", "p3"):
+        world.source.save(id, name="Second")
+    world.apply(hint("p1", "p2", "p3"))
+    assert [world.target.rows[id]["name"] for id in ("p1", "p2", "p3")] == ["First", "First", "Second"]
+    assert [[each.id for each in read_message(body).hints] for body in world.queues.bodies("parents")] == [
+        ["p1"],
+        ["p2"],
+    ]
+    world.settle()
+    check(world)
+
+
 def test_a8_an_update_of_a_row_that_is_gone_is_repeated_once_as_a_complete_record() -> None:
     world = one(phone="1")
     del world.target.rows["p1"]
     world.source.save("p1", name="Second")
+    world.pull()
+    world.host_once()
+    # At once: nobody waits for another look.
+    assert world.target.rows["p1"] == {"name": "Second", "phone": "1", "group": "10"}
     world.settle()
     check(world)
-    assert world.target.rows["p1"] == {"name": "Second", "phone": "1", "group": "10"}
 
 
 def test_a8_a_field_that_was_cleared_is_emptied_only_if_we_had_written_it() -> None:

@@ -80,17 +80,20 @@ def test_a8_a_record_that_ends_when_its_target_row_is_gone_ends_and_makes_none(i
     assert world.state.failures.load("parents", ["p1"]) == {}
 
 
-def test_f1_a_drift_that_the_target_meets_blocks_until_the_target_can_be_looked_up_again() -> None:
+def test_f1_a_drift_that_the_target_meets_blocks_until_the_target_can_be_looked_up_again(heard: Heard) -> None:
     world = one()
     world.target.trouble = drifting
     world.gates().meet(SchemaDrift(System.FINOPS, "field x is gone"), world.service().flows["parents"], run="r")
     world.clock.sleep(2 * LONGEST_DRIFT_PAUSE_S)
     world.sweep()
     assert "field x is gone" in world.state.control.flow("parents").blocked
+    assert heard.of("flow_released") == []
     world.target.trouble = None
     world.clock.sleep(2 * LONGEST_DRIFT_PAUSE_S)
     world.sweep()
     assert world.state.control.flow("parents").blocked == ""
+    (told,) = heard.of("flow_released", flow="parents")
+    assert "field x is gone" in told["reason"]
 
 
 def drifting(_call: str) -> None:

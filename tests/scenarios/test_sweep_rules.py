@@ -1,9 +1,11 @@
 """A sweep on slow storage: it ends in time, tells how everything stands, and no flow is left out for good."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
+from shared.state.failures import Failure
 from shared.state.storage.queues import Message, hold_queue
 from shared.sync.limits import Limits
 from tests.support.events import Heard
@@ -68,3 +70,17 @@ def test_a_sweep_whose_time_ends_among_held_messages_leaves_the_rest_on_hold(mon
     world.sweep()
     assert returned == [flow, flow]
     assert len(world.queues.bodies(hold_queue(flow))) == 3
+
+
+@pytest.mark.parametrize(("seconds", "tried"), [(-1, 1), (0, 1), (1, 0), (86_400, 0), (86_401, 1)])
+def test_a_failure_is_tried_at_its_time_and_at_once_if_that_is_further_away_than_the_longest_pause(
+    seconds: float, tried: int
+) -> None:
+    world = World()
+    now = world.clock.now()
+    due = now + timedelta(seconds=seconds)
+    world.state.failures.put(
+        Failure("parents", "p1", "x", "x", "x", first_seen=now, last_seen=now, tries=9, next_try=due)
+    )
+    world.sweep()
+    assert world.queues.depth("parents") == tried

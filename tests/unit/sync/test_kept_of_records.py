@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from shared.records import Json, LineAction, LineWrite, TargetRow, Write
-from shared.state.links import Link
+from shared.state.links import Link, LinkState
 from shared.sync.apply.changed_values import changed_values
+from shared.sync.apply.record import Record
 from shared.sync.apply.result import with_linked_at
+from shared.sync.hints import Hint
 from tests.support.clock import START
 
 NOW = START + timedelta(microseconds=5)
@@ -66,3 +68,25 @@ def test_the_values_of_a_line_have_its_number_and_a_line_is_told_as_added_or_rem
     ]
     unread = changed_values(Write("1", "A-1", {}, create=False, lines=lines[:2]), APPLIED)
     assert unread == {"line 1 price": (None, 7), "line 2": (None, "removed")}
+
+
+@pytest.mark.parametrize(
+    ("link", "trusted", "attempts", "stays_clean", "dirty"),
+    [
+        (LINKED, True, 0, False, False),
+        (LINKED, True, 1, False, True),
+        (LINKED, True, 4, False, True),
+        (LINKED, True, 1, True, False),
+        (LINKED, False, 0, False, True),
+        (LINKED, False, 1, True, True),
+        (replace(LINKED, dirty=True), True, 0, True, True),
+    ],
+)
+def test_a_record_that_was_refused_is_compared_as_a_whole_when_it_comes_back(
+    link: Link, trusted: bool, attempts: int, stays_clean: bool, dirty: bool
+) -> None:
+    record = Record.of(Hint("1"), link, trusted=trusted)
+    back = record.retried(delay_s=5.0, attempts=attempts, stays_clean=stays_clean).outcome
+    assert (back.link.dirty, back.link.attempts, back.delay_s) == (dirty, attempts, 5.0)
+    assert (back.link.state is LinkState.RETRYING) is (attempts > 0)
+    assert back.link.claim.id is None
