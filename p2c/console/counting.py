@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Condition, Lock, local
 from typing import Generic, TypeVar
 
@@ -112,8 +113,10 @@ class Counting(Generic[Counted]):
         self._worker = worker or ThreadPoolExecutor(1, thread_name_prefix="counting")
         self._so_far: Counted | None = None
         self._lock = Lock()
-        self._running: Future[Counted] | None = None
+        self._running: Future[tuple[Counted, datetime]] | None = None
         self._last: Counted | None = None
+        self.counted_at: datetime | None = None
+        """When the last count that is complete began, None before the first one."""
         self._again_at = 0.0
 
     def latest(self, patience_s: float = PATIENCE_S) -> Counted | None:
@@ -133,22 +136,23 @@ class Counting(Generic[Counted]):
         """Something has been changed: the next page counts again."""
         self._again_at = 0.0
 
-    def _count(self) -> Counted:
-        began = self._clock.monotonic()
+    def _count(self) -> tuple[Counted, datetime]:
+        """What is counted, and when that began."""
+        began, began_at = self._clock.monotonic(), self._clock.now()
         with reading_later(self._courtesy.turn):
             counted = self._what(self._tell)
         took = self._clock.monotonic() - began
         self._again_at = began + took + max(_LEAST_S, _TIMES * took)
-        return counted
+        return counted, began_at
 
     def _tell(self, so_far: Counted) -> None:
         self._so_far = so_far
 
-    def _take(self, running: Future[Counted]) -> None:
+    def _take(self, running: Future[tuple[Counted, datetime]]) -> None:
         """What has been counted, once it is complete."""
         if not running.done():
             return
         with self._lock:
             if self._running is running:
                 self._running = None
-        self._last = running.result()
+        self._last, self.counted_at = running.result()

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from starlette.requests import Request
 
 from local.simulator.faults import Kind as FaultKind
 from local.simulator.faults import Rule
@@ -26,6 +27,8 @@ from p2c.console import jobs
 from p2c.console.counting import Counting, Courtesy
 from p2c.console.jobs import Job, Jobs
 from p2c.console.languages import LANGUAGES, chosen
+from p2c.console.pages.overview import live
+from p2c.console.site import Site
 from shared.errors import StorageTrouble
 from shared.flows.checks import CheckResult
 from shared.invocations import in_context
@@ -44,7 +47,7 @@ from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
 from shared.sync.apply.outcome import Kind
 from tests.support.consoled import Consoled, consoled
-from tests.support.operator import operated, p2c
+from tests.support.operator import ToProduct, operated, p2c
 from tests.support.product import FLOW, Product, product
 from tests.support.trading import trading
 
@@ -470,6 +473,29 @@ def test_what_is_counted_so_far_is_shown_until_all_is_counted(sync: Product) -> 
     assert counting.latest() == 4
     going_on.set()
     assert counting.latest(30) == 7
+
+
+def test_a_count_that_is_not_as_good_as_now_is_shown_with_its_time(sync: Product) -> None:
+    sync.linked(1)
+    seen, going_on = list[str](), Event()
+
+    def count(tell: Callable[[RecordCounts], None]) -> RecordCounts:
+        if seen:
+            going_on.wait(30)
+        seen.append(FLOW)
+        return sync.service.count_records(FLOW, tell)
+
+    made = Site.of(ToProduct(sync.flows, {}, sync=sync), token="t", writes=False)
+    site = replace(made, records={**made.records, FLOW: Counting(count, sync.clock)})
+    request = Request({"type": "http", "path": "/live", "query_string": b"", "headers": []})
+    site.states.latest(30)
+    site.records[FLOW].latest(30)
+    counted_at = f"counted at {sync.clock.now():%H:%M:%S} UTC"
+    assert "counted at" not in bytes(live(site, request).body).decode()
+    sync.clock.sleep(11)
+    assert counted_at in bytes(live(site, request).body).decode()
+    going_on.set()
+    site.end()
 
 
 def test_the_records_of_a_large_flow_are_told_while_they_are_counted(sync: Product) -> None:

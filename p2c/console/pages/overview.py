@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from p2c.console.languages import LANGUAGE, LANGUAGES
 from p2c.console.site import Site, asked, back_to
 from p2c.named import NAMED, keys_of_audit, records_of
+from shared.clock import Clock
 from shared.operations.status import FlowStatus
 from shared.state.runs import Run
 from shared.systems import System
@@ -18,6 +20,7 @@ _AUDIT = 100
 _RUNS = 50
 # For each flow: a small one is counted at once.
 _COUNT_PATIENCE_S = 0.05
+_AS_GOOD_AS_NOW_S = 10.0
 _WIDTH, _HEIGHT = 120.0, 24.0
 
 
@@ -41,13 +44,15 @@ class Sparkline:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A flow in the picture. `is_counted` says that all its records are counted, not only some or none."""
+    """A flow in the picture. `is_counted` says that all its records are counted, not only some or none; `counted_at` is
+    the time of day of that count where it is not as good as now, empty otherwise."""
 
     status: FlowStatus
     leads_right: bool
     standing: str
     line: Sparkline | None
     is_counted: bool
+    counted_at: str
 
 
 def overview(site: Site, request: Request) -> Response:
@@ -105,7 +110,14 @@ def _arrows(site: Site, flows: Sequence[FlowStatus]) -> Iterator[Arrow]:
         counted = site.records[status.flow].latest(_COUNT_PATIENCE_S)
         shown = status if counted is None else status.with_counts(counted)
         is_counted = counted is not None and counted.is_complete
-        yield Arrow(shown, to_finops, status.standing, Sparkline.of(status.lags), is_counted)
+        counted_at = _if_old(site.to.service.clock, site.records[status.flow].counted_at)
+        yield Arrow(shown, to_finops, status.standing, Sparkline.of(status.lags), is_counted, counted_at)
+
+
+def _if_old(clock: Clock, counted_at: datetime | None) -> str:
+    if counted_at is None or (clock.now() - counted_at).total_seconds() <= _AS_GOOD_AS_NOW_S:
+        return ""
+    return f"{counted_at:%H:%M:%S}"
 
 
 PAGES = {"/": overview, "/live": live, "/runs": runs, "/audit": audit, "/language": language}
