@@ -183,7 +183,7 @@ def rehearsing(folder: Path, **settings: str) -> Iterator[Rehearsal]:
     data.mkdir(parents=True)
     chosen = write_marked_samples(data)
     configuration = read_configuration(
-        {**_QUICK, **settings}, unit_group=samples.unit_group(data), units=samples.unit_pairs(data)
+        {**_QUICK, **settings}, unit_group=samples.unit_group(data), units=samples.unit_pairs(data), brisk=True
     )
     digest = samples.check_folder(data, samples.KNOWN)
     currency = samples.company_currency(data, None)
