@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import psutil
 
+from local.demo import interrupts
 from local.demo.hosts import Program
 from local.demo.parts import Part
 
@@ -32,7 +33,9 @@ class FunctionsHost:
         tell: Callable[[str], None],
         own: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._part = Part(name, program.module, log, tell, stop_idle_s=program.stop_idle_s)
+        # The functions can be killed at any step; both systems and the storage write what they hold first.
+        hurry = interrupts.asked_again
+        self._part = Part(name, program.module, log, tell, stop_idle_s=program.stop_idle_s, in_a_hurry=hurry)
         self._program = program
         self._tell = tell
         self._own = own

@@ -38,11 +38,26 @@ def as_exceptions() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class _Again:
+    heard = False
+
+
+def _hear(_number: int, _frame: FrameType | None) -> None:
+    _Again.heard = True
+
+
+def asked_again() -> bool:
+    """Whether Ctrl-C was pressed since the signals are held off: whoever presses it again does not want to wait."""
+    return _Again.heard
+
+
 @contextlib.contextmanager
 def held_off() -> Iterator[None]:
-    """Ignore the signals inside the block: what ends processes must itself come to its end. It is bounded."""
-    numbers = (signal.SIGINT, *_ASKED_TO_END)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    """Let no signal end the block: what ends processes must itself come to its end. It is bounded."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ASKED_TO_END}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, _hear)
+    if before[signal.SIGINT] is not _hear:
+        _Again.heard = False
     try:
         yield
     finally:

@@ -14,7 +14,14 @@ class Part:
     """A module of ours in a process, or another program (`child_process.PROGRAM`). Its output goes to `log`."""
 
     def __init__(
-        self, name: str, module: str, log: Path, tell: Callable[[str], None], *, stop_idle_s: float = STOP_IDLE_S
+        self,
+        name: str,
+        module: str,
+        log: Path,
+        tell: Callable[[str], None],
+        *,
+        stop_idle_s: float = STOP_IDLE_S,
+        in_a_hurry: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = name
         self.log = log
@@ -24,6 +31,7 @@ class Part:
         self._orphans = ExitStack()
         self._child: Child | None = None
         self._stop_idle_s = stop_idle_s
+        self._in_a_hurry = in_a_hurry
 
     @property
     def pid(self) -> int | None:
@@ -47,6 +55,7 @@ class Part:
             environment=variables,
             tell=self._tell,
             stop_idle_s=self._stop_idle_s,
+            in_a_hurry=self._in_a_hurry,
         )
         self._child = self._stack.enter_context(child)
 

@@ -26,9 +26,15 @@ def _say_nothing(_text: str) -> None:
     """For processes without a screen."""
 
 
+def _patiently() -> bool:
+    """For processes that must come to their end."""
+    return False
+
+
 @dataclass(slots=True)
 class Child:
-    """A running module or program; its output goes to `log`. `tell` gets a line for the user if it takes long."""
+    """A running module or program; its output goes to `log`. `tell` gets a line for the user if it takes long. One that
+    was asked to end is killed as soon as `in_a_hurry`."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -36,6 +42,7 @@ class Child:
     tell: Callable[[str], None] = _say_nothing
     clock: Clock = field(default_factory=Clockwork)
     stop_idle_s: float = STOP_IDLE_S
+    in_a_hurry: Callable[[], bool] = _patiently
 
     @property
     def pid(self) -> int:
@@ -91,7 +98,7 @@ class Child:
         if self.process.poll() is None:
             self.process.terminate()
             patience = self._patience(self.stop_idle_s, STOP_MOST_S, f"the {self.name} to end")
-            while self.process.poll() is None and not patience.ended():
+            while self.process.poll() is None and not self.in_a_hurry() and not patience.ended():
                 self.clock.sleep(_LOOK_EVERY_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -111,9 +118,11 @@ def running(
     environment: dict[str, str] | None = None,
     tell: Callable[[str], None] = _say_nothing,
     stop_idle_s: float = STOP_IDLE_S,
+    in_a_hurry: Callable[[], bool] = _patiently,
 ) -> Iterator[Child]:
     """Run a module of ours, or with `child_process.PROGRAM` for a module the program that `arguments` begin with, for
-    as long as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end. Call it from the
+    as long as the block lasts. `stop_idle_s` is how long it may do nothing once it was asked to end, and
+    it is killed as soon as `in_a_hurry`. Call it from the
     main thread: the child ends with it."""
     command = [sys.executable, "-m", "local.demo.child_process", str(os.getpid()), module, *arguments]
     with log.open("ab") as output:
@@ -127,7 +136,7 @@ def running(
             # Ctrl-C reaches the whole foreground group: the children end when the demo says so, in order.
             start_new_session=True,
         )
-    child = Child(name, process, log, tell, stop_idle_s=stop_idle_s)
+    child = Child(name, process, log, tell, stop_idle_s=stop_idle_s, in_a_hurry=in_a_hurry)
     try:
         yield child
     finally:

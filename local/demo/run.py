@@ -278,7 +278,7 @@ def _tell(
         screen.write_verbatim(console, f"  {address}\n")
         tell(scenes, options.pause_s, once=None if options.trust else trust)
     act.place.save()
-    console.print("\nEnding the demo ...", highlight=False)
+    console.print("\nEnding the demo ... Ctrl-C ends the functions at once.", highlight=False)
     if options.keep is not None:
         screen.write_verbatim(console, how_to_continue(options), style="dim")
 

@@ -210,8 +210,13 @@ class Host:
             listener.stop_fetching()
 
     def _close_loops(self, timeout_s: float) -> None:
-        for loop in (self._watchdog, *self._loops):
-            loop.close(timeout_s)
+        """End all of them, and wait for their last steps: at most `timeout_s` for all together."""
+        loops = (self._watchdog, *self._loops)
+        for loop in loops:
+            loop.end()
+        ends_at_s = self._clock.monotonic() + timeout_s
+        for loop in loops:
+            loop.join(max(0.0, ends_at_s - self._clock.monotonic()))
 
     def _listeners(self) -> list[QueueListener | TimerListener]:
         return [*self._queues.values(), *self._timers.values()]

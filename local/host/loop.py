@@ -8,7 +8,7 @@ LONGEST_WAIT_S = 30.0
 
 
 class Loop:
-    """Calls `step` until `close`; a step returns the seconds until it wants to be called again."""
+    """Calls `step` until `end`; a step returns the seconds until it wants to be called again."""
 
     def __init__(self, name: str, on_crash: Callable[[str, BaseException], None]) -> None:
         self._name = name
@@ -26,10 +26,13 @@ class Loop:
         """Call the step again without waiting."""
         self._wake.set()
 
-    def close(self, timeout_s: float) -> None:
-        """End after the current step; wait for it at most `timeout_s`."""
+    def end(self) -> None:
+        """Let the current step be the last one."""
         self._closed.set()
         self._wake.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the last step, at most `timeout_s`."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 

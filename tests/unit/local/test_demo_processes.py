@@ -1,6 +1,7 @@
 """How the demo waits for its parts, and what it says when one of them ends by itself."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.demo import child_process, logs
+from local.demo import child_process, interrupts, logs
 from local.demo.errors import DemoFailed
 from local.demo.parts import Part
 from local.demo.processes import START_IDLE_S, Child
@@ -125,6 +126,25 @@ def test_a_part_that_is_ended_takes_along_what_it_has_started(
     part, started = another
     end(part)
     assert not psutil.wait_procs([started], timeout=PATIENCE_S)[1]
+
+
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); signal.pause()"
+
+
+def test_ctrl_c_while_the_signals_are_held_off_ends_what_may_be_killed_at_once() -> None:
+    process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, start_new_session=True)
+    clock = ManualClock()
+    child = Child("functions host", process, Path("log"), clock=clock, in_a_hurry=interrupts.asked_again)
+    assert process.stdout is not None
+    with process.stdout as said, interrupts.held_off():
+        assert said.readline()
+        assert not interrupts.asked_again()
+        signal.raise_signal(signal.SIGINT)
+        child.stop()
+    assert process.returncode == -signal.SIGKILL
+    assert clock.monotonic() == 0
+    with interrupts.held_off():
+        assert not interrupts.asked_again()
 
 
 def test_what_a_part_has_started_lives_on_when_the_part_alone_is_killed_until_it_is_ended_again(
