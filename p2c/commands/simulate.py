@@ -103,7 +103,8 @@ def _maps(to: Connection, given: str | None) -> str:
     except SettingsInvalid as invalid:
         mistake = Mistake(str(invalid) if given is None else str(invalid).replace(_MAPS, "--map", 1))
     else:
-        return source if source.removeprefix("\ufeff").lstrip().startswith("{") else str(Path(source).resolve())
+        is_text = "\n" in source or source.removeprefix("\ufeff").lstrip().startswith("{")
+        return source if is_text else str(Path(source).resolve())
     raise mistake
 
 

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from p2c.__main__ import app
 from shared import exact_json
+from shared.mapping import map_yaml
 from shared.mapping.map_source import SHIPPED
 from shared.operations.sample import sample_of
 from shared.systems import System
+from tests.simulation.calling import material_of
 from tests.simulation.material import Material
 from tests.simulation.sample import Sample, read_sample, rows_in
 from tests.support.assortment import MAP_DOCUMENT
@@ -72,6 +74,12 @@ def test_the_command_tells_what_becomes_of_the_sample_and_plays_with_it(tmp_path
     assert "accounts: 2 records: 1 written (50 %), 1 filtered (50 %)" in ended.stdout
     assert "2 histories in" in ended.stdout
     assert "; 0 broken" in ended.stdout
+
+
+def test_a_document_in_yaml_is_to_the_simulation_what_the_same_one_in_json_is() -> None:
+    file = ROOT / "examples" / "contoso.yaml"
+    maps = material_of(str(file), None).maps
+    assert exact_json.loads(maps) == map_yaml.read(file.read_text(encoding="utf-8")).value
 
 
 @pytest.mark.process

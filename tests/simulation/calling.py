@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shared import exact_json
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.flows.registry import FLOWS
-from shared.text_files import read_text
+from shared.mapping.map_source import map_source
 from tests.simulation.census import census
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.sample import SampleUnusable, read_sample
@@ -49,7 +50,9 @@ def _text_of(maps: str) -> str:
     if not maps.strip():
         raise Miscalled("--map is blank; name a map document")
     FLOWS.read_map_document(maps)
-    return maps if maps.lstrip("\ufeff").lstrip().startswith("{") else read_text(Path(maps), maps)
+    source = map_source(maps)
+    # Histories change their document as JSON; YAML means the same.
+    return exact_json.dumps(source.content()) if source.is_yaml else source.text
 
 
 def told_of_sample(material: Material) -> Iterator[str]:
