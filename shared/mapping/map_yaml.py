@@ -205,7 +205,7 @@ def _refusal(event: yaml.Event, what: str) -> NotYaml:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts in quotes that would be read as something else, and numbers digit by digit."""
+    """Writes texts in quotes that any reader of YAML would take for something else, and numbers digit by digit."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the signature is the library's
         """Write the same value twice rather than once with an alias."""
@@ -213,7 +213,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 _NUMBER_TAG = "tag:yaml.org,2002:float"
-_Dumper.add_implicit_resolver(_NUMBER_TAG, re.compile(f"^(?:{_NUMBER.pattern})$"), list("-0123456789"))
+# The numbers of YAML 1.2 (10.3.2), which an editor reads: to it 08 and 0o7 are numbers.
+_NUMBER_OF_ANY = re.compile(r"^(?:0o[0-7]+|0x[0-9a-fA-F]+|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)$")
+_Dumper.add_implicit_resolver(_NUMBER_TAG, _NUMBER_OF_ANY, list("-+.0123456789"))
 # Line breaks of YAML that are none to an editor.
 _RARE_BREAKS = re.compile("[\x85\u2028\u2029]")
 

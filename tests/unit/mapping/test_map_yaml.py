@@ -1,6 +1,7 @@
 """The map document as YAML: it means what the same document means as JSON, and nothing else."""
 
 import json
+import re
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -62,6 +63,30 @@ def as_yaml(**parts: Json) -> str:
 def test_any_value_reads_the_same_from_yaml_as_from_json(value: Json) -> None:
     read = map_yaml.read(map_yaml.dumps(value)).value
     assert exact_json.dumps(read) == exact_json.dumps(value)
+
+
+# What YAML 1.2 (10.3.2) takes for no text.
+CORE = re.compile(
+    r"null|Null|NULL|~||true|True|TRUE|false|False|FALSE|[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+    r"|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN"
+)
+
+
+def plain_values(text: str) -> set[str]:
+    """The values of a YAML text that stand without quotes."""
+    return {each.value for each in yaml.parse(text) if isinstance(each, yaml.ScalarEvent) and each.implicit[0]}
+
+
+@given(st.from_regex(CORE, fullmatch=True) | st.text("0189+-.eExXoOaf") | LOOKS_LIKE_MORE)
+def test_a_written_text_is_a_text_to_a_reader_of_yaml_1_2(text: str) -> None:
+    written = plain_values(map_yaml.dumps({"a": text, "b": [text], text: "c"})) - {"a", "b", "c"}
+    assert not [each for each in written if CORE.fullmatch(each)]
+
+
+def test_the_example_means_the_same_to_a_reader_of_yaml_1_2() -> None:
+    plain = plain_values((ROOT / "examples" / "contoso.yaml").read_text(encoding="utf-8"))
+    looking = {each for each in plain if CORE.fullmatch(each)}
+    assert {each for each in looking if isinstance(map_yaml.read(f"a: {each}").value["a"], str)} == set()  # type: ignore[call-overload,index]
 
 
 @given(VALUES)
