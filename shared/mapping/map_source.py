@@ -34,8 +34,15 @@ class MapSource:
 
     def content(self) -> Json:
         """What the text means. Raises SettingsInvalid; MapInvalid if only names occur twice."""
-        if self.is_yaml:
-            return self._of_yaml()
+        is_blank = not self.text.strip()
+        content = None if is_blank else self._of_yaml() if self.is_yaml else self._of_json()
+        if content is None:
+            raise SettingsInvalid(
+                f"MAP_DOCUMENT: {self.name} is empty: begin with a copy of shared/mapping/value_maps.json"
+            )
+        return content
+
+    def _of_json(self) -> Json:
         try:
             content = exact_json.loads(self.text)
             json.loads(self.text, object_pairs_hook=_refuse_doubles)

@@ -246,7 +246,8 @@ def _mistake(error: Mapping[str, Any], place: str) -> str:
             return f"{place} is missing: {whole}add it"
         case "extra_forbidden":
             return f"{place} is unknown: correct the name, or remove it"
-    return f"{place} is {shown(error['input'])}: {_remedy(error)}"
+    value = error["input"]
+    return f"{place} is {'empty' if value is None else shown(value)}: {_remedy(error)}"
 
 
 def _remedy(error: Mapping[str, Any]) -> str:

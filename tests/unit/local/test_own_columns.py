@@ -147,7 +147,7 @@ def test_columns_of_ones_own_in_sales_have_the_declared_types(tmp_path: Path) ->
 
 
 WRONG = [
-    ("", "is not JSON"),
+    ("", "is empty: begin with a copy of shared/mapping/value_maps.json"),
     ("[]", "is no object in braces"),
     ('{"fields": {}}', "own_columns"),
     ('{"own_columns": {"account": {}}}', "has columns of account, which no simulator has"),

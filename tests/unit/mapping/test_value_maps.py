@@ -93,6 +93,15 @@ def test_a_file_whose_content_is_no_object_is_refused(tmp_path: Path) -> None:
     assert "write an object in braces" in refused(str(file))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.yaml", ""), ("a.yaml", "# later\n"), ("a.json", " \n"), ("a.json", "null")]
+)
+def test_an_empty_document_is_told_with_what_to_begin(tmp_path: Path, name: str, text: str) -> None:
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    assert refused(str(file)) == (f"MAP_DOCUMENT: {file} is empty: begin with a copy of shared/mapping/value_maps.json")
+
+
 def test_a_document_of_one_part_is_told_with_which_document_to_begin() -> None:
     told = refused('{"filters": {}}')
     for part in ("defaults", "countries", "states", "currencies", "text_lengths"):
