@@ -71,6 +71,16 @@ def test_options_members_and_lengths_of_the_document_are_those_of_both_systems(s
     }
 
 
+def test_a_declared_column_that_a_system_lacks_is_told_as_declared(sync: Product) -> None:
+    declared = {"accounts": {"new_since": {"type": "text"}, "_new_seller_value": {"type": "id"}}}
+    fields = {"accounts": {"NameAlias": {"word": "copy", "from": "new_since"}}}
+    sync.start(MAP_DOCUMENT=json.dumps({**SHORT, "own_columns": declared, "fields": fields}))
+    checks = Preflight(sync.service.systems, sync.deployment, sync.clock.now()).checks()
+    (check,) = (each for each in checks if each.what == "accounts has the columns of the mapping")
+    assert check.found == "missing: new_since"
+    assert check.remedy == ("own_columns declares new_since, but this system lacks it: create it there, or remove it")
+
+
 def test_what_both_systems_have_is_well(sync: Product) -> None:
     rules = {
         "word": "rules",

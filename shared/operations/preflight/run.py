@@ -1,6 +1,6 @@
 """Is everything in place that the flows need? For the time before the first run, and whenever something looks wrong."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
 
@@ -25,7 +25,9 @@ from shared.flows.checks import (
     unanswered,
 )
 from shared.flows.spec import Deployment
+from shared.mapping.map_document import MapDocument
 from shared.mapping.type_names import fits
+from shared.mapping.value_maps import as_known_to
 from shared.operations.live_types import LiveTypes
 from shared.operations.preflight.dates import date_checks
 from shared.operations.preflight.document import document_checks
@@ -122,7 +124,7 @@ class Preflight:
             yield from part(SALES, f"changes of {name} are tracked", partial(self._tracking, use))
 
     def _attributes(self, use: TableUse) -> Iterator[Check]:
-        yield from _columns(SALES, use, self._types.of_table(use.logical_name))
+        yield from _columns(SALES, use, self._types.of_table(use.logical_name), self._own(use))
 
     def _tracking(self, use: TableUse) -> Iterator[Check]:
         address = self._definitions(_place(use), "ChangeTrackingEnabled")
@@ -154,7 +156,13 @@ class Preflight:
         if there is None:
             yield _absent(FINOPS, f"collection {use.entity_set}", use, "there is none", "check F&O's version")
             return
-        yield from _columns(FINOPS, use, there)
+        yield from _columns(FINOPS, use, there, self._own(use))
+
+    def _own(self, use: CollectionUse) -> Set[str]:
+        """The columns that the map document declares, by attribute in small letters: a lookup of Sales is read by its
+        id, and written by its navigation."""
+        declared = as_known_to(MapDocument, self._deployment.maps).own_columns.get(use.entity_set, {})
+        return {name.removeprefix("_").removesuffix("_value").casefold() for name in declared}
 
     def _filters_of_sales(self, use: TableUse) -> Iterator[Check]:
         system, table, id_column = self._dataverse, use.entity_set, use.id_column
@@ -205,17 +213,16 @@ def _place(use: TableUse) -> str:
     return f"(LogicalName={quoting.literal(use.logical_name)})"
 
 
-def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterator[Check]:
-    """Whether the columns exist, with the types that the mapping expects."""
+def _columns(area: str, use: CollectionUse, there: Mapping[str, str], own: Set[str]) -> Iterator[Check]:
+    """Whether the columns exist, with the types that the mapping expects. `own` are those that the map document
+    declares."""
     name = use.entity_set
     if not there:
         yield _absent(area, f"columns of {name}", use, "the metadata shows none", ACCESS[area])
         return
     missing = {flow: sorted(columns.keys() - there.keys()) for flow, columns in use.flows.items()}
     found = f"missing: {', '.join(_every(missing))}"
-    remedy = (
-        "columns msdynce_* come with the Prospect-to-cash solution; otherwise compare the mapping with the environment"
-    )
+    remedy = "; ".join(_remedies(_every(missing), own))
     drift = {flow: f"{name} lacks {', '.join(value)}" for flow, value in missing.items() if value}
     yield _drifted(area, f"{name} has the columns of the mapping", use, found, remedy, drift)
     other = {
@@ -230,6 +237,17 @@ def _columns(area: str, use: CollectionUse, there: Mapping[str, str]) -> Iterato
         if value
     }
     yield _drifted(area, f"{name} has them with the types of the mapping", use, found, remedy, drift)
+
+
+def _remedies(missing: Sequence[str], own: Set[str]) -> Iterator[str]:
+    """What helps with columns that a system lacks."""
+    declared = [name for name in missing if name.casefold() in own]
+    if declared:
+        names, it = ", ".join(declared), "it" if len(declared) == 1 else "them"
+        yield f"own_columns declares {names}, but this system lacks {it}: create {it} there, or remove {it}"
+    if len(declared) < len(missing):
+        solution = "columns msdynce_* come with the Prospect-to-cash solution"
+        yield f"{solution}; otherwise compare the mapping with the environment"
 
 
 def _every(by_flow: Mapping[str, Iterable[str]]) -> list[str]:
