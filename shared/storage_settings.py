@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z0-9]{3,24}")
 _IN_PLACE = re.compile(r"[a-z0-9]{1,24}")
 _WITHOUT_KEY = frozenset({"sharedaccesssignature", "usedevelopmentstorage"})
 _COPY = "copy the whole connection string of the account"
-_EMULATOR = "devstoreaccount1"
+EMULATOR = "devstoreaccount1"
 # Names of services as they stand in addresses, such as ACCOUNT.table.core.windows.net.
 _IN_ADDRESSES = frozenset({"blob", "queue", "table", "file", "dfs", "web"})
 
@@ -42,7 +42,7 @@ def connection_mistake(text: str) -> str:
     parts = connection_parts(text)
     if not ({"accountname", "accountkey"} <= parts.keys() or parts.keys() & _WITHOUT_KEY):
         return f"it has no AccountName and AccountKey; {_COPY}"
-    if not _IN_PLACE.fullmatch(parts.get("accountname", _EMULATOR)):
+    if not _IN_PLACE.fullmatch(parts.get("accountname", EMULATOR)):
         return f"its AccountName is no name of an account, {NAME_RULE}; {_COPY}"
     if not _is_base64(parts.get("accountkey", "")):
         return f"its AccountKey is cut or damaged; {_COPY}"
@@ -100,7 +100,7 @@ def accounts_named(given: Mapping[str, str]) -> dict[str, str]:
 
 def _accounts(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     parts = connection_parts(given.get(CONNECTION, ""))
-    named = parts.get("accountname", _EMULATOR if "usedevelopmentstorage" in parts else "")
+    named = parts.get("accountname", EMULATOR if "usedevelopmentstorage" in parts else "")
     found = {CONNECTION: named, ACCOUNT_NAME: given.get(ACCOUNT_NAME, "").strip()}
     yield from ((setting, account) for setting, account in found.items() if _IN_PLACE.fullmatch(account))
     addresses = {

@@ -6,9 +6,15 @@ from contextlib import contextmanager
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from shared.errors import NotSignedIn, StorageTrouble
+from shared.storage_settings import EMULATOR
 
 _NO_ACCESS = frozenset({401, 403})
 _NOT_THERE = 404
+_CHECK_ACCOUNT = "check that the name of the account is right and that it can be reached from here, and try again"
+_START_EMULATOR = (
+    "Azurite, the storage emulator, is not running here: start it with `npx azurite --skipApiVersionCheck`, or "
+    "set AzureWebJobsStorage to the storage account of the app"
+)
 _NOT_MADE = frozenset({"TableNotFound", "QueueNotFound"})
 
 
@@ -29,10 +35,8 @@ def storage_errors(service: str) -> Iterator[None]:
         refused = error.status_code in _NO_ACCESS or isinstance(error, ClientAuthenticationError)
         raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:
-        raise StorageTrouble(
-            f"{service} did not answer ({type(trouble).__name__}): check that the name of the account is right, that "
-            "it runs and that it can be reached from here, and try again"
-        ) from trouble
+        helps = _START_EMULATOR if service.endswith(EMULATOR) else _CHECK_ACCOUNT
+        raise StorageTrouble(f"{service} did not answer: {helps}") from trouble
 
 
 def is_not_made(error: HttpResponseError) -> bool:

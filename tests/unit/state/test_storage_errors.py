@@ -39,9 +39,9 @@ def answered(status: int) -> HttpResponseError:
         (answered(503), False, "Tables answered 503: Because"),
         (HttpResponseError("x"), False, "no answer of Tables: HttpResponseError; check the identity of the app"),
         (ClientAuthenticationError("x"), True, "no answer of Tables: ClientAuthenticationError"),
-        (ServiceRequestError("secret"), False, "Tables did not answer (ServiceRequestError): check that the name"),
-        (ServiceResponseError("secret"), False, "Tables did not answer (ServiceResponseError)"),
-        (AzureError("secret"), False, "Tables did not answer (AzureError)"),
+        (ServiceRequestError("secret"), False, "Tables did not answer: check that the name"),
+        (ServiceResponseError("secret"), False, "Tables did not answer: "),
+        (AzureError("secret"), False, "Tables did not answer: "),
         (NotSignedIn("nobody is signed in"), True, "Tables: nobody is signed in"),
     ],
 )
@@ -54,6 +54,12 @@ def test_an_error_says_what_the_storage_has_answered_and_whether_it_has_refused_
     assert str(raised.value).startswith(told)
     assert "secret" not in str(raised.value)
     assert raised.value.__cause__ is error
+
+
+def test_an_emulator_that_does_not_answer_is_told_by_how_to_start_it() -> None:
+    with pytest.raises(StorageTrouble) as raised, storage_errors("table control of devstoreaccount1"):
+        raise ServiceRequestError("refused")
+    assert "Azurite, the storage emulator, is not running here: start it with `npx azurite --" in str(raised.value)
 
 
 @pytest.mark.parametrize(
