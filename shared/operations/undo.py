@@ -64,7 +64,7 @@ class Undoing:
         none, or it cannot be undone, and SystemTrouble."""
         link = self.examining.state.links.load(self.flow.name, [id])[id]
         key, route = self._require_undoable(link)
-        entry = self._entry(id, run)
+        entry = self._entry(id, key, run)
         row = route.target.find([key]).get(key)
         if row is None:
             raise Refused(f"{key} is not in {route.entity} any more: there is nothing to put back")
@@ -150,19 +150,21 @@ class Undoing:
             )
         held = claim_ends_in(link, self.examining.limits)
         if held > 0:
-            raise Refused(f"a worker is processing {link.id}; try again in {held:.0f} s")
+            raise Refused(f"a worker is processing {link.target_key} ({link.id}); try again in {held:.0f} s")
         return link.target_key, route
 
-    def _entry(self, id: str, run: str | None) -> Entry:
+    def _entry(self, id: str, key: str, run: str | None) -> Entry:
         entries = Histories(self.examining.state.links.table).latest(self.flow.name, id, _LOOKED_AT)
         writes = [entry for entry in entries if entry.outcome == Kind.UPDATED and run in (None, entry.run)]
         if not writes:
             whose = f" by run {run}" if run else ""
-            raise Refused(f"the history has no change of {id}{whose}; what was created is ended in the target by hand")
+            raise Refused(
+                f"the history has no change of {key} ({id}){whose}; what was created is ended in the target by hand"
+            )
         if not writes[0].values:
             raise Refused(
-                f"the history has no values of {id}: they are kept with HISTORY_VALUES_DAYS, or where a policy has "
-                "looked; correct the record in the target by hand"
+                f"the history has no values of {key} ({id}): they are kept with HISTORY_VALUES_DAYS, or where a "
+                "policy has looked; correct the record in the target by hand"
             )
         return writes[0]
 

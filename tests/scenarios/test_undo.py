@@ -89,7 +89,7 @@ def test_all_that_a_run_has_changed_is_put_back(keeping: Product) -> None:
     ("arguments", "said"),
     [
         ([], "name records, or pass --run RUN"),
-        (["A-0"], "the history has no change of"),
+        (["A-0"], "the history has no change of A-0 ("),
         (["--run", "nothing"], "knows no run 'nothing'"),
     ],
 )
