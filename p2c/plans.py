@@ -34,10 +34,13 @@ class Found:
 
     @property
     def fields(self) -> dict[str, int]:
-        """In how many records each field would be written, the commonest first. A field of lines counts once a
-        record."""
-        written = (dict.fromkeys(value.field for value in each.values if value.writes) for each in self.beside)
-        return dict(Counter(name for names in written for name in names).most_common())
+        """In how many records each field would change, the commonest first: a write of what the target holds already
+        does not count. A field of lines counts once a record."""
+        changed = (
+            dict.fromkeys(value.field for value in each.values if value.writes and not value.same)
+            for each in self.beside
+        )
+        return dict(Counter(name for names in changed for name in names).most_common())
 
     @property
     def changed_there(self) -> int:

@@ -41,16 +41,17 @@ def show_values(values: Sequence[FieldValues], target: str) -> None:
             short(each.there),
             short(each.written),
             short(each.new) if each.writes else "",
-            "changed there since" if each.changed_there else "",
+            "changed there since" if each.changed_there else "the same" if each.same else "",
         )
         for each in values
     )
     table(["field", f"in {target} now", "last written", "would be written", ""], rows)
 
 
-def show_changes(changes: Sequence[FieldChange]) -> None:
-    """A table of fields with their old and new values."""
-    table(["field", "old", "new"], ((field_of(change), short(change.old), short(change.new)) for change in changes))
+def show_changes(changes: Sequence[FieldChange], target: str) -> None:
+    """A table of fields with their values in the target now, and as they would be written."""
+    rows = ((field_of(change), short(change.old), short(change.new)) for change in changes)
+    table(["field", f"in {target} now", "would be written"], rows)
 
 
 def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]) -> None:
@@ -66,9 +67,12 @@ def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]
 
 
 def written_of(entry: Entry) -> str:
-    """The fields of an entry of a history, with their old and new values where these are kept; then those in which the
-    target's value has stayed, with that and the source's."""
-    written = [f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in entry.values.items()] or entry.fields
+    """The fields of an entry of a history, with their old and new values where these are kept, and those that were
+    written as they were; then those in which the target's value has stayed, with that and the source's."""
+    same = [name for name, (old, new) in entry.values.items() if old == new]
+    changed = {name: values for name, values in entry.values.items() if name not in same}
+    written = [f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in changed.items()]
+    written += [f"the same again: {', '.join(same)}"] if same else [] if changed else entry.fields
     stayed = [f"{name} stays {short(there)}, not {short(ours)}" for name, (there, ours) in entry.kept.items()]
     separator = "; " if entry.values or stayed else ", "
     return separator.join([*written, *stayed])
@@ -93,9 +97,11 @@ def field_of(change: FieldChange | FieldValues) -> str:
 
 
 def flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Values by name; those of a row that a lookup leads to by the name of the lookup, too. Lists of rows are left to
-    nested_rows."""
+    """Values by name, without annotations of OData; those of a row that a lookup leads to by the name of the lookup,
+    too. Lists of rows are left to nested_rows."""
     for name, value in values.items():
+        if "@odata." in name:
+            continue
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{name} ")
         elif value is not None and not _rows_in(value):

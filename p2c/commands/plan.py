@@ -69,7 +69,7 @@ def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, sys
     say(f"{flow}: {said}")
     say(f"  {estimate.sentence}")
     if found.fields:
-        say(f"  fields that would be written: {words(found.fields)}")
+        say(f"  fields that would change: {words(found.fields)}")
     if found.changed_there:
         say(
             f"  rows of {target} that others have changed since they were written: {found.changed_there}; "

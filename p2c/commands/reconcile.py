@@ -32,9 +32,11 @@ def reconcile(  # noqa: PLR0917 - the options of a command
         (name,) = to.flows(flow)
         check_settings(to, name)
         reconciling = to.service.reconciling(name)
-        tally = DriftReport(name, keeps_all=json)
+        tally = DriftReport(name, to.service.flows[name].target_system.label, keeps_all=json)
         drifted = reconciling.drifted_of(located(to, name, ids)) if ids else reconciling.drifted()
-        with Progress(console=console(), transient=True, disable=json) as progress:
+        # Where nobody looks, the library would leave a blank line.
+        is_unseen = json or not console().is_interactive
+        with Progress(console=console(), transient=True, disable=is_unseen) as progress:
             task = progress.add_task(f"comparing {name}", total=None)
             found: list[Drifted] = []
             for each in tally.of(drifted):
@@ -63,8 +65,9 @@ def _repair(to: Connection, reconciling: Reconciling, flow: str, found: list[Dri
 class DriftReport:
     """What a comparison finds, as it is found; only the first entries are kept, unless `keeps_all`."""
 
-    def __init__(self, flow: str, *, keeps_all: bool) -> None:
+    def __init__(self, flow: str, target: str, *, keeps_all: bool) -> None:
         self._flow = flow
+        self._target = target
         self._keeps_all = keeps_all
         self.kept: list[Drifted] = []
         self.count = 0
@@ -84,7 +87,7 @@ class DriftReport:
             if each.reason:
                 say(f"  {each.reason}")
             if each.changes:
-                show_changes(each.changes)
+                show_changes(each.changes, self._target)
         if self.count > len(self.kept):
             say(f"{self.count - len(self.kept)} more; --json has them all.")
         say(f"{self._flow}: compared: {compared}, drifted: {self.count}.")

@@ -23,7 +23,8 @@ class FieldValues:
     """A field of the target: as it is `there` now, as it was last `written`, and as it would be written (`new`), if
     anything would be: `writes`. `changed_there` says that somebody else has changed it since. `line` is the number of a
     document's line, None for its header; what was last written of a line is not remembered. `stays` says that the
-    target's value is not written over, by a policy or an operator's decision."""
+    target's value is not written over, by a policy or an operator's decision. `same` says that the target holds already
+    what would be written."""
 
     field: str
     there: Json
@@ -33,6 +34,7 @@ class FieldValues:
     changed_there: bool
     line: int | None = None
     stays: bool = False
+    same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,12 @@ def _compared(route: Route, examined: Examined, compared: Examined) -> Iterator[
         change = would.get(at) or differ[at]
         there = differ[at].old if at in differ else change.new
         if line is not None:
-            yield FieldValues(field, there, None, change.new, at in would, False, line)
+            yield FieldValues(field, there, None, change.new, at in would, False, line, same=at not in differ)
             continue
         written = applied.get(field)
         is_same = field not in applied or route.rules.agree(field, written, there)
         if at in would or not is_same:
-            yield FieldValues(field, there, written, change.new, at in would, not is_same)
+            yield FieldValues(field, there, written, change.new, at in would, not is_same, same=at not in differ)
     for field, there in compared.kept.items():
         yield FieldValues(field, there, applied.get(field), None, writes=False, changed_there=True, stays=True)
 

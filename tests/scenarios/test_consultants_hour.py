@@ -50,7 +50,8 @@ def same(text: str) -> list[str]:
 @pytest.mark.odata_refused("new_")
 def test_the_hour_of_a_consultant_goes_as_it_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (written,) = re.findall(r"```json\n(.*?)```", PAGE, flags=re.DOTALL)
-    file = tmp_path / "contoso.json"
+    file = tmp_path / "shared" / "mapping" / "contoso.json"
+    file.parent.mkdir(parents=True)
     shutil.copy(SHIPPED, file)
     monkeypatch.chdir(tmp_path)
     with dataverse_world.dataverse(own=OWN_COLUMNS) as sales, finops_environment.environment() as finops:

@@ -63,6 +63,9 @@ def test_what_others_had_set_is_the_old_value_of_a_repair(keeping: Product) -> N
     repaired, _ = answer("history", FLOW, id)
     assert repaired["values"]["OrganizationName"] == ["By hand", "Account A-0"]
     assert repaired["by"] == "repair by operator@contoso"
+    told = " ".join(p2c("history", FLOW, id).split())
+    assert "By hand" in told
+    assert "the same again" in told
 
 
 def test_an_entry_says_whether_a_change_or_an_operator_caused_it(sync: Product) -> None:

@@ -90,8 +90,18 @@ def test_a_plan_with_a_document_counts_what_it_would_change_and_writes_nothing(s
         told = answer("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
         shown = p2c("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
     assert told["fields"] == {"NameAlias": 1}
-    assert "fields that would be written: 1 NameAlias" in shown
+    assert "fields that would change: 1 NameAlias" in shown
     assert (sync.customer("A-1") or {})["NameAlias"] == "Account A-1"
+
+
+def test_a_plan_marks_what_the_target_holds_already_and_does_not_count_it(sync: Product, tmp_path: Path) -> None:
+    sync.account("A-1", yominame="Account A-1")
+    sync.tick()
+    with operated(sync):
+        told = answer("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
+        shown = p2c("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
+    assert told["fields"] == {}
+    assert "the same" in shown
 
 
 def test_a_changed_document_is_applied_to_every_record_once(sync: Product, tmp_path: Path) -> None:

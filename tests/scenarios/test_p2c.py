@@ -482,7 +482,9 @@ def test_drift_is_reported_with_both_values_and_repaired(sync: Product) -> None:
     assert "drifted: 0" in p2c("reconcile", FLOW)
     changed = {"OrganizationName": "Changed by hand"}
     assert sync.finops.patch(customer_url("A-0"), changed, {"cross-company": "true"}).status_code in (200, 204)
-    assert "Changed by hand" in p2c("reconcile", FLOW, code=1)
+    said = p2c("reconcile", FLOW, code=1)
+    assert said.startswith("different: A-0")
+    assert all(each in said for each in ("Changed by hand", "in F&O now", "would be written"))
     (found,) = answer("reconcile", FLOW, code=1)["drifted"]
     assert (found["key"], found["drift"]) == ("A-0", "different")
     assert "queued: 1" in p2c("reconcile", FLOW, "--repair", "--yes", code=1)
