@@ -15,6 +15,7 @@ import pytest
 from p2c.__main__ import main
 from p2c.output import as_json, say, table, write_what_can_be_written
 from p2c.texts import flat, short
+from shared.records import Json
 from tests.support.patience import PATIENCE_S
 
 NAME = "Müller & Łódź 株式会社 → …"
@@ -33,7 +34,7 @@ def written(patch: pytest.MonkeyPatch, encoding: str, write: Callable[[], object
 
 
 def test_what_a_record_holds_is_shown_without_annotations_of_odata() -> None:
-    row = {"name": "A", "owner": {"@odata.etag": 'W/"34"', "id": 1}, "owner@odata.type": "x"}
+    row: dict[str, Json] = {"name": "A", "owner": {"@odata.etag": 'W/"34"', "id": 1}, "owner@odata.type": "x"}
     assert dict(flat(row)) == {"name": "A", "owner id": "1"}
 
 
