@@ -129,6 +129,7 @@ class FieldTable:
         self.used = used
         self._sources = {field.name: word.sources(field.name) for word in used for field in word.fields}
         self._source_model = source_model(part, self.columns)
+        self._attributes = tuple((attribute_of(column.name), column.name) for column in self.columns)
         self._usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
         self._lengths = {field.name: _shortest(field.max_length, self._usual.get(field.name)) for field in self.fields}
         self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
@@ -210,9 +211,8 @@ class FieldTable:
 
     def check_source(self, row: Values) -> None:
         """Raises SchemaDrift if a column is not of the type that the mapping knows."""
-        read = {column.name: value_of(row, column.name) for column in self.columns}
         try:
-            self._source_model.model_validate({attribute_of(name): value for name, value in read.items()})
+            self._source_model.model_validate({name: value_of(row, column) for name, column in self._attributes})
         except ValidationError as invalid:
             wrong = invalid.errors()[0]
             raise SchemaDrift(

@@ -108,7 +108,7 @@ class History:
         stage.finops.watch = stage.sales.watch = watch if WITH_POLICIES in script.extras else None
         self._processes = 0
         self._kept_checkpoint: dict[str, object] = {}
-        stage.on_step = self._note_step
+        stage.threads.on_step = self._note_step
         stage.weather.met = self._note_fault
         self.host = Host(stage, self._start(), self.played.counts)
         self._scenes = Scenes(stage, self._company, self.host)

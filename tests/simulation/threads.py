@@ -79,10 +79,11 @@ class Threads:
         self.seconds = 0.0
         self.current: Worker | None = None
         self.standing: list[Worker] = []
-        self._on_step = on_step
+        self.on_step = on_step
         self._hub: Any = None
         self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
+        self._told = 0.0, _BEGINNING
 
     def empty(self) -> None:
         """Begin anew: nobody stands still, nothing is to come."""
@@ -92,7 +93,9 @@ class Threads:
 
     def now(self) -> datetime:
         """The true time of day in UTC."""
-        return _BEGINNING + timedelta(seconds=self.seconds)
+        if self._told[0] != self.seconds:
+            self._told = self.seconds, _BEGINNING + timedelta(seconds=self.seconds)
+        return self._told[1]
 
     def later(self, delay_s: float, deed: Callable[[], object]) -> None:
         """Do something when the time has come, such as a write that lands after its time-out."""
@@ -138,7 +141,7 @@ class Threads:
             raise Died(name)
         worker.steps += 1
         worker.last_step = name
-        self._on_step(worker, name)
+        self.on_step(worker, name)
         plan = worker.plan
         if plan is CALM and worker.steps < _MOST_STEPS:
             return
@@ -210,7 +213,8 @@ class WorkerClock:
 
     def now(self) -> datetime:
         """The time of day as this computer knows it."""
-        return self.threads.now() + timedelta(seconds=self.wrong_by_s)
+        now = self.threads.now()
+        return now + timedelta(seconds=self.wrong_by_s) if self.wrong_by_s else now
 
     def monotonic(self) -> float:
         """Seconds that only grow."""
