@@ -1,6 +1,7 @@
 """The demo from its first to its last line."""
 
 import os
+import random
 import shlex
 import tempfile
 import time
@@ -245,17 +246,9 @@ def _tell(
 ) -> None:
     stage = act.stage
     console = stage.console
-    console.print("\nNow users edit records in both systems. Ctrl-C ends the demo.", style="bold")
-    _say(console, "Inspect it as an operator, in another terminal in this folder:")
-    command = shlex.join(["./p2c.sh", "--settings", str(_settings_file(act.place)), "status"])
-    screen.write_verbatim(console, f"  {command}\n")
-    function = screen.shell_function("p2c", str(ROOT / "p2c.sh"), "--settings", str(_settings_file(act.place)))
-    _say(console, "Or paste this once there, and type the commands as the documents and remedies name them:")
-    screen.write_verbatim(console, f"  {function}\n")
-    if not options.trust:
-        _say(console, "After the first round of these edits, some two minutes, the functions are killed while they")
-        _say(console, "work, and both systems throttle for some seconds: p2c then says that they do.")
     arrivals = _arrivals(session, configuration, standings, act.place)
+    console.print("\nNow users edit records in both systems. Ctrl-C ends the demo.", style="bold")
+    _invite(options, console, arrivals[ACCOUNTS], _settings_file(act.place))
     fulfilment = Fulfilment(session.finops, configuration.company)
     clerk = _clerk(act, session, configuration, arrivals)
     scenes = told_by_turns(
@@ -281,6 +274,32 @@ def _tell(
     console.print("\nEnding the demo ... Ctrl-C ends the functions at once.", highlight=False)
     if options.keep is not None:
         screen.write_verbatim(console, how_to_continue(options), style="dim")
+
+
+def _invite(options: Options, console: Console, accounts: Arrivals, settings: Path) -> None:
+    """What an operator can do meanwhile, as lines to paste."""
+    _say(console, "Inspect it as an operator, in another terminal in this folder:")
+    command = shlex.join(["./p2c.sh", "--settings", str(settings), "status"])
+    screen.write_verbatim(console, f"  {command}\n")
+    function = screen.shell_function("p2c", str(ROOT / "p2c.sh"), "--settings", str(settings))
+    _say(console, "Or paste this once there, and type the commands as the documents and remedies name them:")
+    screen.write_verbatim(console, f"  {function}\n")
+    _offer_practice(console, accounts, settings)
+    if not options.trust:
+        _say(console, "After the first round of these edits, some two minutes, the functions are killed while they")
+        _say(console, "work, and both systems throttle for some seconds: p2c then says that they do.")
+
+
+def _offer_practice(console: Console, accounts: Arrivals, settings: Path) -> None:
+    """A line to paste that gives an operator something to find and to correct."""
+    account = accounts.some(random.Random())
+    country = str(account.values.get("address1_country") or "") if account else ""
+    if account is None or not country:
+        return
+    edit = [".venv/bin/python", "-m", "local.demo.edit", "--settings", str(settings)]
+    misspelt = shlex.join([*edit, str(account.values["accountnumber"]), f"address1_country={country[:-1]}"])
+    _say(console, f"To practise, misspell the country of an account in Sales ({country}), and find and correct it:")
+    screen.write_verbatim(console, f"  {misspelt}\n")
 
 
 def _headline(console: Console, configuration: Configuration, named: str, here: Place) -> None:

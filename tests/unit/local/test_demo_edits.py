@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from local.dataverse.schema import load_schema
 from local.dataverse.service import THROTTLED
 from local.dataverse.simulator import build_organisation, build_simulator
+from local.demo import edit, environment
 from local.demo.edits import ACTIVE, INACTIVE, Fulfilment, Sales
 from local.demo.errors import DemoFailed
 from local.demo.state_dir import free_ports
@@ -18,6 +20,7 @@ from local.demo.systems import Access, Counts, Secrets
 from local.finops.environment import finops_simulator
 from local.finops.loading import open_tables
 from local.finops.settings import Settings
+from local.identity import Identity, IdentityServer
 from local.simulator.auth import SignedToken, system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
@@ -155,3 +158,27 @@ def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is
     if again:
         assert told[0] == "F&O has not answered the demo for 15 s; trying again"
     access.close()
+
+
+def test_a_line_for_the_shell_changes_one_account_with_a_token_of_the_sign_in(
+    sales: Sales, secrets: Secrets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sales.create({"accountnumber": "LINE-1", "name": "By line", "address1_country": "Germany"})
+    file, url = tmp_path / "settings.json", sales.access.url
+    identity = Identity(secrets.signing_key, secrets.identity_header, frozenset({url}))
+    with IdentityServer(identity) as sign_in:
+        header = secrets.identity_header
+        own = {"DATAVERSE_URL": url, "IDENTITY_ENDPOINT": sign_in.endpoint, "IDENTITY_HEADER": header}
+        environment.write_settings(file, own)
+        line = ["--settings", str(file)]
+        assert edit.main([*line, "LINE-1", "address1_country=German", "telephone1="]) == edit.WELL
+        rows = sales.access.rows("/api/data/v9.2/accounts?$filter=accountnumber eq 'LINE-1'")
+        assert [row["address1_country"] for row in rows] == ["German"]
+        assert edit.main([*line, "LINE-2", "address1_country=German"]) == edit.MISTAKE
+        assert edit.main([*line, "LINE-1", "no_such_column=1"]) == edit.MISTAKE
+    assert edit.main([*line, "LINE-1", "address1_country=Germany"]) == edit.FAILED
+    told = capsys.readouterr()
+    assert told.out == "account LINE-1 in Sales: address1_country=German, telephone1=\n"
+    assert "Sales has 0 accounts with the number 'LINE-2'" in told.err
+    assert "no_such_column" in told.err
+    assert "no demo runs with these settings" in told.err
