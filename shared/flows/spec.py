@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pydantic import create_model
+from pydantic import ValidationError, create_model
 
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.record_table import RecordTable
@@ -19,7 +19,7 @@ from shared.flows.checks import Check
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import MapDocument, Policy, PolicyChoices, filters_in_words, model_of
-from shared.mapping.map_source import map_source, mistaken
+from shared.mapping.map_source import MapSource, map_source, mistaken
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
 from shared.mapping.value_maps import ValueMaps, as_known_to, read_map_document
 from shared.mapping.verdicts import Filter
@@ -246,14 +246,29 @@ class Flows:
 
     def deployment(self, settings: Settings) -> "Deployment":
         """What these settings of the flows mean, with the map document that they name. Raises SettingsInvalid."""
-        deployment = Deployment(self, settings, self.read_map_document(settings.MAP_DOCUMENT))
         try:
-            deployment.require_sound()
-            deployment.check_results()
+            deployment = Deployment(self, settings, self.read_map_document(settings.MAP_DOCUMENT))
+            deployment.check()
         except MapInvalid as invalid:
             found = map_source(settings.MAP_DOCUMENT)
-            raise mistaken(found.name, found.located(invalid.mistakes)) from None
+            mistakes = (*invalid.mistakes, *self._mistakes_of_names(settings, found))
+            raise mistaken(found.name, found.located(mistakes)) from None
         return deployment
+
+    def _mistakes_of_names(self, settings: Settings, source: MapSource) -> tuple[str, ...]:
+        """What a document has wrong about the flows, also if parts of it are missing or unknown: those that are shipped
+        stand in for them. Empty if a part has not its form."""
+        try:
+            given, shipped = source.content(), map_source(None).content()
+            assert isinstance(given, dict)
+            assert isinstance(shipped, dict)
+            known = {name: value for name, value in given.items() if name in self.value_maps.model_fields}
+            Deployment(self, settings, self.value_maps.model_validate({**shipped, **known})).check()
+        except MapInvalid as invalid:
+            return invalid.mistakes
+        except ValidationError:
+            pass
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +290,11 @@ class Deployment:
     def result_columns(self) -> Mapping[str, ResultColumns]:
         """The columns for the results of records, by flow."""
         return self.maps.result_columns if isinstance(self.maps, ResultMaps) else {}
+
+    def check(self) -> None:
+        """Raises SettingsInvalid that names what the map document has wrong about any flow."""
+        self.require_sound()
+        self.check_results()
 
     def check_results(self) -> None:
         """A result must not change what a mapping reads or writes: it would be a change that answers itself. Raises

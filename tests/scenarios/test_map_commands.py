@@ -59,6 +59,15 @@ def test_a_file_that_is_incomplete_is_named_once(tmp_path: Path) -> None:
     assert ended.output.startswith(f"{file} has 5 mistakes:\n")
 
 
+def test_the_names_of_a_file_are_checked_although_parts_of_it_are_missing_or_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "contoso.yaml"
+    file.write_text("fields:\n  accounts:\n    NameAlias: {word: copy, from: nmae}\ncontries: {}\n", encoding="utf-8")
+    told = p2c_in({}, "map", "check", str(file)).output
+    assert told.startswith(f"{file} has 7 mistakes:\n")
+    assert "line 4: contries is unknown" in told
+    assert "line 3: fields.accounts.NameAlias.from: nmae is no column of accounts: did you mean name?" in told
+
+
 def test_the_map_that_counts_is_shown_with_what_the_document_changes(tmp_path: Path) -> None:
     file = file_of(tmp_path, fields=FIELDS)
     (table,) = json.loads(p2c_in({}, "map", "show", "accounts", "--map", file, "--json").output)
