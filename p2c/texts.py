@@ -69,7 +69,7 @@ def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]
 def written_of(entry: Entry) -> str:
     """The fields of an entry of a history, with their old and new values where these are kept, and those that were
     written as they were; then those in which the target's value has stayed, with that and the source's."""
-    same = [name for name, (old, new) in entry.values.items() if old == new]
+    same = [name for name, (old, new) in entry.values.items() if words(old) == words(new)]
     changed = {name: values for name, values in entry.values.items() if name not in same}
     written = [f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in changed.items()]
     written += [f"the same again: {', '.join(same)}"] if same else [] if changed else entry.fields
