@@ -148,6 +148,7 @@ def _collected_once() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect()
+        # Not the oldest ones: the mappings that a process keeps are many.
+        gc.collect(1)
         if was_on:
             gc.enable()
