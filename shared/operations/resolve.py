@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shared.errors import RowTooLarge
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
 from shared.operations.link import require_free, save_link
 from shared.operations.sender import Sender
 from shared.records import Json
 from shared.state.links import Link
+from shared.state.storage.tables import check_size
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.record import Judged
 from shared.sync.flow import Flow
@@ -79,17 +81,19 @@ class Resolving:
         return Conflict(id, link.target_key, link, tuple(fields))
 
     def resolve(self, shown: Conflict, takes: Mapping[str, System], reason: str, audit_log: AuditLog) -> None:
-        """Decide every field that was shown, and queue the record. Raises Refused for a blank reason, and if anything
-        has changed since it was shown; SystemTrouble and StorageTrouble."""
+        """Decide every field that was shown, and queue the record. Raises Refused for a blank reason, for values that
+        are too large to be kept, and if anything has changed since it was shown; SystemTrouble and StorageTrouble."""
         if not reason.strip():
             raise Refused("the reason for a decision must not be blank")
         now = self.look(shown.id)
         if (now.link.etag, now.fields) != (shown.link.etag, shown.fields):
             raise Refused(f"{shown.key} has changed since it was shown; look at it again: nothing was decided")
+        decided = self._decided(now, takes)
+        _require_room(shown.key, decided)
         run = self.sender.new_id()
         told = " ".join(f"{name}={_named(takes[name])}" for name in takes)
         audit_log.note("resolve", self.flow.name, f"{shown.id} {told}", reason, run=run)
-        save_link(self.examining, now.link, self._decided(now, takes))
+        save_link(self.examining, now.link, decided)
         self.sender.send(self.flow.name, [shown.id], run)
 
     def _decided(self, of: Conflict, takes: Mapping[str, System]) -> Link:
@@ -113,6 +117,17 @@ class Resolving:
                 f"{link.id} would not be written to {link.target_key} now: see `p2c explain {self.flow.name} {link.id}`"
             )
         return judged
+
+
+def _require_room(key: str, decided: Link) -> None:
+    """A decision for the target keeps the values of both sides in the link."""
+    try:
+        check_size(decided.to_row())
+    except RowTooLarge as large:
+        raise Refused(
+            f"{key} cannot be decided: its sync state is too large to be kept: {large}; shorten its texts in the "
+            "source: nothing was decided"
+        ) from large
 
 
 def _named(system: System) -> str:

@@ -263,3 +263,18 @@ def test_texts_of_which_no_more_can_be_remembered_list_their_record_and_nothing_
     world.settle()
     assert (target.rows["p1"]["name"], link(world).state) == ("short", LinkState.WRITTEN)
     assert not world.state.failures.load("parents", ["p1"])
+
+
+def test_a_decision_of_which_no_room_is_left_is_refused_and_nothing_is_noted() -> None:
+    world, target = world_with(STOP)
+    target.people_change("name", "theirs")
+    world.source.save("p1", name="a" * 40_000)
+    world.settle()
+    service, before = world.service(), link(world)
+    resolving = service.resolving("parents")
+    shown = resolving.look("p1")
+    takes = {each.field: System.FINOPS for each in shown.fields}
+    with pytest.raises(Refused, match=r"P1 cannot be decided: .*65536 fit.*shorten its texts in the source"):
+        resolving.resolve(shown, takes, "as agreed", service.audit_log("operator"))
+    assert link(world) == before
+    assert not service.state.audit.latest(1)
