@@ -1,5 +1,5 @@
 """Constructors of the engine's frozen dataclasses that take less time, for a process that plays thousands of histories:
-these objects are what a history makes most of.
+these objects are what a history makes most of. A process that does anything else keeps the constructors that it has.
 
 A frozen dataclass fills its slots through `object.__setattr__`, which finds the slot of each name anew. Its slots can
 as well be filled directly. What is made is the same, and as frozen as before.
@@ -20,14 +20,19 @@ _READ: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
 
 def quicken() -> None:
     """Let the frozen dataclasses of the engine that are loaded by now be made, and made anew, quickly."""
-    for each in _classes():
-        each.__init__ = _constructor(each)  # type: ignore[misc]
+    for each, constructor in constructors():
+        each.__init__ = constructor  # type: ignore[misc]
         names = tuple(field.name for field in fields(each) if field.init)
         if len(names) > 1:
             _READ[each] = names, attrgetter(*names)
     for module in _modules():
         if vars(module).get("replace") is replace:
             setattr(module, "replace", _replace)  # noqa: B010 - each module has its own name for it
+
+
+def constructors() -> list[tuple[type, Any]]:
+    """The classes of the engine that are loaded by now, each with its quick constructor."""
+    return [(each, _constructor(each)) for each in _classes()]
 
 
 def _modules() -> list[ModuleType]:
@@ -63,6 +68,8 @@ def _constructor(each: type) -> Any:
     given: dict[str, Any] = {}
     lines = []
     for field in fields(each):
+        if not field.init and field.default is field.default_factory is MISSING:
+            continue
         given[f"_set_{field.name}"] = each.__dict__[field.name].__set__
         lines.append(f" _set_{field.name}(self, {_value(field, given)})")
     signature = [_parameter(field, given) for field in fields(each) if field.init and not field.kw_only]

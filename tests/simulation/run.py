@@ -47,7 +47,6 @@ class Report:
 @lru_cache(maxsize=1)
 def stage_of_process() -> Stage:
     """The stage of this process."""
-    quicken()
     return Stage()
 
 
@@ -125,9 +124,10 @@ _taken, _mutation = STANDARD, ""
 
 
 def _take(maps: str, sample: Sample | None, mutation: str) -> None:
-    """With what this process plays."""
+    """With what this process plays, which does nothing else."""
     global _taken, _mutation
     _taken, _mutation = Material(maps, sample), mutation
+    quicken()
 
 
 def _play_part(part: tuple[tuple[int, ...], int]) -> list[Played]:
