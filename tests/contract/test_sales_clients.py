@@ -34,6 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     tls = self_signed(tmp_path_factory.mktemp("tls"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls.certificate))
     with dataverse(tls=tls) as running:
+        running.session.verify = str(tls.certificate)
         yield running
 
 

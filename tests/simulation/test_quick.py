@@ -13,14 +13,15 @@ def test_a_quick_constructor_takes_and_fills_what_that_of_its_class_does() -> No
     found = dict(constructors())
     for each, quick in found.items():
         shipped = inspect.signature(each.__init__).parameters  # type: ignore[misc]
-        assert {name: _kind(of) for name, of in inspect.signature(quick).parameters.items()} == {
-            name: _kind(of) for name, of in shipped.items()
+        assert {name: _kind(taken) for name, taken in inspect.signature(quick).parameters.items()} == {
+            name: _kind(taken) for name, taken in shipped.items()
         }
         needed = [field.name for field in fields(each) if field.init and not _has_default(field)]
         every = [field.name for field in fields(each) if field.init]
         for names in (needed, every):
             values = {name: object() for name in names}
-            made, made_quickly = each(**values), object.__new__(each)
+            made: object = each(**values)
+            made_quickly: object = object.__new__(each)
             quick(made_quickly, **values)
             assert [_of(made, field.name) for field in fields(each)] == [
                 _of(made_quickly, field.name) for field in fields(each)
@@ -28,8 +29,8 @@ def test_a_quick_constructor_takes_and_fills_what_that_of_its_class_does() -> No
     assert len(found) > 100
 
 
-def _kind(of: inspect.Parameter) -> tuple[Any, bool]:
-    return of.kind, of.default is inspect.Parameter.empty
+def _kind(taken: inspect.Parameter) -> tuple[Any, bool]:
+    return taken.kind, taken.default is inspect.Parameter.empty
 
 
 def _has_default(field: Any) -> bool:
