@@ -30,7 +30,7 @@ DEMO_READY := $(HOST_READY)
 endif
 endif
 # pip, uv and npm say what they could not get, but not where a proxy is named.
-or_proxy = || { echo "The download failed. Behind a proxy or with a package index of your own: CONTRIBUTING.md, \"Set up\"." >&2; exit 1; }
+or_proxy = || { echo "Installing failed. If it was the download, behind a proxy or with a package index of your own: CONTRIBUTING.md, \"Set up\"." >&2; exit 1; }
 # Each thread of a test would take its memory from another pool of the C library, and leave holes in all of them.
 PYTEST := MALLOC_ARENA_MAX=1 $(BIN)/python -m pytest
 PARALLEL := -n auto --dist worksteal
@@ -175,8 +175,8 @@ $(SITE_READY): requirements/site.txt infra/hooks/vendor_packages.py | $(BIN)/pyt
 # The tests install requirements.txt with several versions of pip.
 $(PIPS_READY): $(wildcard requirements/pip-*.txt) $(BIN)/uv
 	@for pip in $(patsubst requirements/%.txt,%,$(wildcard requirements/pip-*.txt)); do \
-		$(BIN)/uv pip install --quiet --python $(BIN)/python --target .pips/$$pip --no-deps --require-hashes -r requirements/$$pip.txt || exit 1; \
-	done $(or_proxy)
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --target .pips/$$pip --no-deps --require-hashes -r requirements/$$pip.txt $(or_proxy); \
+	done
 	@touch $@
 
 # What each test process of a fresh clone would do again: pytest compiles the tests, and Hypothesis reads the characters of

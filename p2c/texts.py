@@ -97,7 +97,7 @@ def field_of(change: FieldChange | FieldValues) -> str:
 
 
 def flat(values: Values, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Values by name, without annotations of OData; those of a row that a lookup leads to by the name of the lookup,
+    """Values by name, without `@odata.` annotations; those of a row that a lookup leads to by the name of the lookup,
     too. Lists of rows are left to nested_rows."""
     for name, value in values.items():
         if "@odata." in name:

@@ -74,7 +74,8 @@ def retry(  # noqa: PLR0917 - the options of a command
         due = sorted((each for each in chosen if not each.is_asked), key=lambda each: each.asked_at or each.first_seen)[
             :limit
         ]
-        with Progress(console=console(), transient=True) as progress:
+        # Where nobody looks, the library would leave a blank line.
+        with Progress(console=console(), transient=True, disable=not console().is_interactive) as progress:
             task = progress.add_task(name, total=len(due))
             sent = failing.retry(name, due, to.audit_log, progress=lambda count: progress.update(task, completed=count))
         on_their_way = sum(each.is_asked for each in chosen)

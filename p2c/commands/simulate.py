@@ -20,7 +20,7 @@ from p2c.mistakes import Mistake
 from p2c.troubles import MISTAKE
 from shared import exact_json
 from shared.errors import SettingsInvalid
-from shared.mapping.map_source import SHIPPED
+from shared.mapping.map_source import SHIPPED, is_text
 from shared.operations.sample import sample_of
 
 _CLONE = Path(__file__).resolve().parents[2]
@@ -103,8 +103,7 @@ def _maps(to: Connection, given: str | None) -> str:
     except SettingsInvalid as invalid:
         mistake = Mistake(str(invalid) if given is None else str(invalid).replace(_MAPS, "--map", 1))
     else:
-        is_text = "\n" in source or source.removeprefix("\ufeff").lstrip().startswith("{")
-        return source if is_text else str(Path(source).resolve())
+        return source if is_text(source) else str(Path(source).resolve())
     raise mistake
 
 

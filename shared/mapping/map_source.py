@@ -92,13 +92,20 @@ def map_source(source: str | None) -> MapSource:
     """The document that a setting names or holds; None: the one that is shipped. A text begins with a brace (JSON) or
     has several lines (YAML); a file is YAML if its name ends so. Raises SettingsInvalid."""
     text = (source or "").removeprefix("\ufeff")
-    if text.lstrip().startswith("{"):
-        return MapSource("the map document", text, is_yaml=False)
-    if "\n" in text.strip():
-        return MapSource("the map document", text, is_yaml=True)
+    if is_text(text):
+        return MapSource("the map document", text, is_yaml=not _is_json(text))
     file = _found(Path(text)) if text else SHIPPED
     name = _name(file)
     return MapSource(name, _read(file, name), is_yaml=file.suffix.lower() in YAML_SUFFIXES)
+
+
+def is_text(source: str) -> bool:
+    """Whether a setting holds the document itself, and not the path of its file."""
+    return _is_json(source) or "\n" in source.strip()
+
+
+def _is_json(source: str) -> bool:
+    return source.removeprefix("\ufeff").lstrip().startswith("{")
 
 
 def written(content: Mapping[str, Json], *, as_yaml: bool) -> str:

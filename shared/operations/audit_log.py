@@ -33,7 +33,8 @@ class AuditLog:
     ) -> None:
         """Write an action to the audit log. Raises StorageTrouble, and Refused if the settings name other systems than
         those of the first run: what is read there says nothing about the records in storage. `anywhere` is for actions
-        that read no record; `run` is the id under which this one queues records."""
+        that read no record; `run` is the id under which this one queues records, or tells their history what it has put
+        back."""
         change = "" if anywhere else self._environment.change_by_settings(flow)
         if change:
             raise Refused(f"{change}; correct the settings, or run `p2c accept` if a flow is blocked by the change")

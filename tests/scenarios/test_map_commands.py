@@ -68,6 +68,34 @@ def test_the_names_of_a_file_are_checked_although_parts_of_it_are_missing_or_unk
     assert "line 3: fields.accounts.NameAlias.from: nmae is no column of accounts: did you mean name?" in told
 
 
+@pytest.mark.parametrize("text", ["[]\n\n", "- a\n- b\n"])
+def test_a_file_that_is_a_list_is_a_mistake(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "contoso.yaml"
+    file.write_text(text, encoding="utf-8")
+    ended = p2c_in({}, "map", "check", str(file))
+    assert ended.exit_code == 2, ended.output
+    assert ended.output.startswith(f"{file} has 1 mistake:\n")
+
+
+def test_a_setting_that_contradicts_the_file_is_one_of_several_mistakes(tmp_path: Path) -> None:
+    file = tmp_path / "contoso.yaml"
+    file.write_text("fields:\n  accounts:\n    OnHoldStatus: off\ncontries: {}\n", encoding="utf-8")
+    ended = p2c_in({"ACCOUNTS_ON_HOLD_WHEN_ENDED": "All"}, "map", "check", str(file))
+    assert ended.exit_code == 2
+    assert "line 4: contries is unknown" in ended.output
+    assert "ACCOUNTS_ON_HOLD_WHEN_ENDED puts customers on hold" in ended.output
+
+
+def test_the_names_that_a_misspelt_part_declares_are_not_told_as_mistakes(tmp_path: Path) -> None:
+    columns = {"accounts": {"new_tier": {"type": "text"}}}
+    fields = {"accounts": {"NameAlias": {"word": "copy", "from": "new_tier"}}}
+    right = file_of(tmp_path, own_columns=columns, fields=fields)
+    assert p2c_in({}, "map", "check", right).exit_code == 0
+    told = p2c_in({}, "map", "check", file_of(tmp_path, own_colums=columns, fields=fields)).output
+    assert "has 1 mistake:" in told
+    assert "own_colums is unknown" in told
+
+
 def test_the_map_that_counts_is_shown_with_what_the_document_changes(tmp_path: Path) -> None:
     file = file_of(tmp_path, fields=FIELDS)
     (table,) = json.loads(p2c_in({}, "map", "show", "accounts", "--map", file, "--json").output)
