@@ -65,7 +65,7 @@ def test_an_account_that_does_not_exist_is_named(p2c: Answer, monkeypatch: pytes
     connection = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};TableEndpoint={address};QueueEndpoint={address};"
     said = p2c("audit", code=3, AzureWebJobsStorage=connection)
     assert "of devstoreaccount1 did not answer" in said
-    assert "Azurite, the storage emulator, is not running here" in said
+    assert "Azurite, the storage emulator, is not running at the address" in said
 
 
 class Forbidding(BaseHTTPRequestHandler):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
 from shared.errors import NotSignedIn, StorageTrouble
 from shared.storage_settings import EMULATOR
@@ -12,9 +12,11 @@ _NO_ACCESS = frozenset({401, 403})
 _NOT_THERE = 404
 _CHECK_ACCOUNT = "check that the name of the account is right and that it can be reached from here, and try again"
 _START_EMULATOR = (
-    "Azurite, the storage emulator, is not running here: start it with `npx azurite --skipApiVersionCheck`, or "
-    "set AzureWebJobsStorage to the storage account of the app"
+    "Azurite, the storage emulator, is not running at the address in AzureWebJobsStorage: start it with "
+    "`npx azurite --skipApiVersionCheck`, or set AzureWebJobsStorage to the storage account of the app"
 )
+# The emulator was reached.
+_TRY_AGAIN = "the connection broke off, or the answer took too long; try again"
 _NOT_MADE = frozenset({"TableNotFound", "QueueNotFound"})
 
 
@@ -35,8 +37,13 @@ def storage_errors(service: str) -> Iterator[None]:
         refused = error.status_code in _NO_ACCESS or isinstance(error, ClientAuthenticationError)
         raise StorageTrouble(text, refused=refused) from error
     except AzureError as trouble:
-        helps = _START_EMULATOR if service.endswith(EMULATOR) else _CHECK_ACCOUNT
-        raise StorageTrouble(f"{service} did not answer: {helps}") from trouble
+        raise StorageTrouble(f"{service} did not answer: {_help(service, trouble)}") from trouble
+
+
+def _help(service: str, trouble: AzureError) -> str:
+    if not service.endswith(EMULATOR):
+        return _CHECK_ACCOUNT
+    return _START_EMULATOR if isinstance(trouble, ServiceRequestError) else _TRY_AGAIN
 
 
 def is_not_made(error: HttpResponseError) -> bool:

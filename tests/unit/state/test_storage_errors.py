@@ -7,6 +7,7 @@ from azure.core.exceptions import (
     HttpResponseError,
     ServiceRequestError,
     ServiceResponseError,
+    ServiceResponseTimeoutError,
 )
 
 from shared.errors import NotSignedIn, StorageTrouble
@@ -56,10 +57,19 @@ def test_an_error_says_what_the_storage_has_answered_and_whether_it_has_refused_
     assert raised.value.__cause__ is error
 
 
-def test_an_emulator_that_does_not_answer_is_told_by_how_to_start_it() -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ServiceRequestError("refused"), "is not running at the address in AzureWebJobsStorage: start it with `npx"),
+        (ServiceResponseError("reset"), "the connection broke off, or the answer took too long; try again"),
+        (ServiceResponseTimeoutError("slow"), "the connection broke off, or the answer took too long; try again"),
+    ],
+)
+def test_an_emulator_that_does_not_run_is_told_from_one_that_is_slow(error: AzureError, told: str) -> None:
     with pytest.raises(StorageTrouble) as raised, storage_errors("table control of devstoreaccount1"):
-        raise ServiceRequestError("refused")
-    assert "Azurite, the storage emulator, is not running here: start it with `npx azurite --" in str(raised.value)
+        raise error
+    assert str(raised.value).startswith("table control of devstoreaccount1 did not answer: ")
+    assert told in str(raised.value)
 
 
 @pytest.mark.parametrize(
