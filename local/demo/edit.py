@@ -14,6 +14,7 @@ from shared.clients import quoting
 
 _ACCOUNTS = "/api/data/v9.2/accounts"
 _TIMEOUT_S = 60.0
+_NEEDED = ("DATAVERSE_URL", "IDENTITY_ENDPOINT", "IDENTITY_HEADER")
 WELL, FAILED, MISTAKE = 0, 1, 2
 
 
@@ -35,6 +36,15 @@ def change(settings: Mapping[str, str], number: str, values: Mapping[str, str | 
             raise Mistaken(f"Sales has {len(found)} accounts with the number {number!r}")
         address = f"{url}{_ACCOUNTS}({found[0]['accountid']})"
         _answer(sales.patch(address, json=dict(values), headers={"If-Match": "*"}, timeout=_TIMEOUT_S))
+
+
+def _settings_in(file: Path) -> Mapping[str, str]:
+    """The settings of a demo. Raises Mistaken if the file holds none, and OSError."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))["Values"]
+        return {name: str(values[name]) for name in _NEEDED}
+    except (ValueError, LookupError, TypeError):
+        raise Mistaken(f"{file} is not the settings of a demo") from None
 
 
 def _token(sales: requests.Session, settings: Mapping[str, str], resource: str) -> str:
@@ -64,8 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(not sign for _, sign, _ in pairs):
         parser.error("write COLUMN=VALUE")
     try:
-        settings = json.loads(options.settings.read_text(encoding="utf-8"))["Values"]
-        change(settings, options.number, {column: value or None for column, _, value in pairs})
+        change(_settings_in(options.settings), options.number, {column: value or None for column, _, value in pairs})
     except OSError as gone:
         # A RequestException is one as well.
         reason = gone.strerror or "it does not answer"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_lowercase
 
 from rich.console import Console
 
@@ -19,7 +20,7 @@ from local.demo.arguments import FUNC, Options
 from local.demo.arrivals import Arrivals
 from local.demo.clerk import Clerk
 from local.demo.clerkscenes import ClerkScenes
-from local.demo.configuration import Configuration, read_configuration
+from local.demo.configuration import MAP_DOCUMENT, Configuration, read_configuration
 from local.demo.contactscenes import ContactScenes
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed, UserMistake
@@ -48,6 +49,8 @@ from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products import PRODUCTS
 from shared.flows.quotations import QUOTATIONS
+from shared.flows.registry import FLOWS
+from shared.mapping.value_maps import ValueMaps
 
 WELL, NOT_WELL = 0, 1
 # Space for the logs of a demo, its state if that is kept, and a small sample of its records.
@@ -248,7 +251,8 @@ def _tell(
     console = stage.console
     arrivals = _arrivals(session, configuration, standings, act.place)
     console.print("\nNow users edit records in both systems. Ctrl-C ends the demo.", style="bold")
-    _invite(options, console, arrivals[ACCOUNTS], _settings_file(act.place))
+    maps = FLOWS.read_map_document(configuration.value_maps or configuration.settings.get(MAP_DOCUMENT))
+    _invite(options, console, arrivals[ACCOUNTS], _settings_file(act.place), maps)
     fulfilment = Fulfilment(session.finops, configuration.company)
     clerk = _clerk(act, session, configuration, arrivals)
     scenes = told_by_turns(
@@ -276,7 +280,7 @@ def _tell(
         screen.write_verbatim(console, how_to_continue(options), style="dim")
 
 
-def _invite(options: Options, console: Console, accounts: Arrivals, settings: Path) -> None:
+def _invite(options: Options, console: Console, accounts: Arrivals, settings: Path, maps: ValueMaps) -> None:
     """What an operator can do meanwhile, as lines to paste."""
     _say(console, "Inspect it as an operator, in another terminal in this folder:")
     command = shlex.join(["./p2c.sh", "--settings", str(settings), "status"])
@@ -284,20 +288,21 @@ def _invite(options: Options, console: Console, accounts: Arrivals, settings: Pa
     function = screen.shell_function("p2c", str(ROOT / "p2c.sh"), "--settings", str(settings))
     _say(console, "Or paste this once there, and type the commands as the documents and remedies name them:")
     screen.write_verbatim(console, f"  {function}\n")
-    _offer_practice(console, accounts, settings)
+    _offer_practice(console, accounts, settings, maps)
     if not options.trust:
         _say(console, "After the first round of these edits, some two minutes, the functions are killed while they")
         _say(console, "work, and both systems throttle for some seconds: p2c then says that they do.")
 
 
-def _offer_practice(console: Console, accounts: Arrivals, settings: Path) -> None:
+def _offer_practice(console: Console, accounts: Arrivals, settings: Path, maps: ValueMaps) -> None:
     """A line to paste that gives an operator something to find and to correct."""
     account = accounts.some(random.Random())
     country = str(account.values.get("address1_country") or "") if account else ""
-    if account is None or not country:
+    unknown = next((wrong for each in ascii_lowercase if maps.country(wrong := f"{country}{each}") is None), "")
+    if account is None or not country or not unknown:
         return
     edit = [".venv/bin/python", "-m", "local.demo.edit", "--settings", str(settings)]
-    misspelt = shlex.join([*edit, str(account.values["accountnumber"]), f"address1_country={country[:-1]}"])
+    misspelt = shlex.join([*edit, str(account.values["accountnumber"]), f"address1_country={unknown}"])
     _say(console, f"To practise, misspell the country of an account in Sales ({country}), and find and correct it:")
     screen.write_verbatim(console, f"  {misspelt}\n")
 

@@ -191,13 +191,18 @@ class Explaining:
         return []
 
     def _put_back(self, history: Sequence[Entry]) -> list[str]:
-        """What an operator has undone since the record was last written."""
-        newest = next((entry for entry in history if entry.outcome in (*_WRITTEN, PUT_BACK)), None)
-        if newest is None or newest.outcome != PUT_BACK:
-            return []
-        (by,) = causers_of(self._state.audit, [newest])
-        names = ", ".join(newest.fields)
-        return [f"Put back at {newest.time:%Y-%m-%d %H:%M:%S} UTC ({by}): {names}; a repair would reverse that."]
+        """What an operator has undone, as far as it was not written since."""
+        told: list[str] = []
+        since: set[str] = set()
+        for entry in history:
+            names = [name for name in entry.fields if name not in since]
+            if entry.outcome == PUT_BACK and names:
+                (by,) = causers_of(self._state.audit, [entry])
+                when = f"{entry.time:%Y-%m-%d %H:%M:%S}"
+                told.append(f"Put back at {when} UTC ({by}): {', '.join(names)}; a repair would reverse that.")
+            if entry.outcome in (*_WRITTEN, PUT_BACK):
+                since.update(entry.fields)
+        return told
 
     def _kept(self, examined: Examined) -> list[str]:
         """The fields in which the target's own value stays."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from shared.counting import counted
+from shared.errors import StorageTrouble
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
 from shared.operations.undo_lines import LineUndo, is_of_line, line_changes, undo_line
@@ -103,7 +105,11 @@ class Undoing:
         refused = plan.route.target.write([write], not_after=not_after)[plan.id]
         if refused is not None:
             raise Refused(f"{self.flow.target_system.label} has not taken the values back: {refused}")
-        self._tell(plan, act)
+        try:
+            self._tell(plan, act)
+        except StorageTrouble as trouble:
+            done = f"{counted(len(plan.undone), 'value')} of {plan.key} put back, but the history does not tell it"
+            raise StorageTrouble(f"{done} (the audit does): {trouble}", refused=trouble.refused) from trouble
         return len(plan.undone)
 
     def _tell(self, plan: UndoPlan, act: str) -> None:

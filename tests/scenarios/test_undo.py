@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.errors import StorageTrouble
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
+from shared.operations.undo import Undoing
 from tests.support.operator import answer, operated, p2c
 from tests.support.ordering import Ordering
 from tests.support.product import FLOW, Product, product
@@ -61,10 +63,28 @@ def test_what_was_put_back_stays_until_it_changes_in_the_source(keeping: Product
     told = " ".join(answer("explain", FLOW, id)["sentences"])
     assert "(undo by operator@contoso): OrganizationName; a repair would reverse that." in told
     assert answer("explain", FLOW, id)["beside"]["values"][0]["changed_there"]
+    keeping.edit(id, address1_city="Bern")
+    keeping.tick()
+    assert "): OrganizationName; a repair" in " ".join(answer("explain", FLOW, id)["sentences"])
+    keeping.clock.sleep(1)
     keeping.edit(id, name="Renamed once more")
     keeping.tick()
     assert name_there(keeping) == "Renamed once more"
     assert "Put back" not in " ".join(answer("explain", FLOW, id)["sentences"])
+
+
+def test_values_that_were_put_back_are_told_although_the_history_cannot_be_written(
+    keeping: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = changed(keeping, name="Renamed")
+
+    def fails(*_: object) -> None:
+        raise StorageTrouble("no answer")
+
+    monkeypatch.setattr(Undoing, "_tell", fails)
+    said = p2c("undo", FLOW, id, "--yes", code=3)
+    assert "1 value of A-0 put back, but the history does not tell it (the audit does): no answer" in said
+    assert name_there(keeping) == "Account A-0"
 
 
 def test_what_others_have_changed_since_stays(keeping: Product) -> None:

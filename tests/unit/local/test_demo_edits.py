@@ -182,3 +182,13 @@ def test_a_line_for_the_shell_changes_one_account_with_a_token_of_the_sign_in(
     assert "Sales has 0 accounts with the number 'LINE-2'" in told.err
     assert "no_such_column" in told.err
     assert "no demo runs with these settings" in told.err
+
+
+@pytest.mark.parametrize("text", ["# A text", "[]", "{}", '{"Values": {"DATAVERSE_URL": "http://127.0.0.1:1"}}'])
+def test_a_file_without_the_settings_of_a_demo_is_a_mistake(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(text, encoding="utf-8")
+    assert edit.main(["--settings", str(file), "A-1", "name=x"]) == edit.MISTAKE
+    assert capsys.readouterr().err == f"{file} is not the settings of a demo\n"
