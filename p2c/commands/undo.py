@@ -62,5 +62,7 @@ def show_undo(plan: UndoPlan) -> None:
     say(f"{plan.key} ({plan.id}), written {words(plan.entry.time)} UTC by run {plan.entry.run}", style="bold")
     if plan.undone:
         table(["field", "now", "before"], ((each.field, short(each.there), short(each.before)) for each in plan.undone))
+    if plan.already:
+        say(f"  put back already: {', '.join(plan.already)}")
     if plan.left:
         say(f"  changed by others since, and left: {', '.join(plan.left)}")

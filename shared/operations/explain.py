@@ -13,7 +13,7 @@ from shared.operations.side_by_side import SideBySide, side_by_side
 from shared.operations.trace import Traced, TracedStep, Tracing
 from shared.state.control import FlowControl, Gate
 from shared.state.failures import Failure
-from shared.state.history import PUT_BACK, Entry, Histories
+from shared.state.history import OF_LINE, PUT_BACK, Entry, Histories
 from shared.state.links import LinkState
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.filters import in_words
@@ -195,7 +195,8 @@ class Explaining:
         told: list[str] = []
         since: set[str] = set()
         for entry in history:
-            names = [name for name in entry.fields if name not in since]
+            # A write names a line of a document as a whole.
+            names = [name for name in entry.fields if since.isdisjoint((name, OF_LINE.sub(r"line \1", name)))]
             if entry.outcome == PUT_BACK and names:
                 (by,) = causers_of(self._state.audit, [entry])
                 when = f"{entry.time:%Y-%m-%d %H:%M:%S}"

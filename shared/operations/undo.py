@@ -35,7 +35,7 @@ class Undone:
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
     """What would be put back of one record, `lines` of its document. `left` are fields that others have changed since:
-    they stay."""
+    they stay. `already` are those of the header that are as they were before the write: they were put back already."""
 
     id: str
     key: str
@@ -46,6 +46,7 @@ class UndoPlan:
     route: Route
     values: Values
     lines: tuple[LineWrite, ...] = ()
+    already: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,10 @@ class Undoing:
         lines = list(_lines(entry, route, row))
         undone = [Undone(name, row.values.get(name), entry.values[name][0]) for name in still]
         undone += [Undone(name, there, before) for each in lines for name, (there, before) in each.undone.items()]
-        left = [name for name in fields if name not in still] + [name for each in lines for name in each.left]
+        changed = [name for name in fields if name not in still]
+        before = dict(_values(route, entry, changed))
+        already = [name for name in changed if route.rules.agree(name, before[name], row.values.get(name))]
+        left = [name for name in changed if name not in already] + [name for each in lines for name in each.left]
         plan = UndoPlan(
             id,
             key,
@@ -86,6 +90,7 @@ class Undoing:
             route,
             dict(_values(route, entry, still)),
             tuple(each.write for each in lines if each.write is not None),
+            tuple(already),
         )
         self._require_allowed(plan)
         return plan

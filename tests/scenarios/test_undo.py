@@ -57,6 +57,9 @@ def test_what_was_put_back_stays_until_it_changes_in_the_source(keeping: Product
     p2c("undo", FLOW, id, "--yes")
     keeping.settle()
     assert name_there(keeping) == "Account A-0"
+    again = p2c("undo", FLOW, id, "--yes")
+    assert "put back already: OrganizationName" in again
+    assert "by others" not in again
     undone = answer("history", FLOW, id)[0]
     assert (undone["outcome"], undone["by"]) == ("put back", "undo by operator@contoso")
     assert undone["values"] == {"OrganizationName": ["Renamed", "Account A-0"]}
@@ -172,10 +175,19 @@ def test_a_line_that_was_changed_is_put_back_with_the_header(desk: Trading) -> N
     said = p2c("undo", "quotations", number, said="n\n")
     assert "line 1 RequestedSalesQuantity" in said
     assert quantities(desk, number) == {1: 9, 2: 2}
+    desk.clock.sleep(1)
     p2c("undo", "quotations", number, "--yes")
     assert quantities(desk, number) == {1: 2, 2: 2}
     assert (desk.quotation(number) or {})["SalesQuotationName"] == "Quote"
+    assert "line 1 RequestedSalesQuantity; a repair" in " ".join(answer("explain", "quotations", number)["sentences"])
     assert [act["what"] for act in answer("audit")] == ["undo"]
+    desk.clock.sleep(1)
+    (first, _) = in_draft(desk, id)
+    desk.change_draft(f"quotedetails({first})", quantity=8)
+    revised(desk, id)
+    assert "line 1 RequestedSalesQuantity; a repair" not in " ".join(
+        answer("explain", "quotations", number)["sentences"]
+    )
 
 
 def test_a_line_that_was_added_is_removed_and_one_that_was_removed_is_added_again(desk: Trading) -> None:
