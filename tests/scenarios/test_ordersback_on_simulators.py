@@ -16,6 +16,7 @@ from shared.state.storage.queues import hold_queue
 from shared.sync.flow import NO_TARGET_ROW
 from shared.sync.hints import Hint, messages
 from shared.systems import System
+from tests.support.faults import SPOT_FAULTS_OF_READS, assert_met
 from tests.support.operator import answer, operated, p2c
 from tests.support.returning import (
     ACTIVATED,
@@ -245,13 +246,18 @@ def test_a_status_without_an_option_is_listed_with_what_helps(desk: Returning) -
 
 
 @pytest.mark.parametrize(
-    ("system", "rule"), [*each_with(System.FINOPS, by_turns(0)), *each_with(System.DATAVERSE, by_turns(1))]
+    ("system", "rule"),
+    [
+        *each_with(System.FINOPS, by_turns(0, SPOT_FAULTS_OF_READS, among=2)),
+        *each_with(System.DATAVERSE, by_turns(1)),
+    ],
 )
 def test_a_fault_loses_nothing_and_blames_no_order(desk: Returning, system: System, rule: Rule) -> None:
     orders = [desk.confirmed() for _ in range(2)]
     faults = desk.finops.faults if system is System.FINOPS else desk.sales.faults
     faults.add(rule)
     desk.settle(40)
+    assert_met(faults)
     faults.clear()
     desk.settle(20)
     assert [desk.status(id) for id, _ in orders] == [CONFIRMED] * 2

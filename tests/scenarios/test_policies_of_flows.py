@@ -17,7 +17,7 @@ from shared.flows.quotations import QUOTATIONS
 from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
-from tests.support.faults import READS, SPOT_FAULTS, WRITES, name_of
+from tests.support.faults import READS, SPOT_FAULTS_OF_READS, WRITES, name_of
 from tests.support.invoicing import invoicing
 from tests.support.operator import operated, p2c
 from tests.support.ordering import ordering
@@ -392,10 +392,9 @@ def test_a_quotation_that_was_deleted_comes_back_or_not(policy: str, state: Link
 
 
 # Nothing is written here, so only what is read can fail.
-OF_READS = [rule for rule in SPOT_FAULTS if rule.methods == READS]
 
 
-@pytest.mark.parametrize("rule", [None, *by_turns(0, OF_READS, among=2)])
+@pytest.mark.parametrize("rule", [None, *by_turns(0, SPOT_FAULTS_OF_READS, among=2)])
 def test_an_order_that_was_deleted_in_finops_stays_deleted(rule: Rule | None) -> None:
     with ordering(MAP_DOCUMENT=deciding(ORDERS, on_target_deleted="unlink")) as desk, operated(desk):
         account = desk.account("A-1")
@@ -408,7 +407,7 @@ def test_an_order_that_was_deleted_in_finops_stays_deleted(rule: Rule | None) ->
         assert (desk.rule_of(number), desk.failure(number), desk.sales_orders()) == ("target_deleted", None, [])
 
 
-@pytest.mark.parametrize("rule", [None, *by_turns(1, OF_READS, among=2)])
+@pytest.mark.parametrize("rule", [None, *by_turns(1, SPOT_FAULTS_OF_READS, among=2)])
 def test_an_invoice_that_was_deleted_in_sales_stays_deleted(rule: Rule | None) -> None:
     with invoicing(MAP_DOCUMENT=deciding(INVOICES, on_target_deleted="unlink")) as desk, operated(desk):
         _, number = desk.invoiced()

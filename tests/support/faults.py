@@ -4,7 +4,7 @@ All of them are played once for each way in which a client writes; a flow that w
 meets one fault of each consequence, two of them at each change (tests/support/thinned.py).
 """
 
-from local.simulator.faults import Kind, Rule
+from local.simulator.faults import Faults, Kind, Rule
 from shared.errors import OperatorNeeded, OutcomeUnknown, SyncError, Transient
 
 WRITES = frozenset({"POST", "PATCH"})
@@ -45,6 +45,9 @@ SPOT_FAULTS = [
     Rule(Kind.DROP_BEFORE, READS, times=20),
 ]
 
+# Those that a flow meets in a system of which it only reads.
+SPOT_FAULTS_OF_READS = [rule for rule in SPOT_FAULTS if rule.methods == READS]
+
 # A fault while writing, the error that tells it, and whether the write is in the system.
 TOLD_AS: list[tuple[Kind, type[SyncError], bool]] = [
     (Kind.ERROR_BEFORE, OutcomeUnknown, False),
@@ -55,6 +58,12 @@ TOLD_AS: list[tuple[Kind, type[SyncError], bool]] = [
     (Kind.REFUSE_TOKEN, OperatorNeeded, False),
     (Kind.THROTTLE, Transient, False),
 ]
+
+
+def assert_met(faults: Faults) -> None:
+    """Every rule has hit a request; one that has used up its times is off already. A fault that nothing meets proves
+    nothing."""
+    assert all(each["hits"] for each in faults.listed()), faults.listed()
 
 
 def name_of(rule: Rule) -> str:
