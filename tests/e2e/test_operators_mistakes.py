@@ -58,7 +58,7 @@ def test_an_account_in_which_the_app_has_never_run_is_named(
     assert "Name the storage account of the app" in said
 
 
-def test_an_account_that_does_not_exist_is_named(p2c: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_emulator_that_is_not_running_is_named(p2c: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HttpTransport, "sleep", lambda *_: None)
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"http://127.0.0.1:{gone.getsockname()[1]}/{ACCOUNT}"

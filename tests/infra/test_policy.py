@@ -25,3 +25,14 @@ def test_the_linter_finds_the_one_mistake_and_what_it_cannot_read_and_no_rule_is
     assert told.startswith("mistaken.json: Microsoft.Storage/storageAccounts")
     assert "TLS" in told
     assert verdict.switched_off == SWITCHED_OFF.keys()
+
+
+@pytest.mark.parametrize(("errors", "missing", "counts"), [(0, 0, True), (1, 0, False), (0, 1, False)])
+def test_a_report_counts_only_if_every_file_and_every_resource_was_read(
+    errors: int, missing: int, counts: bool
+) -> None:
+    deployed = {DEFAULT: read_snapshot(DEFAULT)}
+    resources = len(deployed[DEFAULT].resources) - missing
+    summary = {"passed": 1, "failed": 0, "parsing_errors": errors, "resource_count": resources}
+    verdict = judged({"summary": summary, "results": {"failed_checks": []}}, deployed)
+    assert (verdict.broken == "") is counts

@@ -392,24 +392,27 @@ def test_what_a_count_lets_other_threads_read_waits_for_its_turn_too(sync: Produ
 
 
 def test_two_counts_do_not_read_at_once() -> None:
-    courtesy, is_next = Courtesy(), Event()
+    courtesy, asks, is_next = Courtesy(), Event(), Event()
 
     def read() -> None:
+        asks.set()
         with courtesy.turn():
             is_next.set()
 
     second = Thread(target=read)
     with courtesy.turn():
         second.start()
+        assert asks.wait(30)
         assert not is_next.wait(0.1)
     assert is_next.wait(30)
     second.join()
 
 
 def test_a_count_rests_after_a_page_which_may_lead_to_the_next_one_unless_a_page_waits_for_it() -> None:
-    courtesy, is_read = Courtesy(rest_s=3600), Event()
+    courtesy, asks, is_read = Courtesy(rest_s=3600), Event(), Event()
 
     def read() -> None:
+        asks.set()
         with courtesy.turn():
             is_read.set()
 
@@ -417,6 +420,7 @@ def test_a_count_rests_after_a_page_which_may_lead_to_the_next_one_unless_a_page
         pass
     reading = Thread(target=read)
     reading.start()
+    assert asks.wait(30)
     assert not is_read.wait(0.1)
     with courtesy.patience():
         assert is_read.wait(30)

@@ -15,14 +15,11 @@ from shared.systems import System
 from tests.support.doubles import FakeTarget
 from tests.support.invariants import check
 from tests.support.steps import Crash
+from tests.support.thinned import share, share_of_steps
 from tests.support.world import LEASE_S, PRODUCTS, TRADE, World
 
 CRASHES = (Crash, SyncError)
 Deed = Callable[[World], None]
-# Of the pairs of crashes, which share is tried at each change; `make nightly` tries all.
-SHARE = 64
-# The same of the crashes at one step.
-SHARE_OF_EFFECTS = 5
 
 
 def first_sync(world: World) -> None:
@@ -168,29 +165,29 @@ def steps_of(scenario: Callable[[World], None], make: Callable[[], World]) -> in
     return world.steps.count - before
 
 
-@pytest.mark.parametrize(
-    ("scenario", "make"),
-    [
-        (first_sync, World),
-        (edits, synced),
-        (first_walk, stocked),
-        (vanish_and_return, walked),
-        (first_trade, trading),
-        (trade_edits, traded),
-    ],
-    ids=["first sync", "edits", "first walk", "vanish and return", "first trade", "trade edits"],
-)
-@pytest.mark.parametrize("everywhere", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["all", "effects"])
-def test_a_crash_at_any_step_recovers(
-    scenario: Callable[[World], None], make: Callable[[], World], *, everywhere: bool
-) -> None:
+SCENARIOS: dict[str, tuple[Deed, Callable[[], World]]] = {
+    "first sync": (first_sync, World),
+    "edits": (edits, synced),
+    "first walk": (first_walk, stocked),
+    "vanish and return": (vanish_and_return, walked),
+    "first trade": (first_trade, trading),
+    "trade edits": (trade_edits, traded),
+}
+
+
+@pytest.mark.parametrize("played", SCENARIOS)
+@share_of_steps(5)
+def test_a_crash_at_any_step_recovers(played: str, every: int) -> None:
+    scenario, make = SCENARIOS[played]
     total = steps_of(scenario, make)
     assert total > 50
     of_effect = fresh(make)
     # A crash before a step that leaves nothing behind is the crash before the next one; and of these, a share is enough
     # at each change.
-    effects = moments(of_effect, partial(scenario, of_effect))[::SHARE_OF_EFFECTS]
-    for number in range(1, total + 1) if everywhere else effects:
+    effects = moments(of_effect, partial(scenario, of_effect))
+    tried = range(1, total + 1) if every == 1 else share(effects, every, [*SCENARIOS].index(played))
+    assert len(tried) > 25 / every
+    for number in tried:
         world = fresh(make)
         world.steps.crash_at(world.steps.count + number)
         with contextlib.suppress(Crash, SyncError):
@@ -374,20 +371,21 @@ def changed_back(world: World) -> None:
         (dealing, changed_lines, changed_back),
     ],
 )
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), SHARE], ids=["all", "a share"])
+@share_of_steps(64)
 def test_two_crashes_at_any_two_steps_of_apply_recover(
     make: Callable[[], World], prepare: Deed, meanwhile: Deed, every: int
 ) -> None:
     """Every step meets others: of a share, each first step has every so many-th second one, by turns."""
-    pairs = 0
+    pairs = played = 0
     clean = fresh(make)
     prepare(clean)
     for turn, first in enumerate(moments(clean, lambda: work(clean))):
         crashed = history(make, prepare, first, meanwhile)
         recovered = deepcopy(crashed)
         seconds = moments(recovered, lambda recovered=recovered: recover(recovered, 2))  # type: ignore[misc]
-        for second in seconds[turn % every :: every]:
-            pairs += 1
+        pairs += len(seconds)
+        for second in share(seconds, every, turn):
+            played += 1
             world = deepcopy(crashed)
             world.steps.crash_at(world.steps.count + second)
             # A record of which both workers died is listed, and tried again after an hour.
@@ -398,4 +396,5 @@ def test_two_crashes_at_any_two_steps_of_apply_recover(
                     assert world.state.failures.page(flow, "", 10)[0] == [], "a record was blamed"
             except AssertionError as broken:
                 raise AssertionError(f"after crashes at the steps {first} and {second}: {broken}") from broken
-    assert pairs > 100 / every
+    assert pairs > 100
+    assert played >= pairs / every

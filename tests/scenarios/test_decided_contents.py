@@ -14,15 +14,11 @@ from tests.scenarios.test_crashes import fresh, moments
 from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
-from tests.support.thinned import share_of_steps
+from tests.support.thinned import share, share_of_steps
 from tests.support.world import PRODUCTS, World
 
 FLOW = "products"
 Deed = Callable[[World], None]
-
-
-# Of the steps before which somebody works beside, which share is tried at each change; `make nightly` tries all.
-SHARE = 8
 
 
 def in_step() -> World:
@@ -92,20 +88,22 @@ def test_a_product_that_changes_between_walk_and_read_ends_in_step(history: Sequ
 
 
 @share_of_steps(5)
-@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
-def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: Sequence[Deed], every: int) -> None:
-    clean = in_step()
+@pytest.mark.parametrize("history", HISTORIES)
+def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: str, every: int) -> None:
+    clean, deeds = in_step(), HISTORIES[history]
     # A crash before a step that leaves nothing behind is the crash before the next one.
-    for step in moments(clean, lambda: play(clean, history))[::every]:
+    tried = share(moments(clean, lambda: play(clean, deeds)), every, [*HISTORIES].index(history))
+    assert len(tried) > 15 / every
+    for step in tried:
         world = in_step()
         world.steps.crash_at(world.steps.count + step)
-        play(world, history)
+        play(world, deeds)
         world.settle()
         check(world)
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), SHARE], ids=["all", "a share"])
+@share_of_steps(8)
 def test_whoever_works_beside_at_whatever_step_of_it_the_product_ends_in_step(history: str, every: int) -> None:
     """Another pull and another worker, while the product is another one for a moment. Each history has other steps of
     a share."""
@@ -120,8 +118,8 @@ def test_whoever_works_beside_at_whatever_step_of_it_the_product_ends_in_step(hi
     counting = in_step()
     before = counting.steps.count
     play(counting, HISTORIES[history])
-    first = 1 + [*HISTORIES].index(history) % every
-    for step in range(first, counting.steps.count - before + 1, every):
+    steps = range(1, counting.steps.count - before + 1)
+    for step in share(steps, every, [*HISTORIES].index(history)):
         world = in_step()
         world.steps.at[world.steps.count + step] = partial(beside, world)
         play(world, HISTORIES[history])

@@ -9,6 +9,7 @@ from shared.errors import StorageTrouble
 from tests.scenarios.test_crashes import edits, first_sync, fresh, steps_of, synced
 from tests.support.invariants import check
 from tests.support.steps import Steps
+from tests.support.thinned import share, share_of_steps
 from tests.support.world import World
 
 TABLES = ("links.", "keys.", "runs.", "control.", "checkpoints.")
@@ -42,7 +43,7 @@ def suffers(world: World, scenario: Callable[[World], None], first: int, length:
     world.settle()
 
 
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.nightly), 24], ids=["all", "a share"])
+@share_of_steps(24)
 @pytest.mark.parametrize("length", [1, 40])
 @pytest.mark.parametrize(("scenario", "make"), [(first_sync, World), (edits, synced)], ids=["first sync", "edits"])
 def test_storage_that_fails_at_any_call_loses_nothing_duplicates_nothing_and_blames_no_record(
@@ -50,7 +51,7 @@ def test_storage_that_fails_at_any_call_loses_nothing_duplicates_nothing_and_bla
 ) -> None:
     total = steps_of(scenario, make)
     # Which calls are tried differs between the lengths.
-    for number in range(1 + length % every, total + 1, every):
+    for number in share(range(1, total + 1), every, length):
         world = fresh(make)
         suffers(world, scenario, number, length)
         name = world.steps.names[number - 1]

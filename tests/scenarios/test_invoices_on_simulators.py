@@ -22,7 +22,7 @@ from tests.support.faults import SPOT_FAULTS_OF_READS, assert_met
 from tests.support.invoicing import Invoicing, invoicing, invoicing_without_solution, same_amounts
 from tests.support.operator import operated, p2c
 from tests.support.steps import Crash
-from tests.support.thinned import by_turns, each_with
+from tests.support.thinned import by_turns, each_with, share_of_steps
 from tests.support.trading import trading_as
 
 INVOICED = 4
@@ -397,10 +397,10 @@ def seller(desk: Invoicing, kind: str = "systemuser") -> str:
     return f"/{kind}s({id})"
 
 
-@pytest.mark.parametrize("share", [30, pytest.param(3, marks=pytest.mark.nightly)])
+@share_of_steps(30, by_night=3)
 @pytest.mark.parametrize("made", [invoicing, invoicing_without_solution])
 def test_a_worker_that_dies_at_any_step_leaves_one_complete_invoice(
-    made: Callable[[], AbstractContextManager[Invoicing]], share: int
+    made: Callable[[], AbstractContextManager[Invoicing]], every: int
 ) -> None:
     """Steps are those of the storage, and the moment before each request."""
     with made() as desk:
@@ -417,7 +417,7 @@ def test_a_worker_that_dies_at_any_step_leaves_one_complete_invoice(
         desk.drain()
         total = desk.steps.count - before
         assert total > 40, total
-        for step in range(1, total + 1, share):
+        for step in range(1, total + 1, every):
             order = worked(step)
             desk.steps.crash_at(desk.steps.count + step)
             with contextlib.suppress(Crash):

@@ -23,7 +23,7 @@ from tests.support.doubles import FakeMapper
 from tests.support.invariants import check
 from tests.support.product import product
 from tests.support.steps import Crash
-from tests.support.thinned import few_examples, share_of_steps
+from tests.support.thinned import few_examples, share, share_of_steps
 from tests.support.trading import trading
 from tests.support.world import PRODUCTS, TRADE, World
 
@@ -335,14 +335,14 @@ def follow(world: World) -> None:
     world.drain()
 
 
-@pytest.mark.parametrize("everywhere", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["all", "effects"])
-def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_child_behind(*, everywhere: bool) -> None:
+@share_of_steps(4)
+def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_child_behind(every: int) -> None:
     total = steps_of(follow, renumbered_family)
     of_effect = fresh(renumbered_family)
     # A crash before a step that leaves nothing behind is the crash before the next one.
-    numbers = list(range(1, total + 1)) if everywhere else moments(of_effect, partial(follow, of_effect))
-    # At each change, a share.
-    for number in numbers if everywhere else numbers[::4]:
+    effects = moments(of_effect, partial(follow, of_effect))
+    tried = range(1, total + 1) if every == 1 else share(effects, every)
+    for number in tried:
         world = fresh(renumbered_family)
         world.steps.crash_at(world.steps.count + number)
         with pytest.raises(Crash):
@@ -350,7 +350,7 @@ def test_a_crash_at_any_step_of_the_parents_way_to_another_number_leaves_no_chil
         world.settle(hours=1)
         assert world.document_target.rows["d1"]["customer"] == "M9"
         check(world)
-    assert len(numbers) > 20
+    assert len(tried) > 20 / every
 
 
 _FAMILY = ["p1", "m2", "parents", "people", "documents", "host", "host", "sweep", "move", "edit", "loud", "plain"]

@@ -1,12 +1,15 @@
 """What each change tries of a search that repeats the same code, and `make nightly` tries whole.
 
-Every flow runs through the same engine and the same two clients. So each client meets all faults in one flow, and each
-other promise meets two of those with different consequences, by turns: over three promises every fault is played. Of
-the steps at which a worker can die, each change tries a share.
+Every flow runs through the same engine and the same two clients. So a flow meets the spot faults by turns, two at each
+change, and over three tests with different turns each of them is played. The accounts meet further faults of F&O at each
+change, bulk messages to Sales all spot faults; all other faults of Sales are for the night.
+
+Of the steps at which a worker can die, each change tries a share, which each test names. Where a test has several
+cases, each may begin at another step.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from _pytest.mark.structures import ParameterSet
@@ -14,6 +17,8 @@ from hypothesis import settings
 
 from local.simulator.faults import Rule
 from tests.support.faults import SPOT_FAULTS, name_of
+
+T = TypeVar("T")
 
 
 def by_turns(turn: int, rules: Sequence[Rule] = tuple(SPOT_FAULTS), *, among: int = 3) -> list[ParameterSet]:
@@ -37,12 +42,19 @@ def spot_faults(turn: int, *others: Rule) -> pytest.MarkDecorator:
 
 
 def few_examples(**options: Any) -> settings:
-    """For a property of which each example plays a whole world: a third of the examples of other properties. `options`
-    are further ones of Hypothesis."""
-    return settings(max_examples=settings().max_examples // 3, **options)
+    """For a property of which each example plays a whole world: a third of the examples of other properties, but by
+    night as many. `options` are further ones of Hypothesis."""
+    part = 1 if settings.get_current_profile_name() == "nightly" else 3
+    return settings(max_examples=settings().max_examples // part, **options)
 
 
-def share_of_steps(every: int) -> pytest.MarkDecorator:
-    """Gives a test `every`: each so many-th step is tried at each change, and by night each one."""
-    whole = pytest.param(1, marks=pytest.mark.nightly, id="all")
+def share_of_steps(every: int, *, by_night: int = 1) -> pytest.MarkDecorator:
+    """Gives a test `every`: each so many-th step is tried at each change, and by night each one, or each
+    `by_night`-th."""
+    whole = pytest.param(by_night, marks=pytest.mark.nightly, id="all" if by_night == 1 else "a larger share")
     return pytest.mark.parametrize("every", [whole, pytest.param(every, id="a share")])
+
+
+def share(steps: Sequence[T], every: int, case: int = 0) -> Sequence[T]:
+    """Every so many-th of these. Each case of a test begins at another one, so that together they miss none."""
+    return steps[case % every :: every]

@@ -166,8 +166,8 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        pytest.param("p2c map ", ["set", "unset", "entries"], marks=pytest.mark.nightly),
-        ("p2c records --st", ["--state"]),
+        ("p2c map ", ["set", "unset", "entries"]),
+        pytest.param("p2c records --st", ["--state"], marks=pytest.mark.nightly),
     ],
 )
 def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:

@@ -57,6 +57,14 @@ def test_an_error_says_what_the_storage_has_answered_and_whether_it_has_refused_
     assert raised.value.__cause__ is error
 
 
+def test_an_account_that_cannot_be_reached_is_named_with_what_to_check() -> None:
+    with pytest.raises(StorageTrouble) as raised, storage_errors("table control of contososync"):
+        raise ServiceRequestError("no such host")
+    told = str(raised.value)
+    assert told.startswith("table control of contososync did not answer: check that the name of the account is right")
+    assert "Azurite" not in told
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
