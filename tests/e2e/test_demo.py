@@ -129,8 +129,7 @@ def assert_only_what_has_changed_is_written(folder: Path) -> None:
 
 
 def written_in_sales(asked: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many rows of each collection were sent in writes that were not refused: bulk messages, and batches of a record
-    that goes alone."""
+    """How many rows of each collection were sent in writes that were not refused, in bulk messages and in batches."""
     rows = dict[str, int]()
     for each in asked:
         if each["method"] in WRITES and each["status"] < 400:

@@ -1,7 +1,7 @@
 """The faults that every flow must survive, as the simulators play them.
 
-All of them are played once for each way in which a client writes; a flow that writes in a way that is tried already
-meets one fault of each consequence, two of them at each change (tests/support/thinned.py).
+The accounts meet all of them in F&O, and bulk messages to Sales at night; every other flow meets one fault of each
+consequence, two of them at each change (tests/support/thinned.py).
 """
 
 from local.simulator.faults import Faults, Kind, Rule

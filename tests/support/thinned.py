@@ -1,8 +1,8 @@
 """What each change tries of a search that repeats the same code, and `make nightly` tries whole.
 
 Every flow runs through the same engine and the same two clients. So a flow meets the spot faults by turns, two at each
-change, and over three tests with different turns each of them is played. The accounts meet further faults of F&O at each
-change, bulk messages to Sales all spot faults; all other faults of Sales are for the night.
+change, and over three tests with different turns each of them is played. At each change the accounts meet every fault
+of F&O, and bulk messages to Sales every spot fault; the other faults of Sales are for the night.
 
 Of the steps at which a worker can die, each change tries a share, which each test names. Where a test has several
 cases, each may begin at another step.
