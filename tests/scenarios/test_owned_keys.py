@@ -94,7 +94,7 @@ def delete(world: World) -> None:
 
 
 # In this order a record is renumbered, at each change, while its row is written and not committed.
-DEEDS = [delete, renumber, filter_out]
+DEEDS: list[Deed] = [delete, renumber, filter_out]
 ANSWERS: dict[str, Callable[[Write], SyncError | None]] = {
     "": lambda _write: None,
     "refused": refuse(REFUSAL),
