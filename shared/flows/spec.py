@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pydantic import ValidationError, create_model
+from pydantic import create_model
 
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.record_table import RecordTable
@@ -16,11 +16,11 @@ from shared.clients.dataverse.target import DataverseTarget
 from shared.clients.finops.environment import FinopsSystem
 from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.checks import Check
+from shared.flows.misnamed import mistakes_of_names
 from shared.flows.required_columns import RequiredColumns
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import MapDocument, Policy, PolicyChoices, filters_in_words, model_of
-from shared.mapping.map_source import MapSource, map_source, mistaken
-from shared.mapping.names import nearest
+from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.results import ResultColumns, ResultMaps, part_of_results
 from shared.mapping.value_maps import ValueMaps, as_known_to, read_map_document
 from shared.mapping.verdicts import Filter
@@ -252,30 +252,10 @@ class Flows:
             deployment.check()
         except MapInvalid as invalid:
             found = map_source(settings.MAP_DOCUMENT)
-            mistakes = (*invalid.mistakes, *self._mistakes_of_names(settings, found))
+            further = mistakes_of_names(found, self.value_maps, lambda maps: Deployment(self, settings, maps).check())
+            mistakes = (*invalid.mistakes, *further)
             raise mistaken(found.name, found.located(mistakes)) from None
         return deployment
-
-    def _mistakes_of_names(self, settings: Settings, source: MapSource) -> tuple[str, ...]:
-        """What a document has wrong about the flows, also if parts of it are missing or unknown: those that are shipped
-        stand in for them. Empty if a part has not its form, or may be a misspelt one that declares what others name."""
-        try:
-            given, shipped = source.content(), map_source(None).content()
-            if not isinstance(given, dict) or not isinstance(shipped, dict):
-                return ()
-            known = {name: value for name, value in given.items() if name in self.value_maps.model_fields}
-            # A stand-in declares nothing: each name that a misspelt part declares would be a mistake.
-            empty = [name for name in ("own_columns", "value_maps") if not known.get(name)]
-            if any(nearest(str(name), empty) for name in given if name not in known):
-                return ()
-            Deployment(self, settings, self.value_maps.model_validate({**shipped, **known})).check()
-        except MapInvalid as invalid:
-            return invalid.mistakes
-        except SettingsInvalid as invalid:
-            return (str(invalid),)
-        except ValidationError:
-            pass
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
