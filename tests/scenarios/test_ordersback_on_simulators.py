@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.simulator.faults import Rule
+from shared.flows.accounts import ACCOUNTS
 from shared.flows.checks import CheckResult
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
@@ -27,6 +28,7 @@ from tests.support.returning import (
     SHIPPED_STATUS,
     Returning,
 )
+from tests.support.steps import Crash
 from tests.support.thinned import by_turns, each_with
 from tests.support.trading import trading_as
 from tests.unit.local.finops_documents import order_url
@@ -48,6 +50,44 @@ def test_an_order_that_is_closed_before_a_walk_has_met_it_comes_back(desk: Retur
     desk.clerk("cancel", number)
     desk.tick()
     assert desk.status(id) == CANCELLED
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_an_order_whose_worker_died_after_its_commit_comes_back_although_it_is_closed(
+    desk: Returning, waited: bool
+) -> None:
+    """The worker after it finds the order linked, or leaves it out since nothing waits for it any more: it tells of
+    what the dead one has made."""
+    _ordered(desk, "A-1", waited=waited)
+    before = desk.steps.count
+    _deliver(desk, ORDERS)
+    names = desk.steps.names[before:]
+    commit = len(names) - names[::-1].index("links.transact done")
+    id, number = _ordered(desk, "A-2", waited=waited)
+    desk.steps.crash_at(desk.steps.count + commit + 1)
+    with pytest.raises(Crash):
+        _deliver(desk, ORDERS)
+    assert desk.service.state.links.load(ORDERS, [number])[number].state is LinkState.WRITTEN
+    assert desk.queues.depth(ORDERSBACK) == 1, "of the first order"
+    desk.clerk("cancel", number)
+    desk.settle(30)
+    assert desk.status(id) == CANCELLED
+
+
+def _ordered(desk: Returning, customer: str, *, waited: bool) -> tuple[str, str]:
+    """An order that its next message writes; one that waited for its customer is released by that."""
+    made = desk.order(desk.account(customer))
+    for flow in (ORDERS, ACCOUNTS) if waited else (ACCOUNTS, ORDERS):
+        desk.service.pull(flow)
+        if waited or flow == ACCOUNTS:
+            _deliver(desk, flow)
+    return made
+
+
+def _deliver(desk: Returning, flow: str) -> None:
+    (message,) = desk.queues.receive(flow, limit=1, invisible_s=600)
+    desk.service.apply(flow, message.body.encode())
+    desk.queues.delete(flow, message)
 
 
 def test_a_status_that_comes_back_is_an_update_and_adopts_nothing(desk: Returning) -> None:

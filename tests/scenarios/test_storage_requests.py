@@ -157,7 +157,8 @@ def test_requests_of_orders_their_status_and_their_invoices(counted_back: Counte
     orders = [desk.order(account, lines=LINES) for _ in range(RECORDS)]
     assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((14, 13), ["created"])
     desk.change_all("salesorders", [id for id, _ in orders], "description")
-    assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((10, 9), ["unchanged"])
+    # One of them is for what comes back: a worker may have died before it told of that.
+    assert (desk.requests_of(ORDERS), desk.outcomes(ORDERS)) == ((10, 10), ["unchanged"])
     desk.clerk("totals")
     assert (desk.requests_of(ORDERSBACK), desk.outcomes(ORDERSBACK)) == ((11, 9), ["filtered"])
     for _, number in orders:

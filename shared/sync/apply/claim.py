@@ -23,12 +23,12 @@ _STEP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The records of a message after claiming: `records` are claimed by this worker, `skipped` were seen before, `busy`
-    are held by another worker, by the delay to wait, `alone` are to be sent again one by one, and `damaged` have a link
-    that cannot be used, by the record's id."""
+    """The records of a message after claiming: `records` are claimed by this worker, `skipped` are the links of those
+    that were seen before, `busy` are held by another worker, by the delay to wait, `alone` are to be sent again one by
+    one, and `damaged` have a link that cannot be used, by the record's id."""
 
     records: Sequence[Record]
-    skipped: Sequence[Hint]
+    skipped: Sequence[Link]
     busy: Mapping[float, Sequence[Hint]]
     alone: Sequence[Hint]
     damaged: Mapping[str, Damage]
@@ -51,7 +51,7 @@ class Claiming:
         affected. Raises StorageTrouble.
         """
         hints = merge(message.hints)
-        skipped: list[Hint] = []
+        skipped: list[Link] = []
         busy: dict[float, list[Hint]] = defaultdict(list)
         damaged: dict[str, Damage] = {}
         free: dict[str, Link] = {}
@@ -59,7 +59,7 @@ class Claiming:
             if (damage := damage_of(link, self.flow)) is not None:
                 damaged[id] = damage
             elif self._is_seen(link, hints[id], message.epoch):
-                skipped.append(hints[id])
+                skipped.append(link)
             elif (wait_s := claim_ends_in(link, self.limits)) > 0:
                 busy[_delay_s(link, wait_s)].append(hints[id])
             else:

@@ -8,7 +8,7 @@ from shared.clock import Clock
 from shared.errors import StateUnreadable
 from shared.mapping.verdicts import Parent
 from shared.records import fold
-from shared.state.links import LinkState
+from shared.state.links import Link, LinkState
 from shared.state.storage.queues import Queues, hold_queue
 from shared.sync.apply.claim import BUSY_DELAY_S, Claimed
 from shared.sync.apply.commit import Committed
@@ -85,6 +85,7 @@ class FollowUp:
         self._send_back(message, committed.kept, sent_back_at_once)
         self._tell_of_another_mapping(claimed.skipped, committed.kept)
         self._release_children(committed.kept)
+        self._tell_what_nobody_has_told(claimed.skipped, committed.kept)
         self._look_once_more(committed.kept)
         self._ask_for_looks(committed.kept)
         self._answer(committed.kept)
@@ -102,7 +103,7 @@ class FollowUp:
             queue, wait_s = in_place
             self._send_again(message, queue, message.epoch, hints, wait_s, at_once=at_once)
 
-    def _tell_of_another_mapping(self, skipped: Sequence[Hint], kept: Sequence[Concluded]) -> None:
+    def _tell_of_another_mapping(self, skipped: Sequence[Link], kept: Sequence[Concluded]) -> None:
         """Make sure that nothing stays committed with another mapping than that of the last walk. This happens after
         the commit, so that a walk or look that begins later finds these records. If the worker dies before this, the
         message comes back to another worker.
@@ -111,7 +112,7 @@ class FollowUp:
         records to the new instances: the pull has noted the new mapping before it sent the message. A mapping that no
         walk knows is a new one, or was taken back. Then the next walk, or the sweep's look at the links, decides.
         """
-        ids = [hint.id for hint in skipped] + [each.id for each in kept if each.needs_no_second_try]
+        ids = [link.id for link in skipped] + [each.id for each in kept if each.needs_no_second_try]
         try:
             checkpoint = self._state.checkpoints.load(self._flow.name)
         except StateUnreadable:
@@ -155,6 +156,17 @@ class FollowUp:
             hints, limit = [Hint(key) for key in keys], self._hints_per_message
             for message in messages(flow.name, self._run_id, hints, limit, why=Why.CHANGE):
                 self._queues.send(flow.name, message.to_body())
+
+    def _tell_what_nobody_has_told(self, skipped: Sequence[Link], kept: Sequence[Concluded]) -> None:
+        """Let another flow look also at the rows of records that were linked before and that it does not know: the
+        worker that made them may have died after its commit, and has left its message to this one."""
+        linked = [*skipped, *(each.outcome.link for each in kept if not self._routes_that_release(each))]
+        for flow in self._children:
+            routes = [name for name, route in self._flow.routes.items() if route.entity == flow.comes_back_from]
+            keys = [key for link in linked for name in routes if (key := link.key_on(name)) is not None]
+            if keys and not flow.off:
+                links = self._state.links.load(flow.name, keys)
+                self._tell_what_comes_back(flow, [key for key in keys if links[key].etag is None])
 
     def _send_in_time(self, flow: Flow, hints: Sequence[Hint]) -> int:
         """Send the records of another flow; how many there was time for. The sweep finds the others."""
