@@ -112,7 +112,7 @@ class Oracle:
                 if entry.state != "filtered":
                     yield Problem("I1", record, f"it is out of scope, and {entry.state}")
             case Filtered(rule, ends):
-                if not self._trade.stays_untold(record, entry):
+                if not self._trade.stays_untold(record, entry, rule):
                     yield from self._filtered(record, entry, rule, ends=ends)
             case Rejected() if self._trade.stays(record):
                 # It was written once, and nobody asks whether it could be written today.

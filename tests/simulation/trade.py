@@ -24,6 +24,8 @@ _NO_ROW, _CLOSED, _INVOICED = "no_target_row", "closed_in_sales", "invoiced_in_s
 _NO_TOTALS = "totals_not_calculated"
 # Why nothing comes back of a sales order that was made of an order of Sales.
 _OF_LINKED = (_NO_ROW, _CLOSED, _INVOICED, "not_confirmed", _NO_TOTALS)
+# Why nothing comes back of any other sales order: which of the two depends on the marks of its customers.
+_OF_OTHERS = ("not_from_sales", "customer_not_external")
 _NOT_SELLABLE = "dataverse.0x8004f908"
 # What an order names of others: their numbers may change.
 _OF_PARENTS = (orders.CUSTOMER_FIELD, orders.QUOTATION_FIELD)
@@ -52,13 +54,16 @@ class TradeJudge:
         row = self.facts.targets[ORDERS].get(fold(record[1])) if record[0] == "ordersback" else None
         return row is not None and row.of is None and row.values.get(back.STATUS) in back.CLOSED
 
-    def stays_untold(self, record: Record, entry: Entry) -> bool:
-        """Whether a sales order whose order an operator has taken off it keeps what came back before, or the reason
-        why nothing did: nobody looks at it until it changes."""
-        if record[0] != "ordersback" or not (entry.state == "written" or entry.reason in _OF_LINKED):
+    def stays_untold(self, record: Record, entry: Entry, rule: str) -> bool:
+        """Whether a sales order that a rule filters today keeps what was told before, since nobody looks at it: one
+        whose order an operator has taken off it, until it changes, and one that is closed, whose customer has got
+        another mark since."""
+        row = self.facts.targets[ORDERS].get(fold(record[1])) if record[0] == "ordersback" else None
+        if row is None or row.of is not None:
             return False
-        row = self.facts.targets[ORDERS].get(fold(record[1]))
-        return row is not None and row.of is None and row.made
+        if row.values.get(back.STATUS) in back.CLOSED and entry.reason in _OF_OTHERS and rule in _OF_OTHERS:
+            return True
+        return row.made and (entry.state == "written" or entry.reason in _OF_LINKED)
 
     def known(self, record: Record, parents: Sequence[Parent]) -> Known:
         """What the mapping may know of a record."""
