@@ -13,7 +13,7 @@ from shared.errors import RecordRejected, StateUnreadable, Transient
 from shared.state.control import BlockKind, FlowControl
 from shared.state.failures import LAST_RETRY, STATE_UNREADABLE, failure_key
 from shared.state.keys import Owner
-from shared.state.links import link_key
+from shared.state.links import LinkState, link_key
 from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Cell, Delete, Foreign, Put, Row, escape
 from shared.state.waiting import Wait
@@ -353,6 +353,7 @@ def test_a_damaged_snapshot_queues_its_products_once_more_and_loses_none() -> No
     world.stock.remove("n2")
     play(world)
     assert world.product_target.rows["n1"]["name"] == "Second"
+    assert world.state.links.load("products", ["n2"])["n2"].state is LinkState.DELETED
     assert causes(world, "products") == {}
 
 

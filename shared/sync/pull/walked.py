@@ -57,8 +57,9 @@ class WalkedReader:
         such walk, or if that one was too long ago."""
         began = self._begun(checkpoint)
         self._snapshot = Snapshot(self._snapshots, self._flow.name, began.walk.id)
-        if self._snapshot.is_damaged and self._reads_open(began):
-            # A record that has left the open ones is known by the snapshot alone: the next walk reads everything.
+        if self._snapshot.is_damaged and not began.walk.ignores_snapshot:
+            # An ordinary walk asks only the snapshot what is gone, or has left the open records: the next one reads
+            # everything, and looks at every link.
             began = replace(began, scans=replace(began.scans, full_at=None))
         for record in self._decided.take():
             # A walk over the open records does not meet a closed one again.
