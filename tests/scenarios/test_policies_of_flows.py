@@ -198,6 +198,27 @@ def test_a_draft_without_price_is_no_change_of_others_if_the_creation_got_no_ans
         assert (row["statecode"], row["price"], len(desk.items("P-1"))) == (0, 12.5, 1)
 
 
+@pytest.mark.parametrize("vanished", ["keep", "retire"])
+@pytest.mark.parametrize("policy", ["source_wins", "target_wins", "stop"])
+def test_a_product_that_is_created_again_without_an_answer_is_finished(policy: str, vanished: str) -> None:
+    """What it shows until then is no change of others, and its creation does not end as a draft."""
+    document = deciding(PRODUCTS, on_conflict=policy)
+    with assortment(MAP_DOCUMENT=document, PRODUCTS_WHEN_VANISHED=vanished) as desk:
+        deleted_product(desk)
+        desk.sales.faults.add(Rule(Kind.DROP_AFTER, WRITES, path="CreateMultiple", times=1))
+        desk.tick()
+        row = desk.product("P-1")
+        assert row is not None
+        assert (row["statecode"], row["price"]) == (2, None)
+        desk.change("P-1", ProductName="Tandem")
+        disturbed(desk, None, "sales")
+        row = desk.product("P-1")
+        assert desk.failure("P-1") is None
+        assert row is not None
+        assert (row["name"], row["statecode"], row["price"]) == ("Tandem", 0, 12.5)
+        assert len(desk.items("P-1")) == 1
+
+
 def test_a_price_that_others_delete_after_a_write_was_refused_is_their_change() -> None:
     maps = json.loads(deciding(PRODUCTS, on_conflict="stop"))
     maps["fields"] = {PRODUCTS: {"msdynce_ismaintainedexternally": "off"}}

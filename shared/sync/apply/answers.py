@@ -16,6 +16,7 @@ from shared.errors import (
 )
 from shared.records import LineAction
 from shared.state.control import Control
+from shared.state.link_targets import Intent
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
 from shared.sync.apply.plan import gone, without_row
@@ -104,9 +105,13 @@ def _repeat_in_full(route: Route, limits: Limits, sent: Sent) -> Planned | Concl
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     if not route.once and route.on_target_deleted is not OnTargetDeleted.RECREATE:
         return gone(route, judged.with_link(record.link, trusted=False))
-    # The note of the update stays: the create sends these values, too, and its answer may be lost.
+    # The note of the update stays: the create sends these values, too, and its answer may be lost. Its intent is kept
+    # by the commit, so that what such a create has begun is finished.
     doubtful = judged.with_link(sent.record.link, trusted=False)
-    return Planned(doubtful, Changes(route).create(doubtful))
+    write = Changes(route).create(doubtful)
+    earlier = sent.record.sent_for(write.key)
+    begun = replace(sent.record.link, intent=Intent(write.key, (*earlier, dict(write.values))))
+    return Planned(doubtful.with_link(begun, trusted=False), write)
 
 
 def _refused(route: Route, limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:

@@ -108,7 +108,9 @@ class Changes:
             return False
         # Each of several creates without a clear answer may be the one that has made the row.
         intent = judged.record.link.intent
-        unclear = [sent[name] for sent in (*known.sent, *(intent.sent if intent else ())) if name in sent]
+        unclear = [sent[name] for sent in known.sent if name in sent]
+        # What a create does not send is blank in the new row.
+        unclear += [sent.get(name) for sent in (intent.sent if intent else ())]
         if name in known.overruled:
             return there != known.overruled[name] and not any(agree(name, value, there) for value in unclear)
         if self._is_kept(judged, row, name):

@@ -95,13 +95,14 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
 
 
 def _with_values(route: Route, planned: Planned, link: Link, write: Write) -> Link:
-    """The intent of a first write, and the fields that this write fills for the first time. A take-over needs both: its
-    intent does not count if the id of the row is not ours. Where changes of others count, what is sent as well: if the
-    answer is lost, it must not look like one."""
-    if not link.linked:
+    """The intent of a first write to a row, also of one that is created again, and the fields that this write fills for
+    the first time. A take-over needs both: its intent does not count if the id of the row is not ours. Where changes of
+    others count, what is sent as well: if the answer is lost, it must not look like one."""
+    is_first = not link.linked
+    if is_first or write.create:
         sent = (*planned.record.sent_for(write.key), dict(write.values))
         link = replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
-        if write.create:
+        if is_first and write.create:
             return link
     content = link.content
     first = sorted(set(write.values) - set(content.applied) - set(content.touched))
