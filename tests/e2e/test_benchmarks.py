@@ -80,7 +80,9 @@ def test_the_pages_of_the_console_are_measured(figures: Path) -> None:
     assert console.main(["--links", "600", "--failures", "8", "--write", str(figures)]) == 0
     (rows,) = tables(figures, "console")
     assert [row["what"] for row in rows][:3] == ["sign-in, with the first overview", "overview", "not in step"]
-    assert all(float(row["again, seconds"]) > 0 for row in rows[1:])
+    # A search among so few rows may take less than what is told.
+    assert all(re.fullmatch(r"\d+\.\d\d", row["again, seconds"]) for row in rows[1:])
+    assert "search for a number in any flow" in [row["what"] for row in rows]
 
 
 @pytest.mark.long(10)

@@ -16,7 +16,6 @@ from shared.errors import (
 )
 from shared.records import LineAction
 from shared.state.control import Control
-from shared.state.link_targets import Intent
 from shared.sync.apply.changes import Changes
 from shared.sync.apply.outcome import Rejection
 from shared.sync.apply.plan import gone, without_row
@@ -109,8 +108,7 @@ def _repeat_in_full(route: Route, limits: Limits, sent: Sent) -> Planned | Concl
     # by the commit, so that what such a create has begun is finished.
     doubtful = judged.with_link(sent.record.link, trusted=False)
     write = Changes(route).create(doubtful)
-    earlier = sent.record.sent_for(write.key)
-    begun = replace(sent.record.link, intent=Intent(write.key, (*earlier, dict(write.values))))
+    begun = replace(sent.record.link, intent=sent.record.intent_of(write))
     return Planned(doubtful.with_link(begun, trusted=False), write)
 
 

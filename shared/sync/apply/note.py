@@ -8,18 +8,15 @@ from dataclasses import replace
 from shared.errors import RowTooLarge
 from shared.records import Json, LineAction, Values, Write
 from shared.state.link_parts import LinkContent
-from shared.state.link_targets import Intent
 from shared.state.links import Link, Links, Place
 from shared.state.storage.tables import check_size
 from shared.sync.apply.changes import Changes, takes_over
 from shared.sync.apply.claim import BUSY_DELAY_S
 from shared.sync.apply.outcome import WrittenTarget
-from shared.sync.apply.record import Concluded, Planned
+from shared.sync.apply.record import SENT_KEPT, Concluded, Planned
 from shared.sync.apply.written import target_of
 from shared.sync.flow import Route
 from shared.sync.link_writer import Group, LinkWriter, link_operation
-
-_SENT_KEPT = 3
 
 Release = Callable[[Mapping[str, Iterable[Place]], Mapping[str, Link]], int]
 
@@ -51,11 +48,10 @@ def note(route: Route, links: Links, release: Release, planned: Sequence[Planned
 def _too_large(route: Route, planned: Planned, target: WrittenTarget | None) -> Concluded | None:
     """The outcome of a record whose link cannot hold the note."""
     record, write = planned.record, planned.write
-    sent = (*record.sent_for(write.key), dict(write.values))
     content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
     if _counts(route, record.link, write):
         content = replace(content, sent=_sent(route, content, write))
-    link = replace(record.link, intent=Intent(write.key, sent[-_SENT_KEPT:]), content=content)
+    link = replace(record.link, intent=record.intent_of(write), content=content)
     try:
         check_size((link if target is None else target.on(link)).to_row())
     except RowTooLarge as large:
@@ -100,8 +96,7 @@ def _with_values(route: Route, planned: Planned, link: Link, write: Write) -> Li
     others count, what is sent as well: if the answer is lost, it must not look like one."""
     is_first = not link.linked
     if is_first or write.create:
-        sent = (*planned.record.sent_for(write.key), dict(write.values))
-        link = replace(link, intent=Intent(write.key, sent[-_SENT_KEPT:]))
+        link = replace(link, intent=planned.record.intent_of(write))
         if is_first and write.create:
             return link
     content = link.content
@@ -125,11 +120,11 @@ def _sent(route: Route, content: LinkContent, write: Write) -> tuple[dict[str, J
     there: Values = {} if write.before is None else write.before.values
     shown = {
         name: value
-        for earlier in sent[:-_SENT_KEPT]
+        for earlier in sent[:-SENT_KEPT]
         for name, value in earlier.items()
         if name in there and route.rules.agree(name, value, there[name])
     }
-    return (*([shown] if shown else ()), *sent[-_SENT_KEPT:])
+    return (*([shown] if shown else ()), *sent[-SENT_KEPT:])
 
 
 def _same_note(now: Link, noted: Link) -> bool:

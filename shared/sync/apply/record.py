@@ -15,6 +15,9 @@ from shared.state.waiting import Wait
 from shared.sync.apply.outcome import DECIDED, Kind, Outcome, Rejection, WrittenTarget
 from shared.sync.hints import Hint
 
+SENT_KEPT = 3
+"""How many writes without a clear answer are remembered in full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -62,6 +65,10 @@ class Record:
         """The contents that earlier creates have sent under a key, also if it was written in another case."""
         intent = self.link.intent or self.dropped
         return intent.sent if intent is not None and fold(intent.key) == fold(key) else ()
+
+    def intent_of(self, write: Write) -> Intent:
+        """What is noted before a create is sent: what the last ones under its key have sent, this one included."""
+        return Intent(write.key, (*self.sent_for(write.key), dict(write.values))[-SENT_KEPT:])
 
     def noted(self, link: Link) -> "Record":
         """The stored link now says what must be known of a write before it is sent."""
