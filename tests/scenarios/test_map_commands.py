@@ -120,12 +120,17 @@ def test_two_documents_are_compared_field_by_field_and_code_by_code(tmp_path: Pa
     assert p2c_in({}, "map", "diff", old, old).exit_code == 0
 
 
+def planned(sync: Product, folder: Path) -> tuple[dict[str, Any], str]:
+    """A plan of accounts with a document that has another field, as JSON and as shown."""
+    call = ("plan", "accounts", "--map", file_of(folder, fields=FIELDS))
+    with operated(sync):
+        return answer(*call), p2c(*call)
+
+
 def test_a_plan_with_a_document_counts_what_it_would_change_and_writes_nothing(sync: Product, tmp_path: Path) -> None:
     sync.account("A-1", yominame="Lit")
     sync.tick()
-    with operated(sync):
-        told = answer("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
-        shown = p2c("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
+    told, shown = planned(sync, tmp_path)
     assert told["fields"] == {"NameAlias": 1}
     assert "fields that would change: 1 NameAlias" in shown
     assert (sync.customer("A-1") or {})["NameAlias"] == "Account A-1"
@@ -134,9 +139,7 @@ def test_a_plan_with_a_document_counts_what_it_would_change_and_writes_nothing(s
 def test_a_plan_marks_what_the_target_holds_already_and_does_not_count_it(sync: Product, tmp_path: Path) -> None:
     sync.account("A-1", yominame="Account A-1")
     sync.tick()
-    with operated(sync):
-        told = answer("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
-        shown = p2c("plan", "accounts", "--map", file_of(tmp_path, fields=FIELDS))
+    told, shown = planned(sync, tmp_path)
     assert told["fields"] == {}
     assert "the same" in shown
 
