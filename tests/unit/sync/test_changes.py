@@ -179,7 +179,9 @@ LEFT = FormerTarget(ROUTE, "k", ended=True)
 def test_a_row_gets_what_is_sent_at_creation_while_it_is_ours_and_not_finished_and_is_emptied_where_we_have_written(
     link: Link, ours: bool, created: bool, emptied: bool
 ) -> None:
-    judged = Judged(Record.of(Hint("1"), link, trusted=False), Mapped("K", {"name": None, "phone": "1"}, {"group": "9"}))
+    judged = Judged(
+        Record.of(Hint("1"), link, trusted=False), Mapped("K", {"name": None, "phone": "1"}, {"group": "9"})
+    )
     write = Changes(route()).overwrite(judged, TargetRow({}, "id1", ours), alone=True)
     assert isinstance(write, Write)
     expected: dict[str, Json] = {"phone": "1"}

@@ -3,13 +3,14 @@
 import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from shared.errors import InvariantBroken
-from shared.state.link_parts import Claim
+from shared.state.link_parts import Claim, ClaimKind
 from shared.state.link_targets import FormerTarget, Intent
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
@@ -17,7 +18,7 @@ from shared.sync.apply.batch import OnItsWay
 from shared.sync.apply.claim import Claiming
 from shared.sync.apply.commit import Committing
 from shared.sync.apply.invariants import check
-from shared.sync.apply.outcome import Kind, Rejection, WrittenTarget
+from shared.sync.apply.outcome import Kind, Outcome, Rejection, WrittenTarget
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.hints import Hint, HintMessage
 from tests.support.doubles import ROUTE
@@ -95,6 +96,76 @@ def test_what_contradicts_a_rule_is_an_error_that_names_it(rule: str) -> None:
     with pytest.raises(InvariantBroken, match=rule) as raised:
         check(of)
     assert raised.value.rule == rule
+
+
+def concluded(link: Link, kind: Kind = Kind.FILTERED, rejection: Rejection | None = None) -> Concluded:
+    """A record that ends with this link, whatever its stored one was."""
+    return Concluded(record(), Outcome(kind, link, "rule", rejection))
+
+
+LEFT, HEIR = FormerTarget(ROUTE, "J", ended=True), FormerTarget(ROUTE, "H", ended=True, inherited=True)
+
+
+@pytest.mark.parametrize(
+    ("former", "kept", "is_sound"),
+    [
+        ((LEFT,), (LEFT,), True),
+        ((LEFT,), (), False),
+        ((HEIR,), (), True),
+        ((LEFT, HEIR), (LEFT,), True),
+        ((LEFT, HEIR), (HEIR,), False),
+    ],
+)
+def test_a_record_keeps_the_rows_that_it_has_left_and_may_give_up_those_that_it_has_inherited(
+    former: tuple[FormerTarget, ...], kept: tuple[FormerTarget, ...], is_sound: bool
+) -> None:
+    before, after = replace(LINKED, former=former), replace(LINKED, former=kept, state=LinkState.FILTERED)
+    of = Concluded(record(before), Outcome(Kind.FILTERED, after, "rule"))
+    with nullcontext() if is_sound else pytest.raises(InvariantBroken, match="key_without_owner"):
+        check(of)
+
+
+STATES = {
+    Kind.CREATED: LinkState.WRITTEN,
+    Kind.UPDATED: LinkState.WRITTEN,
+    Kind.UNCHANGED: LinkState.WRITTEN,
+    Kind.FILTERED: LinkState.FILTERED,
+    Kind.ENDED: LinkState.ENDED,
+    Kind.DELETED: LinkState.DELETED,
+}
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_each_outcome_has_its_own_state(kind: Kind) -> None:
+    for state in LinkState:
+        of = concluded(replace(LINKED, state=state), kind)
+        with nullcontext() if state is STATES[kind] else pytest.raises(InvariantBroken, match="other_state"):
+            check(of)
+
+
+@pytest.mark.parametrize("state", LinkState)
+@pytest.mark.parametrize("kind", [Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED])
+def test_what_is_not_decided_may_have_any_state_and_keep_its_claim(kind: Kind, state: LinkState) -> None:
+    check(concluded(replace(LINKED, state=state, claim=Claim("c", ClaimKind.WORKING)), kind))
+
+
+@pytest.mark.parametrize(
+    ("link", "rule"),
+    [
+        (replace(LINKED, route=None), "key_without_owner"),
+        (replace(LINKED, held_key=""), "linked_without_key"),
+        (replace(LINKED, held_key="L"), "written_without_target"),
+        (replace(LINKED, intent=Intent("K", ())), "written_without_target"),
+        (replace(LINKED, dirty=True), "written_without_target"),
+        (replace(LINKED, target_key=None), "written_without_target"),
+        (replace(LINKED, claim=Claim("c", ClaimKind.WORKING)), "claim_left"),
+        (replace(LINKED, claim=Claim("c", ClaimKind.UNSETTLED)), None),
+        (LINKED, None),
+    ],
+)
+def test_a_written_record_is_clean_and_free_at_the_row_whose_key_it_holds(link: Link, rule: str | None) -> None:
+    with nullcontext() if rule is None else pytest.raises(InvariantBroken, match=rule):
+        check(concluded(link, Kind.UPDATED))
 
 
 def test_a_wait_for_nobody_is_an_error() -> None:
