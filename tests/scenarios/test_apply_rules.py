@@ -14,7 +14,7 @@ from shared.state.link_parts import Claim, ClaimKind
 from shared.state.links import Link, LinkState
 from shared.state.storage.queues import hold_queue, poison_queue
 from shared.state.storage.tables import Replace
-from shared.sync.hints import Hint, HintMessage, HintUnreadable, read_message
+from shared.sync.hints import Hint, HintMessage, HintUnreadable, Why, read_message
 from shared.sync.limits import Limits
 from shared.systems import System
 from tests.support.doubles import ROUTE, FakeMapper
@@ -864,6 +864,8 @@ def test_w1_a_child_looks_once_more_after_parking() -> None:
     world.pull("children")
     world.steps.at[world.steps.count + parking] = lambda: world.apply(hint("p1"))
     world.host_once("children")
+    again = [read_message(body) for body in world.queues.bodies("children")]
+    assert {(each.hints, each.why) for each in again} == {((Hint("c1", released=True),), Why.RELEASED)}
     world.host_once("children")
     assert "c1" in world.child_target.rows
 
