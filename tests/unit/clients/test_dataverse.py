@@ -304,3 +304,15 @@ def test_keys_whose_addresses_are_too_long_for_a_batch_are_asked_for_in_groups()
     asked = [each for each in (at.server.calls[0].body or b"").split(b"\r\n") if each.startswith(b"GET")]
     assert len(asked) == 4
     assert all(len(each) < MAX_URL_LENGTH_IN_BATCH + 20 for each in asked)
+
+
+def test_a_batch_has_a_thousand_parts_at_most() -> None:
+    asked = list[int]()
+
+    def answer(call: PreparedCall) -> Answer:
+        asked.append((call.body or b"").count(b"GET https"))
+        return batch_of(*([{"value": []}] * asked[-1]))
+
+    at = line(answer, system=System.DATAVERSE)
+    assert DataverseSystem(at.channel).rows_together(BOTH[:1] * 1001, ["P-1"]) == [[]] * 1001
+    assert asked == [1000, 1]

@@ -36,3 +36,11 @@ def test_editors_are_offered_the_policies_that_are_accepted(flow: str) -> None:
         policy: tuple(value for value in values if is_accepted(flow, policy, value)) for policy, values in EVERY.items()
     }
     assert offered == {policy: values for policy, values in accepted.items() if values}
+
+
+@pytest.mark.parametrize("flow", FLOWS.names)
+def test_a_policy_that_the_schema_does_not_know_is_a_mistake_to_an_editor(flow: str) -> None:
+    policies = FLOWS.value_maps.model_json_schema()["properties"]["policies"]
+    assert policies["additionalProperties"] is False
+    assert policies["properties"][flow] == OFFERED[flow]
+    assert policies["properties"][flow]["additionalProperties"] is False

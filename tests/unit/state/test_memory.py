@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.state.storage.memory import MemoryTable
+from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.tables import (
     MAX_KEY_CHARACTERS,
     MAX_ROW_BYTES,
@@ -47,3 +47,19 @@ def test_the_limits_are_those_of_table_storage() -> None:
     # 1,024 there; the emulator takes 512.
     assert (MAX_TEXT_BYTES, MAX_ROW_BYTES, MAX_TRANSACTION_BYTES) == (2**16, 2**20, 2**22)
     assert (MAX_TRANSACTION_ROWS, MAX_KEY_CHARACTERS) == (100, 512)
+
+
+def test_every_call_is_a_step_at_which_a_fault_may_come() -> None:
+    steps = list[str]()
+    table, queues = MemoryTable(ManualClock(), "links", steps.append), MemoryQueues(ManualClock(), steps.append)
+    table.transact([insert(1)])
+    table.read("p", ["001"])
+    table.scan("p", start="", end="1", limit=1)
+    table.whole(1)
+    queues.send("accounts", "hint")
+    (message,) = queues.receive("accounts", limit=1, invisible_s=1)
+    queues.delete("accounts", message)
+    assert steps == [
+        "links.transact", "links.transact done", "links.read", "links.scan", "links.whole",
+        "send accounts", "send accounts done", "receive accounts", "delete accounts",
+    ]  # fmt: skip
