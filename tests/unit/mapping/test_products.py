@@ -27,6 +27,7 @@ from shared.flows.products.catalogue import (
     UNITS,
 )
 from shared.flows.products.mapping import (
+    DRAFT,
     ITEM,
     STATE,
     PriceItems,
@@ -579,3 +580,76 @@ def test_a_product_under_review_counts_as_active_and_any_other_state_as_itself(
     field: str, ours: Json, theirs: Json, agree: bool
 ) -> None:
     assert MAPPER.agree(field, ours, theirs) is agree
+
+
+PLACE: dict[str, Json] = {"pricelevelid": LIST, "uomid": EACH}
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ({}, None),
+        ({ITEM: None}, None),
+        ({ITEM: {**PLACE, "amount": None}}, None),
+        ({ITEM: {**PLACE, "amount": Decimal(0)}}, PLACE),
+        ({ITEM: {**PLACE, "amount": Decimal(3)}}, PLACE),
+    ],
+)
+def test_the_item_of_a_product_is_at_its_list_and_unit_where_it_has_an_amount(
+    content: dict[str, Json], place: dict[str, Json] | None
+) -> None:
+    assert MAPPER.place(content) == place
+
+
+@pytest.mark.parametrize(
+    ("content", "places", "is_readable"),
+    [
+        ({}, [], True),
+        ({ITEM: None}, [PLACE], True),
+        ({ITEM: {**PLACE, "amount": None}}, [], True),
+        ({ITEM: PLACE}, [], False),
+        ({ITEM: {"uomid": EACH, "amount": 1}}, [], False),
+        ({ITEM: "x"}, [], False),
+        ({}, [{"uomid": EACH}], False),
+        ({}, [PLACE, {"pricelevelid": 1, "uomid": EACH}], False),
+    ],
+)
+def test_what_is_kept_of_an_item_has_the_form_in_which_it_is_kept(
+    content: dict[str, Json], places: list[dict[str, Json]], is_readable: bool
+) -> None:
+    assert MAPPER.is_readable(content, places) is is_readable
+
+
+OURS_THERE: dict[str, Json] = {**PLACE, "amount": 1, "ours": True}
+THEIRS_THERE: dict[str, Json] = {"pricelevelid": GROUP, "uomid": EACH, "amount": 2, "ours": False}
+
+
+def test_items_of_others_are_told_from_ours_and_only_those_at_former_places_are_left() -> None:
+    row = TargetRow({ITEM: [OURS_THERE, THEIRS_THERE, "x"]})
+    assert MAPPER.places_of_ours(row) == (PLACE,)
+    assert MAPPER.left_at((PLACE,), row) == (ITEM, [OURS_THERE])
+    assert MAPPER.left_at((), row) is None
+    assert MAPPER.left_at((PLACE,), TargetRow({})) is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "agree"),
+    [
+        ({**PLACE, "amount": 1}, [OURS_THERE, THEIRS_THERE], True),
+        ({**PLACE, "amount": 2}, [OURS_THERE, THEIRS_THERE], False),
+        ({**PLACE, "amount": None}, [THEIRS_THERE], True),
+        ({**PLACE, "amount": None}, [OURS_THERE], False),
+        ({**PLACE, "amount": 1}, [], False),
+    ],
+)
+def test_an_item_agrees_with_the_one_at_its_place(ours: dict[str, Json], theirs: list[Json], agree: bool) -> None:
+    assert MAPPER.agree(ITEM, ours, theirs) is agree
+
+
+@pytest.mark.parametrize(("items", "price"), [(PriceItems.AUTOMATION, True), (PriceItems.SYNC, False)])
+def test_a_new_product_begins_as_a_draft_without_list_and_without_a_price_where_the_automation_writes_items(
+    items: PriceItems, price: bool
+) -> None:
+    assert late_columns(ProductChoices(price_items=items)) == {
+        STATE: DRAFT, "pricelevelid": None, **({"price": None} if price else {}),
+    }  # fmt: skip

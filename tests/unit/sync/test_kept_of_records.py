@@ -8,7 +8,8 @@ import pytest
 from shared.records import Json, LineAction, LineWrite, TargetRow, Write
 from shared.state.links import Link, LinkState
 from shared.sync.apply.changed_values import changed_values
-from shared.sync.apply.record import Record
+from shared.sync.apply.outcome import Kind, Outcome
+from shared.sync.apply.record import Concluded, Record
 from shared.sync.apply.result import with_linked_at
 from shared.sync.hints import Hint
 from tests.support.clock import START
@@ -90,3 +91,12 @@ def test_a_record_that_was_refused_is_compared_as_a_whole_when_it_comes_back(
     assert (back.link.dirty, back.link.attempts, back.delay_s) == (dirty, attempts, 5.0)
     assert (back.link.state is LinkState.RETRYING) is (attempts > 0)
     assert back.link.claim.id is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_final"),
+    [(kind, kind not in {Kind.RETRIED, Kind.UNSETTLED, Kind.SKIPPED}) for kind in Kind],
+)
+def test_an_outcome_is_final_unless_the_record_comes_back(kind: Kind, is_final: bool) -> None:
+    of = Concluded(Record.of(Hint("1"), LINKED, trusted=True), Outcome(kind, LINKED))
+    assert of.needs_no_second_try is is_final
