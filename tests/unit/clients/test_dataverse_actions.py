@@ -1,5 +1,6 @@
 """Rows of Dataverse that actions bring into their last state: an order is closed, or invoiced."""
 
+import json
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -69,3 +70,13 @@ def test_each_order_has_one_action(act: Callable[[Line], list[SyncError | None]]
     at = server(Answer(204))
     assert act(at) == [None] * 3
     assert at.server.methods.count("POST") == 3
+
+
+def test_an_order_becomes_invoiced_by_a_conversion_that_is_asked_for_all_columns_and_its_copy_is_removed() -> None:
+    at = server(Answer(204))
+    assert invoiced(at) == [None] * 3
+    acts = [call for call in at.server.calls if call.method == "POST"]
+    assert [call.url.rpartition("/")[2] for call in acts] == ["ConvertSalesOrderToInvoice"] * 3
+    assert [json.loads(call.body or b"") for call in acts] == [
+        {"SalesOrderId": id, "ColumnSet": {"AllColumns": True}} for id in IDS
+    ]
