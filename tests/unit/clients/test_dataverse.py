@@ -311,7 +311,7 @@ def test_a_batch_has_a_thousand_parts_at_most() -> None:
 
     def answer(call: PreparedCall) -> Answer:
         asked.append((call.body or b"").count(b"GET https"))
-        return batch_of(*([{"value": []}] * asked[-1]))
+        return batch_of(*NO_ROWS[:1] * asked[-1])
 
     at = line(answer, system=System.DATAVERSE)
     assert DataverseSystem(at.channel).rows_together(BOTH[:1] * 1001, ["P-1"]) == [[]] * 1001
