@@ -25,7 +25,7 @@ def test_pages_of_any_size_give_each_key_once_and_in_order(limit: int) -> None:
     assert found == NUMBERS
 
 
-ME, OTHER, THIRD = (Owner("accounts", "customer", id) for id in "mot")
+ME, OTHER, THIRD = (Owner("accounts", "customer", id) for id in ("m", "o", "t"))
 
 
 class Racing:
