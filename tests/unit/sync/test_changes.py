@@ -1,6 +1,6 @@
 """What is written of a record, and which values of the target count as those of others (protocol A7, A8)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -222,3 +222,71 @@ def test_a_row_that_is_taken_over_gets_what_it_needs_or_says_why_not(link: Link,
     assert write.values == ({"extra": "x", "phone": "1"} if adopts else {"phone": "1"})
     found = Changes(replace(takes, adoption=Adopting(refused))).overwrite(judged, row, alone=False)
     assert found == refused if adopts else isinstance(found, Write)
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A dependent row whose place is the field `list`; those of ours in a row are listed under `ours`."""
+
+    def place(self, content: Mapping[str, Json]) -> Mapping[str, Json] | None:
+        return None if content.get("list") is None else {"list": content["list"]}
+
+    def is_readable(self, content: Mapping[str, Json], places: Sequence[Mapping[str, Json]]) -> bool:
+        return True
+
+    def places_of_ours(self, row: TargetRow) -> Sequence[Mapping[str, Json]]:
+        found = row.values.get("ours")
+        return [{"list": each} for each in found] if isinstance(found, list) else []
+
+    def left_at(self, places: Sequence[Mapping[str, Json]], row: TargetRow) -> tuple[str, Json] | None:
+        found = row.values.get("items")
+        left = [each for each in found if {"list": each} in places] if isinstance(found, list) else []
+        return ("items", left) if left else None
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "ours", "former", "noted"),
+    [
+        ([], "a", None, [], ["a"]),
+        (["a"], "a", None, [], ["a"]),
+        (["a"], "b", None, ["a"], ["a", "b"]),
+        (["a", "b"], "b", None, ["a"], ["a", "b"]),
+        (["a"], None, None, ["a"], ["a"]),
+        ([], "a", ["a", "c"], ["c"], ["a"]),
+        (["c"], "a", ["a", "c"], ["c"], ["c", "a"]),
+        (["a"], "a", ["d"], ["d"], ["a"]),
+    ],
+)
+def test_dependent_rows_of_ours_are_removed_from_every_place_but_the_present_one(
+    known: list[str], now: str | None, ours: list[str] | None, former: list[str], noted: list[str]
+) -> None:
+    link = replace(LINKED, content=LinkContent(places=tuple({"list": each} for each in known)))
+    judged = Judged(Record.of(Hint("1"), link, trusted=True), Mapped("K", {"list": now}, {}))
+    changes = Changes(replace(route(), detail=Detail()))
+    row = None if ours is None else TargetRow({"ours": list[Json](ours)})
+    assert [place["list"] for place in changes.former_places(judged, row)] == former
+    assert [place["list"] for place in changes.noted_places(judged)] == noted
+    assert [place["list"] for place in changes.places_now(judged)] == ([] if now is None else [now])
+    without = Changes(route())
+    assert (without.former_places(judged, row), without.places_now(judged)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("intent", "sent", "items", "is_conflict"),
+    [
+        (None, (), ["b"], True),
+        (INTENT, (), ["b"], False),
+        (None, ({"phone": "1"},), ["b"], False),
+        (INTENT, (), ["a", "b"], True),
+        (INTENT, (), [], False),
+    ],
+)
+def test_a_dependent_row_that_a_write_without_an_answer_may_not_have_made_is_no_change_of_others(
+    intent: Intent | None, sent: tuple[dict[str, Json], ...], items: list[str], is_conflict: bool
+) -> None:
+    content = LinkContent(applied={"list": "z"}, sent=sent)
+    link = replace(LINKED, content=content, intent=intent)
+    judged = Judged(Record.of(Hint("1"), link, trusted=True), Mapped("K", {"list": "a"}, {}))
+    row = TargetRow({"list": "theirs", "items": list[Json](items)})
+    found = Changes(replace(route(), detail=Detail())).conflicts(judged, row)
+    assert found == (["list"] if is_conflict else [])
