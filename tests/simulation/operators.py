@@ -208,8 +208,8 @@ class Operators:
                 self._set_entry(act, process, audit_log)
             case _ if known:
                 linking = service.linking(flow, audit_log)
-                # Chance alone has hardly ever anybody forget or unlink a record that has ended.
-                meant = LinkState.ENDED if act.what in ("forget", "unlink") and process.key.trade else None
+                # Chance alone has hardly ever anybody choose a record that has ended.
+                meant = LinkState.ENDED if process.key.trade else None
                 self._mend(act.what, self._chosen(known, linking, dice, meant), linking, service, dice)
 
     def _set_entry(self, act: Act, process: Deployment, audit_log: AuditLog) -> None:

@@ -259,15 +259,18 @@ class TradeJudge:
 
     def _invoice(self, record: Record, entry: Entry, mapped: Mapped, failure: str | None) -> Iterator[Problem]:
         row = next(iter(self.rows.get((INVOICES, record), ())), None)
+        told_later = self._is_told_later(mapped) if row is None and failure is None else []
+        if entry.state == "waiting" and set(told_later) & set(self.books.waits.get(record, [])):
+            # It is not read before that was told, so what else has gone since it was read is found then.
+            return
         missing = [parent for parent in mapped.parents if not parent.is_look and self._named(parent) is None]
         was_made = row is not None or record[1] in self.facts.trade.removed_invoices
         if missing and (not was_made or entry.state == "waiting"):
             # One that was made in Sales is made once, and waits only until whoever was unlinked has a number again.
             yield from self.waits(record, entry, missing)
             return
-        if row is None and failure is None and (told_later := self._is_told_later(mapped)):
-            if entry.state != "waiting" or not set(told_later) & set(self.books.waits.get(record, [])):
-                yield Problem("I1", record, f"{told_later} is told first; it is {entry.state} {entry.reason}")
+        if told_later:
+            yield Problem("I1", record, f"{told_later} is told first; it is {entry.state} {entry.reason}")
             return
         differs = [] if row is None else list(self._differences(mapped, row))
         if failure is not None:
