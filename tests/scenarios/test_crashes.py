@@ -10,7 +10,9 @@ from functools import cache, partial
 import pytest
 
 from shared.errors import OutcomeUnknown, SyncError
-from shared.records import Write
+from shared.records import Write, fold
+from shared.state.links import link_key, to_link
+from shared.state.storage.tables import Stored
 from shared.systems import System
 from tests.support.doubles import FakeTarget
 from tests.support.invariants import check
@@ -147,6 +149,22 @@ def trade_edits(world: World) -> None:
     run(world, *TRADE)
 
 
+def ask_for_intents(world: World) -> None:
+    """From now on, no create may reach a target unless the stored link says what it sends."""
+    for flow in world.flows:
+        for target in world.targets_of(flow):
+            target.fault = partial(_ask_for_intent, world, flow)
+
+
+def _ask_for_intent(world: World, flow: str, write: Write) -> None:
+    if write.create:
+        stored = world.links_table.content()[flow, link_key(write.id)]
+        intent = to_link(flow, Stored(stored, "", 0.0)).intent
+        assert intent is not None, f"{write.key} is created without an intent"
+        assert fold(intent.key) == fold(write.key)
+        assert any(write.values.items() <= sent.items() for sent in intent.sent), write.values
+
+
 @cache
 def _made(make: Callable[[], World]) -> World:
     return make()
@@ -189,6 +207,7 @@ def test_a_crash_at_any_step_recovers(played: str, every: int) -> None:
     assert len(tried) > 25 / every
     for number in tried:
         world = fresh(make)
+        ask_for_intents(world)
         world.steps.crash_at(world.steps.count + number)
         with contextlib.suppress(Crash, SyncError):
             scenario(world)

@@ -23,8 +23,10 @@ from tests.support.operator import operated, p2c
 from tests.support.ordering import ordering
 from tests.support.product import Product, product
 from tests.support.returning import Returning
-from tests.support.thinned import by_turns, spot_faults
+from tests.support.steps import Crash
+from tests.support.thinned import by_turns, share_of_steps, spot_faults
 from tests.support.trading import ACTIVE, DRAFT, Trading, trading, trading_as
+from tests.support.world import LEASE_S
 from tests.unit.local.finops_documents import order_url
 from tests.unit.local.finops_documents import person_url as person_of
 
@@ -219,6 +221,34 @@ def test_a_product_that_is_created_again_without_an_answer_is_finished(policy: s
         assert len(desk.items("P-1")) == 1
 
 
+@share_of_steps(3)
+def test_a_crash_at_any_step_of_a_second_creation_without_an_answer_leaves_no_draft(every: int) -> None:
+    """Sales refuses the update, because people have deleted the product, and the product is created at once."""
+    with assortment() as desk:
+        drafts = 0
+        for step in range(1, 40, every):
+            deleted_product(desk, price=step)
+            desk.service.pull(PRODUCTS)
+            desk.sales.faults.add(Rule(Kind.DROP_AFTER, WRITES, path="CreateMultiple", times=1))
+            desk.steps.crash_at(desk.steps.count + step)
+            try:
+                desk.drain()
+            except Crash:
+                row = desk.product("P-1")
+                drafts += row is not None and row["statecode"] == 2
+                desk.sales.faults.clear()
+                desk.clock.sleep(LEASE_S)
+                desk.settle(12)
+                row = desk.product("P-1")
+                assert row is not None
+                assert (row["name"], row["statecode"], row["price"]) == ("Bicycle", 0, step), step
+                assert len(desk.items("P-1")) == 1
+            else:
+                assert drafts
+                return
+        raise AssertionError("the work does not come to an end")
+
+
 def test_a_price_that_others_delete_after_a_write_was_refused_is_their_change() -> None:
     maps = json.loads(deciding(PRODUCTS, on_conflict="stop"))
     maps["fields"] = {PRODUCTS: {"msdynce_ismaintainedexternally": "off"}}
@@ -257,9 +287,9 @@ DELETED = [
 ]
 
 
-def deleted_product(desk: Assortment) -> None:
+def deleted_product(desk: Assortment, *, price: float = 12.5) -> None:
     """A product that people have deleted in Sales, and that changes in F&O."""
-    desk.put("P-1")
+    desk.put("P-1", SalesPrice=price)
     desk.tick()
     row = desk.product("P-1")
     assert row is not None

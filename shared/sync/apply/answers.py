@@ -104,12 +104,8 @@ def _repeat_in_full(route: Route, limits: Limits, sent: Sent) -> Planned | Concl
         return record.retried(delay_s=limits.retry_delay_s, attempts=record.link.attempts + 1)
     if not route.once and route.on_target_deleted is not OnTargetDeleted.RECREATE:
         return gone(route, judged.with_link(record.link, trusted=False))
-    # The note of the update stays: the create sends these values, too, and its answer may be lost. Its intent is kept
-    # by the commit, so that what such a create has begun is finished.
-    doubtful = judged.with_link(sent.record.link, trusted=False)
-    write = Changes(route).create(doubtful)
-    begun = replace(sent.record.link, intent=sent.record.intent_of(write))
-    return Planned(doubtful.with_link(begun, trusted=False), write)
+    doubtful = judged.with_link(record.link, trusted=False)
+    return Planned(doubtful, Changes(route).create(doubtful))
 
 
 def _refused(route: Route, limits: Limits, sent: Sent, refusal: RecordRejected) -> Concluded:

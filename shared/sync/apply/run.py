@@ -178,7 +178,9 @@ class Apply:
         owned = batch.take(own(ownership, noted))
         planned = batch.take(plan_taken_over(route, owned))
         again = self._send(batch, route, planned, not_after=not_after)
-        self._send(batch, route, again, not_after=not_after)
+        if again:
+            noted = batch.take(note(route, links, release_keys, again))
+            self._send(batch, route, noted, not_after=not_after)
 
     def _send(self, batch: Batch, route: Route, planned: Sequence[Planned], *, not_after: float) -> list[Planned]:
         """Send, and read the answers. Returns what is to be sent once more, as complete records."""
