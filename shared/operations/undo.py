@@ -35,7 +35,7 @@ class Undone:
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
     """What would be put back of one record, `lines` of its document. `left` are fields that others have changed since:
-    they stay. `already` are those of the header that are as they were before the write: they were put back already."""
+    they stay. `already` are fields and lines that are as they were before the write: they were put back already."""
 
     id: str
     key: str
@@ -80,6 +80,7 @@ class Undoing:
         before = dict(_values(route, entry, changed))
         already = [name for name in changed if route.rules.agree(name, before[name], row.values.get(name))]
         left = [name for name in changed if name not in already] + [name for each in lines for name in each.left]
+        already += [name for each in lines for name in each.already]
         plan = UndoPlan(
             id,
             key,

@@ -1,6 +1,6 @@
 """The lines of a document, put back to what they were before a write of the sync."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.records import Json, LineAction, LineWrite, Values
@@ -20,11 +20,13 @@ class LineChange:
 
 @dataclass(frozen=True, slots=True)
 class LineUndo:
-    """What puts a line back: the write, the fields with what is there now and what was before, and those that stay."""
+    """What puts a line back: the write, the fields with what is there now and what was before, those that stay, and
+    those that are `already` as they were before. A line that is named as a whole has no field."""
 
-    write: LineWrite | None
-    undone: Mapping[str, Change]
+    write: LineWrite | None = None
+    undone: Mapping[str, Change] = field(default_factory=dict)
     left: tuple[str, ...] = ()
+    already: tuple[str, ...] = ()
 
 
 def line_changes(values: Mapping[str, Change]) -> list[LineChange]:
@@ -51,32 +53,38 @@ def is_of_line(name: str) -> bool:
 def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) -> LineUndo:
     """What puts a line back, as it is `there` now (None: it is not). A line that was added is removed if nobody has
     changed it since, and one that was removed is added again under its number."""
+    line = line_of(change.number)
     if change.as_a_whole == REMOVED:
-        return _add_again(change, there, rules)
+        return _add_again(change, line, there, rules)
     if there is None:
-        return LineUndo(None, {}, tuple(_named(change, change.fields or [""])))
+        is_removed = change.as_a_whole == ADDED
+        return LineUndo(already=(line,)) if is_removed else LineUndo(left=tuple(_named(line, change.fields or [""])))
     still = [name for name, (_, new) in change.fields.items() if rules.agree_on_line(name, new, there.get(name))]
     if change.as_a_whole == ADDED:
         if len(still) < len(change.fields):
-            return LineUndo(None, {}, (line_of(change.number),))
-        undone: dict[str, Change] = {f"{line_of(change.number)} {name}": (there.get(name), None) for name in still}
+            return LineUndo(left=(line,))
+        undone: dict[str, Change] = {f"{line} {name}": (there.get(name), None) for name in still}
         return LineUndo(LineWrite(change.number, LineAction.DELETE), undone)
-    values: dict[str, Json] = {}
-    for name in still:
-        before = change.fields[name][0]
-        values[name] = rules.empty_line(name) if before is None else before
-    put_back = {f"{line_of(change.number)} {name}": (there.get(name), change.fields[name][0]) for name in still}
-    left = tuple(_named(change, [name for name in change.fields if name not in still]))
-    return LineUndo(LineWrite(change.number, LineAction.UPDATE, values) if values else None, put_back, left)
+    before: dict[str, Json] = {
+        name: rules.empty_line(name) if old is None else old for name, (old, _) in change.fields.items()
+    }
+    values = {name: before[name] for name in still}
+    put_back = {f"{line} {name}": (there.get(name), change.fields[name][0]) for name in still}
+    others = [name for name in change.fields if name not in still]
+    already = [name for name in others if rules.agree_on_line(name, before[name], there.get(name))]
+    left = [name for name in others if name not in already]
+    write = LineWrite(change.number, LineAction.UPDATE, values) if values else None
+    return LineUndo(write, put_back, tuple(_named(line, left)), tuple(_named(line, already)))
 
 
-def _add_again(change: LineChange, there: Values | None, rules: DocumentRules) -> LineUndo:
-    if there is not None:
-        return LineUndo(None, {}, (line_of(change.number),))
+def _add_again(change: LineChange, line: str, there: Values | None, rules: DocumentRules) -> LineUndo:
     values = {name: old for name, (old, _) in change.fields.items() if old is not None and rules.writes_on_line(name)}
-    undone: dict[str, Change] = {f"{line_of(change.number)} {name}": (None, old) for name, old in values.items()}
+    if there is not None:
+        is_back = all(rules.agree_on_line(name, old, there.get(name)) for name, old in values.items())
+        return LineUndo(already=(line,)) if is_back else LineUndo(left=(line,))
+    undone: dict[str, Change] = {f"{line} {name}": (None, old) for name, old in values.items()}
     return LineUndo(LineWrite(change.number, LineAction.CREATE, values), undone)
 
 
-def _named(change: LineChange, fields: Mapping[str, Change] | list[str]) -> Iterator[str]:
-    return (f"{line_of(change.number)} {name}".rstrip() for name in fields)
+def _named(line: str, fields: Iterable[str]) -> Iterator[str]:
+    return (f"{line} {name}".rstrip() for name in fields)

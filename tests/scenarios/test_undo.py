@@ -217,6 +217,29 @@ def test_a_line_that_others_have_changed_since_stays(desk: Trading) -> None:
     assert quantities(desk, number) == {1: 4, 2: 2}
 
 
+def test_lines_that_were_put_back_already_are_no_change_of_others(desk: Trading) -> None:
+    id, number = quoted(desk, lines=3)
+    first, second, _ = in_draft(desk, id)
+    desk.change_draft(f"quotedetails({first})", quantity=9)
+    assert desk.sales.send("DELETE", f"quotedetails({second})").status_code == 204
+    desk.line(id, quantity=7, lineitemnumber=4)
+    revised(desk, id)
+    assert quantities(desk, number) == {1: 9, 3: 2, 4: 7}
+    p2c("undo", "quotations", number, "--yes")
+    assert quantities(desk, number) == {1: 2, 2: 2, 3: 2}
+    said = p2c("undo", "quotations", number)
+    assert "put back already: line 1 RequestedSalesQuantity, line 2, line 4" in said
+    assert "There is nothing to put back." in said
+    assert "others" not in said
+    desk.at_finops(
+        number,
+        lines=[{"LineCreationSequenceNumber": line, "RequestedSalesQuantity": 4} for line in (1, 2)],
+    )
+    said = p2c("undo", "quotations", number)
+    assert "put back already: line 4" in said
+    assert "left: line 1 RequestedSalesQuantity, line 2" in said
+
+
 def test_a_quotation_that_f_and_o_lets_nobody_change_is_named_with_its_status(desk: Trading) -> None:
     id, number = quoted(desk)
     first, _ = in_draft(desk, id)
