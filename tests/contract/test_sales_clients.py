@@ -1,49 +1,52 @@
 """The field's own clients of Dataverse work against the simulator as they do against the service.
 
-Microsoft's Python SDK speaks https only and takes a token credential; dataverse-api takes a session of requests.
-Both are imported where they are used: they bring pandas and take seconds.
+Microsoft's Python SDK speaks https only and takes a token credential; dataverse-api takes a session of requests, and is
+imported where it is used.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from azure.core.credentials import AccessToken
 
 from local.certificates import self_signed
+from local.simulator.server import Tls
+from tests.contract import microsofts_sdk as sdk
+from tests.contract.microsofts_sdk import FORMATTED
 from tests.unit.local.dataverse_world import TOKEN, World, dataverse
 
 if TYPE_CHECKING:
     from dataverse_api import DataverseClient
-    from PowerPlatform.Dataverse.client import DataverseClient as MicrosoftClient
 
-FORMATTED = "OData.Community.Display.V1.FormattedValue"
-
-
-class Credential:
-    """A token credential whose token is the one that the simulator takes."""
-
-    def get_token(self, *scopes: str, **options: object) -> AccessToken:
-        assert [scope.startswith("https://") and scope.endswith("/.default") for scope in scopes] == [True]
-        return AccessToken(TOKEN, 2**31)
+# Lets Microsoft's SDK do an act, and returns what the act does.
+Microsoft = Callable[[Callable[[Any], Any]], Any]
 
 
 @pytest.fixture
-def world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    tls = self_signed(tmp_path_factory.mktemp("tls"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls.certificate))
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def world(tls: Tls) -> Iterator[World]:
     with dataverse(tls=tls) as running:
         running.session.verify = str(tls.certificate)
         yield running
 
 
-@pytest.fixture
-def microsoft(world: World) -> Iterator["MicrosoftClient"]:
-    from PowerPlatform.Dataverse.client import DataverseClient
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Executor]:
+    """A process that has nothing of this one."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        yield executor
 
-    with DataverseClient(world.origin, Credential()) as client:
-        yield client
+
+@pytest.fixture
+def microsoft(world: World, tls: Tls, elsewhere: Executor) -> Microsoft:
+    return lambda act: elsewhere.submit(sdk.done, act, world.origin, str(tls.certificate), TOKEN).result()
 
 
 @pytest.fixture
@@ -61,116 +64,62 @@ def statuses(replies: list[requests.Response]) -> list[int]:
     return [reply.status_code for reply in replies]
 
 
-def test_microsofts_sdk_creates_reads_updates_and_deletes_a_row(microsoft: "MicrosoftClient", world: World) -> None:
-    contact = microsoft.records.create("contact", {"lastname": "Frei"})
-    account = microsoft.records.create(
-        "account", {"name": "Litra AG", "primarycontactid@odata.bind": f"/contacts({contact})"}
+@pytest.mark.process
+def test_microsofts_sdk_creates_reads_updates_and_deletes_a_row(microsoft: Microsoft, world: World) -> None:
+    assert microsoft(sdk.one_row) == (
+        {"name": "Litra AG", "telephone1": "555", "creditonhold": True, "contact": "Frei"},
+        False,
     )
-    microsoft.records.update("account", account, {"telephone1": "555", "creditonhold": True})
-    row = microsoft.records.retrieve(
-        "account",
-        account,
-        select=["name", "telephone1", "creditonhold"],
-        expand=["primarycontactid($select=lastname)"],
-        include_annotations="*",
-    )
-    assert row is not None
-    assert (row["name"], row["telephone1"], row["creditonhold"]) == ("Litra AG", "555", True)
-    assert row["primarycontactid"]["lastname"] == "Frei"
-    microsoft.records.delete("account", account)
-    assert microsoft.records.retrieve("account", account) is None
     assert names(world) == []
 
 
-def test_microsofts_sdk_finds_the_value_of_a_choice_by_its_label(microsoft: "MicrosoftClient", world: World) -> None:
-    account = microsoft.records.create("account", {"name": "A", "address1_shippingmethodcode": "DHL"})
+@pytest.mark.process
+def test_microsofts_sdk_finds_the_value_of_a_choice_by_its_label(microsoft: Microsoft, world: World) -> None:
+    account, label = microsoft(sdk.choice_by_label)
     assert world.get(f"accounts({account})").json()["address1_shippingmethodcode"] == 2
-    row = microsoft.records.retrieve(
-        "account", account, select=["address1_shippingmethodcode"], include_annotations=FORMATTED
-    )
-    assert row is not None
-    assert row[f"address1_shippingmethodcode@{FORMATTED}"] == "DHL"
+    assert label == "DHL"
 
 
-def test_microsofts_sdk_writes_and_reads_many_rows(microsoft: "MicrosoftClient", world: World) -> None:
-    from PowerPlatform.Dataverse.core.errors import HttpError
-
-    ids = microsoft.records.create("account", [{"name": name, "numberofemployees": 5} for name in "ABCDE"])
-    microsoft.records.update("account", ids[:2], {"telephone1": "555"})
-    microsoft.records.update("account", ids[2:4], [{"telephone1": "1"}, {"telephone1": "2"}])
-    pages = list(
-        microsoft.records.list_pages(
-            "account", filter="telephone1 ne null", select=["name", "telephone1"], orderby=["name desc"], page_size=3
-        )
-    )
-    assert [[(row["name"], row["telephone1"]) for row in page] for page in pages] == [
-        [("D", "2"), ("C", "1"), ("B", "555")],
-        [("A", "555")],
-    ]
-    assert [row["name"] for row in microsoft.records.list("account", orderby=["name"], top=2)] == ["A", "B"]
-    microsoft.records.delete("account", ids[:3], use_bulk_delete=False)
+@pytest.mark.process
+def test_microsofts_sdk_writes_and_reads_many_rows(microsoft: Microsoft, world: World) -> None:
+    pages, first, refused = microsoft(sdk.many_rows)
+    assert pages == [[("D", "2"), ("C", "1"), ("B", "555")], [("A", "555")]]
+    assert first == ["A", "B"]
     assert names(world) == ["D", "E"]
-    with pytest.raises(HttpError, match="BulkDelete"):
-        microsoft.records.delete("account", ids[3:])
+    assert "BulkDelete" in refused
 
 
-def test_microsofts_sdk_upserts_by_an_alternate_key(microsoft: "MicrosoftClient", world: World) -> None:
-    def item(number: str, lastname: str) -> dict[str, dict[str, str]]:
-        return {"alternate_key": {"msdynce_contactnumber": number}, "record": {"lastname": lastname}}
-
-    microsoft.records.upsert("contact", [item("C-1", "Frei")])
-    microsoft.records.upsert("contact", [item("C-1", "Meier")])
+@pytest.mark.process
+def test_microsofts_sdk_upserts_by_an_alternate_key(microsoft: Microsoft, world: World) -> None:
+    microsoft(sdk.upsert_one_twice)
     assert names(world, "contacts", "lastname") == ["Meier"]
-    microsoft.records.upsert("contact", [item("C-1", "Huber"), item("C-2", "Weber")])
+    microsoft(sdk.upsert_two)
     assert names(world, "contacts", "lastname") == ["Huber", "Weber"]
 
 
-def test_microsofts_sdk_sends_batches_with_change_sets(microsoft: "MicrosoftClient", world: World) -> None:
-    batch = microsoft.batch.new()
-    batch.records.create("account", {"name": "Alone"})
-    with batch.changeset() as together:
-        contact = together.records.create("contact", {"lastname": "Frei"})
-        together.records.create("account", {"name": "Litra AG", "primarycontactid@odata.bind": contact})
-        together.records.update("contact", contact, {"firstname": "Eva"})
-    batch.records.list("account", select=["name"], orderby=["name"])
-    result = batch.execute()
-    assert [each.status_code for each in result.responses] == [204, 204, 204, 204, 200]
-    assert [row["name"] for row in (result.responses[-1].data or {})["value"]] == ["Alone", "Litra AG"]
+@pytest.mark.process
+def test_microsofts_sdk_sends_batches_with_change_sets(microsoft: Microsoft, world: World) -> None:
+    assert microsoft(sdk.batch_with_change_set) == ([204, 204, 204, 204, 200], ["Alone", "Litra AG"])
     [row] = world.rows("accounts?$filter=name eq 'Litra AG'&$expand=primarycontactid($select=firstname)")
     assert row["primarycontactid"]["firstname"] == "Eva"
 
 
-def test_a_change_set_of_microsofts_sdk_that_fails_leaves_nothing(microsoft: "MicrosoftClient", world: World) -> None:
-    batch = microsoft.batch.new()
-    with batch.changeset() as together:
-        together.records.create("account", {"name": "Undone"})
-        together.records.create("account", {"name": "x" * 161})
-    batch.records.create("account", {"name": "Done"})
-    result = batch.execute(continue_on_error=True)
-    assert [each.status_code for each in result.responses] == [400, 204]
-    assert result.responses[0].error_code == "0x80044331"
+@pytest.mark.process
+def test_a_change_set_of_microsofts_sdk_that_fails_leaves_nothing(microsoft: Microsoft, world: World) -> None:
+    assert microsoft(sdk.change_set_that_fails) == ([400, 204], "0x80044331")
     assert names(world) == ["Done"]
 
 
-def test_microsofts_sdk_asks_about_tables_columns_keys_and_relationships(microsoft: "MicrosoftClient") -> None:
-    from PowerPlatform.Dataverse.core.errors import HttpError
-
-    table = microsoft.tables.get("Account")
-    assert table is not None
-    assert (table.entity_set_name, table.primary_id_attribute) == ("accounts", "accountid")
-    listed = microsoft.tables.list(filter="SchemaName eq 'Quote'", select=["LogicalName"])
-    assert [each["LogicalName"] for each in listed] == ["quote"]
-    kind = "AttributeType eq Microsoft.Dynamics.CRM.AttributeTypeCode'Memo'"
-    columns = microsoft.tables.list_columns("uomschedule", select=["LogicalName"], filter=kind)
-    assert [each["LogicalName"] for each in columns] == ["description"]
-    assert microsoft.tables.get_column("account", "nope") is None
-    [key] = microsoft.tables.get_alternate_keys("contact")
-    assert key.key_attributes == ["msdynce_contactnumber"]
-    relationship = microsoft.tables.get_relationship("quote_details")
-    assert relationship is not None
-    assert (relationship.referenced_entity, relationship.referencing_entity) == ("quote", "quotedetail")
-    with pytest.raises(HttpError, match="ManyToManyRelationships"):
-        microsoft.tables.list_table_relationships("account")
+@pytest.mark.process
+def test_microsofts_sdk_asks_about_tables_columns_keys_and_relationships(microsoft: Microsoft) -> None:
+    learnt = microsoft(sdk.metadata)
+    assert learnt["table"] == ("accounts", "accountid")
+    assert learnt["listed"] == ["quote"]
+    assert learnt["columns"] == ["description"]
+    assert learnt["unknown"] is None
+    assert learnt["keys"] == [["msdynce_contactnumber"]]
+    assert learnt["relationship"] == ("quote", "quotedetail")
+    assert "ManyToManyRelationships" in learnt["refused"]
 
 
 def test_dataverse_api_learns_what_a_table_is_and_can(community: "DataverseClient") -> None:

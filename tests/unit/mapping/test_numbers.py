@@ -20,9 +20,9 @@ from tests.unit.mapping.test_contacts import rejected as refused_person
 from tests.unit.mapping.test_products import knowing, product
 
 # The planes between these and behind them hold ideographs, private characters, and nothing.
-CHARACTERS = [*map(chr, range(0x20000)), *map(chr, range(0xE0000, 0xF0000))]
-BLANKS = [c for c in CHARACTERS if c.isspace()]
-FORMATS = [c for c in CHARACTERS if unicodedata.category(c) == "Cf"]
+PLANES = (range(0x20000), range(0xE0000, 0xF0000))
+BLANKS = [chr(c) for plane in PLANES for c in plane if chr(c).isspace()]
+FORMATS = [chr(c) for plane in PLANES for c in plane if unicodedata.category(chr(c)) == "Cf"]
 MAPPER, PRODUCTS = mapper(), ProductMapper(maps())
 around = st.text(st.sampled_from(BLANKS), max_size=3)
 numbers = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=9)
