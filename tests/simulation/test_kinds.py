@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.run import play
@@ -11,6 +12,12 @@ from tests.simulation.script import read_script, write_script
 _HISTORIES = Path(__file__).parent / "histories"
 _SEARCHED = 1000
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"
+
+
+def _seeds() -> list[ParameterSet]:
+    """Each change plays a few of them, beside two hundred histories (test_simulation.py), and the night all."""
+    seeds = sorted({mutation.seed for mutation in MUTATIONS.values()})
+    return [pytest.param(seed, marks=() if at % 8 == 0 else pytest.mark.nightly) for at, seed in enumerate(seeds)]
 
 
 def _again(name: str) -> str:
@@ -28,7 +35,11 @@ def _found(name: str, problems: list[str]) -> bool:
 def test_a_kind_that_comes_back_is_found_by_its_seed(name: str) -> None:
     script = write_script(MUTATIONS[name].seed)
     assert _found(name, play(script, mutation=name).problems), _again(name)
-    assert play(script).problems == []
+
+
+@pytest.mark.parametrize("seed", _seeds())
+def test_the_seed_of_a_kind_ends_as_it_must_without_it(seed: int) -> None:
+    assert play(write_script(seed)).problems == []
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -1,8 +1,9 @@
 """What each change tries of a search that repeats the same code, and `make nightly` tries whole.
 
 Every flow runs through the same engine and the same two clients. So a flow meets the spot faults by turns, two at each
-change, and over three tests with different turns each of them is played. At each change the accounts meet every fault
-of F&O, and bulk messages to Sales every spot fault; the other faults of Sales are for the night.
+change, and over three tests with different turns each of them is played. Its policies meet one at each change, and over
+their tests each one. At each change the accounts meet every fault of F&O, and bulk messages to Sales every spot fault;
+the other faults of Sales are for the night.
 
 Of the steps at which a worker can die, each change tries a share, which each test names. Where a test has several
 cases, each may begin at another step.
@@ -35,10 +36,10 @@ def each_with(first: object, faults: Sequence[ParameterSet]) -> list[ParameterSe
     return [pytest.param(first, *fault.values, marks=fault.marks, id=f"{first}-{fault.id}") for fault in faults]
 
 
-def spot_faults(turn: int, *others: Rule) -> pytest.MarkDecorator:
+def spot_faults(turn: int, *others: Rule, among: int = 3) -> pytest.MarkDecorator:
     """Gives a test a `rule`: none, those of `others`, and the spot faults by turns."""
     named = [pytest.param(rule, id=name_of(rule)) for rule in others]
-    return pytest.mark.parametrize("rule", [pytest.param(None, id="none"), *named, *by_turns(turn)])
+    return pytest.mark.parametrize("rule", [pytest.param(None, id="none"), *named, *by_turns(turn, among=among)])
 
 
 def few_examples(**options: Any) -> settings:

@@ -54,8 +54,9 @@ def deployment(**parts: Json) -> Deployment:
 
 def fields_with_defaults() -> Iterator[tuple[str, str, str]]:
     """Every field whose value is, or falls back on, a default: its mapping, its name, the default's name."""
+    usual = deployment()
     for flow in FLOWS:
-        for table in flow.tables(deployment()):
+        for table in flow.tables(usual):
             for row in table.rows():
                 for name in re.findall(r"default `(\w+)`", row.rule):
                     yield table.part, row.field, name
@@ -69,7 +70,8 @@ def test_every_default_of_the_document_that_is_the_value_of_a_field_belongs_to_o
 
 @pytest.mark.parametrize(("part", "field", "name"), list(fields_with_defaults()))
 def test_a_field_with_a_default_takes_rules_and_falls_back_on_the_default(part: str, field: str, name: str) -> None:
-    table = next(t for flow in FLOWS for t in flow.tables(deployment()) if t.part == part)
+    usual = deployment()
+    table = next(t for flow in FLOWS for t in flow.tables(usual) if t.part == part)
     column = next(c.name for c in table.columns if c.type is str and not c.is_date and "." not in c.name)
     condition: Json = {"column": column, "operator": "eq", "value": "the one"}
     own = deployment(fields={part: {field: rules((condition, "OWN"))}})
@@ -250,7 +252,8 @@ OFF: list[tuple[str, str, Json]] = [
 
 @pytest.mark.parametrize(("part", "field", "entry"), OFF)
 def test_a_field_that_is_off_as_shipped_is_sent_after_one_line(part: str, field: str, entry: Json) -> None:
-    shipped = next(t for flow in FLOWS for t in flow.tables(deployment()) if t.part == part)
+    usual = deployment()
+    shipped = next(t for flow in FLOWS for t in flow.tables(usual) if t.part == part)
     assert next(row.ownership for row in shipped.rows() if row.field == field) == "off"
     assert field not in shipped.target_fields
     on = deployment(fields={part: {field: entry}})
