@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,17 +141,10 @@ def written_in_sales(asked: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 @pytest.mark.long(10)
-def test_behind_a_proxy_and_in_ascii_the_first_sync_begins_and_ctrl_c_leaves_no_process() -> None:
+def test_behind_a_proxy_and_in_ascii_the_first_sync_begins_and_a_system_that_ends_is_named_with_how_it_ended() -> None:
     proxy = "http://127.0.0.1:1"
     unusual = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": "", "no_proxy": ""}
     with running_demo(SMALL, "--latency-ms", "100", **unusual, PYTHONIOENCODING="ascii") as (demo, read_to):
-        read_to("up after")
-        assert ended_by_ctrl_c(demo) == 130
-
-
-@pytest.mark.long(10)
-def test_a_system_that_ends_by_itself_is_named_with_how_it_ended() -> None:
-    with running_demo(SMALL) as (demo, read_to):
         read_to("up after")
         (finops,) = (
             child for child in psutil.Process(demo.pid).children(recursive=True) if "local.finops" in child.cmdline()
@@ -159,6 +153,15 @@ def test_a_system_that_ends_by_itself_is_named_with_how_it_ended() -> None:
         told = read_to("The logs are in")
         assert any("F&O simulator stopped by itself (signal SIGKILL)" in line for line in told)
         assert demo.wait(PATIENCE_S) == 1
+
+
+def test_ctrl_c_leaves_no_process_of_a_demo_that_is_not_up_yet() -> None:
+    with running_demo(SMALL) as (demo, read_to):
+        read_to("starting storage")
+        while not psutil.Process(demo.pid).children():
+            with pytest.raises(subprocess.TimeoutExpired):
+                demo.wait(0.05)
+        assert ended_by_ctrl_c(demo) == 130
 
 
 @pytest.mark.parametrize(
