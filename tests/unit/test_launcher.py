@@ -27,6 +27,7 @@ def run(program: Path, *arguments: str, cwd: Path, **environment: str) -> subpro
     return subprocess.run([program, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.process
 def test_it_runs_through_links_from_any_folder_and_keeps_exit_codes_and_arguments(clone: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "else where"
     # What lies there by the same name is not taken for ours.

@@ -146,6 +146,7 @@ def checked(folder: Path, program: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
+@pytest.mark.process
 def test_the_check_names_what_is_refused_the_test_and_the_remedy(tmp_path: Path) -> None:
     folder = exchanges(tmp_path, "")
     status, told = checked(folder, program(tmp_path, finding(), finding()))
@@ -155,6 +156,7 @@ def test_the_check_names_what_is_refused_the_test_and_the_remedy(tmp_path: Path)
     assert "@pytest.mark.odata_refused(" in told
 
 
+@pytest.mark.process
 def test_the_check_is_content_where_all_that_is_refused_is_wanted(tmp_path: Path) -> None:
     folder = exchanges(tmp_path, "")
     (folder / "1.purposes").write_text(json.dumps({TEST: ["'Gone'"]}) + "\n", encoding="utf-8")
@@ -162,6 +164,7 @@ def test_the_check_is_content_where_all_that_is_refused_is_wanted(tmp_path: Path
     assert checked(folder, program(tmp_path, finding()))[0] == 0
 
 
+@pytest.mark.process
 def test_the_check_of_an_empty_folder_and_a_program_that_fails_say_so(tmp_path: Path) -> None:
     assert checked(tmp_path, program(tmp_path))[0] == 2
     status, told = checked(exchanges(tmp_path, ""), program(tmp_path, status=3))

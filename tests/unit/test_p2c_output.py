@@ -153,6 +153,7 @@ def test_the_help_shows_no_value_for_an_option_that_takes_none(
     assert "bool" not in told
 
 
+@pytest.mark.process
 def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -163,6 +164,7 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
@@ -211,6 +213,7 @@ def test_an_id_in_a_table_stays_on_one_line_beside_a_long_text(monkeypatch: pyte
         assert max(map(len, told.splitlines())) <= 100
 
 
+@pytest.mark.process
 def test_a_shell_completes_the_names_of_commands() -> None:
     asked = {**os.environ, "_P2C_COMPLETE": "complete_bash", "COMP_WORDS": "p2c sta", "COMP_CWORD": "1"}
     ended = subprocess.run(

@@ -205,6 +205,7 @@ def test_the_world_of_a_file_is_seeded_once(tmp_path: Path) -> None:
         second.create("accounts", name="B")
 
 
+@pytest.mark.process
 def test_the_simulator_starts_alone_on_a_sample_folder_and_writes_nothing_into_it(tmp_path: Path) -> None:
     samples, ready = tmp_path / "samples", tmp_path / "port"
     samples.mkdir()

@@ -159,6 +159,7 @@ def test_a_host_that_ends_by_itself_is_started_again_and_that_is_reported(tmp_pa
     assert told == ["the functions host stopped by itself (exit code 3); it is restarted, as in Azure"]
 
 
+@pytest.mark.process
 def test_a_host_that_never_becomes_ready_again_is_given_up(tmp_path: Path, told: list[str]) -> None:
     script = NeverReadyAgain("raise SystemExit(3)")
     for host in running(script, tmp_path, told):

@@ -119,6 +119,7 @@ def another(tmp_path: Path) -> Iterator[tuple[Part, psutil.Process]]:
     part.stop()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("end", [Part.kill, Part.stop])
 def test_a_part_that_is_ended_takes_along_what_it_has_started(
     another: tuple[Part, psutil.Process], end: Callable[[Part], None]
@@ -147,6 +148,7 @@ def test_ctrl_c_while_the_signals_are_held_off_ends_what_may_be_killed_at_once()
         assert not interrupts.asked_again()
 
 
+@pytest.mark.process
 def test_what_a_part_has_started_lives_on_when_the_part_alone_is_killed_until_it_is_ended_again(
     another: tuple[Part, psutil.Process],
 ) -> None:
@@ -159,6 +161,7 @@ def test_what_a_part_has_started_lives_on_when_the_part_alone_is_killed_until_it
     assert not psutil.wait_procs([started], timeout=PATIENCE_S)[1]
 
 
+@pytest.mark.process
 def test_the_work_of_what_a_process_has_started_counts_as_its_own() -> None:
     effort = effort_of(os.getpid())
     before = effort()

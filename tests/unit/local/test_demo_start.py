@@ -372,6 +372,7 @@ def started(tmp_path: Path, module: str, *arguments: str) -> AbstractContextMana
     return processes.running("child", module, arguments, log=tmp_path / "log")
 
 
+@pytest.mark.process
 def test_a_child_that_refuses_its_arguments_is_quoted_to_the_user(tmp_path: Path) -> None:
     with ExitStack() as stack:
         child = stack.enter_context(started(tmp_path, "local.finops", "--port", "0"))
@@ -386,6 +387,7 @@ def test_a_child_that_dies_shows_its_last_lines(tmp_path: Path) -> None:
             child.wait_for(tmp_path / "never")
 
 
+@pytest.mark.process
 def test_a_child_ends_with_the_block(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with started(tmp_path, "local.finops", "--port", "0", "--token", "t", "--ready-file", str(ready)) as child:
@@ -394,6 +396,7 @@ def test_a_child_ends_with_the_block(tmp_path: Path) -> None:
     assert child.process.poll() == 0
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_a_child_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"

@@ -11,6 +11,7 @@ from local.finops.__main__ import main
 COMPARED = {"dataverse": ("/api/data/v9.2/accounts", "name"), "finops": ("/data/CustomersV3", "CustomerAccount")}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("system", COMPARED)
 def test_a_simulator_refuses_long_filters_where_its_option_says_so(tmp_path: Path, system: str) -> None:
     place, field = COMPARED[system]

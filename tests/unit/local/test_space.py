@@ -144,6 +144,7 @@ def test_an_exchange_log_that_finds_no_space_says_so_and_is_given_up() -> None:
     assert log.counters()["total_reads"] == 2
 
 
+@pytest.mark.process
 @needs_dev_full
 def test_a_simulator_whose_disk_is_full_ends_and_says_so_in_its_last_line(tmp_path: Path) -> None:
     ready, log = tmp_path / "ready", tmp_path / "log"

@@ -211,6 +211,7 @@ def test_the_fingerprint_is_the_same_for_the_same_document_in_another_order() ->
     assert mapper().fingerprint == FINGERPRINT == turned.fingerprint
 
 
+@pytest.mark.process
 def test_the_fingerprint_is_the_same_in_every_process() -> None:
     program = (
         "from shared.flows.accounts.mapping import AccountMapper\n"
