@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from shared.state.storage.memory import MemoryTable
-from shared.state.storage.ranges import PAGE, read_rows
+from shared.state.storage.ranges import PAGE, Stretch, read_rows
 from shared.state.storage.tables import Operation, Stored
 
 
@@ -18,8 +19,8 @@ class CountedTable:
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """The rows that exist among `keys`."""
 
-        def scan(first: str, end: str, limit: int) -> Sequence[Stored]:
-            return self.scan(partition, start=first, end=end, limit=limit)
+        def scan(first: str, end: str, limit: int, among: AbstractSet[str]) -> Stretch:
+            return Stretch.of(self.scan(partition, start=first, end=end, limit=limit), among)
 
         def read_each(keys: Sequence[str]) -> Sequence[Stored]:
             self._count("read", len(keys))

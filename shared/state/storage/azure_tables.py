@@ -1,6 +1,7 @@
 """Tables in Azure Table Storage, behind the interface of rows.py."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -15,8 +16,8 @@ from azure.data.tables import (
 
 from shared.errors import RowConflict
 from shared.invocations import map_in_context
-from shared.state.storage.ranges import PAGE, read_rows
-from shared.state.storage.row_answers import keep_rows, require_nothing_left
+from shared.state.storage.ranges import PAGE, Stretch, read_rows
+from shared.state.storage.row_answers import Kept, keep_rows, require_nothing_left
 from shared.state.storage.storage_errors import is_not_made, storage_errors
 from shared.state.storage.tables import (
     Delete,
@@ -44,8 +45,9 @@ class AzureTable:
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """The rows that exist among `keys`."""
 
-        def scan(first: str, end: str, limit: int) -> Sequence[Stored]:
-            return self.scan(partition, start=first, end=end, limit=limit)
+        def scan(first: str, end: str, limit: int, among: AbstractSet[str]) -> Stretch:
+            kept = self._scan(Kept(among), partition, first, end, limit)
+            return Stretch(kept.rows, kept.length, kept.last)
 
         found = read_rows(keys, scan, partial(self._read_each, partition))
         return {stored.row.key: stored for stored in found}
@@ -56,7 +58,7 @@ class AzureTable:
         return [stored for stored in found if stored is not None]
 
     def _read_one(self, partition: str, key: str) -> Stored | None:
-        found: list[Stored] = []
+        found = Kept()
         try:
             left = self._client.get_entity(partition, key, raw_response_hook=keep_rows(found, self._place))
         except ResourceNotFoundError as missing:
@@ -64,31 +66,34 @@ class AzureTable:
                 raise
             return None
         require_nothing_left([left])
-        return found[-1]
+        return found.rows[-1]
 
     def scan(self, partition: str, *, start: str, end: str, limit: int) -> Sequence[Stored]:
         """At most `limit` rows with start <= key < end, in key order."""
-        wanted = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
-        return self._query(wanted, {"partition": partition, "start": start, "end": end}, limit)
+        return self._scan(Kept(), partition, start, end, limit).rows[:limit]
 
     def whole(self, limit: int) -> Sequence[Stored]:
         """At most `limit` rows of all partitions."""
-        return self._query("", {}, limit)
+        return self._query(Kept(), "", {}, limit).rows[:limit]
 
-    def _query(self, wanted: str, parameters: Mapping[str, str], limit: int) -> Sequence[Stored]:
-        found: list[Stored] = []
+    def _scan(self, into: Kept, partition: str, start: str, end: str, limit: int) -> Kept:
+        wanted = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
+        return self._query(into, wanted, {"partition": partition, "start": start, "end": end}, limit)
+
+    def _query(self, into: Kept, wanted: str, parameters: Mapping[str, str], limit: int) -> Kept:
+        """Page by page, until there are `limit` rows or no more."""
         with storage_errors(self._place):
             pages = self._client.query_entities(
                 wanted,
                 parameters=dict(parameters),
                 results_per_page=min(limit, PAGE),
-                raw_response_hook=keep_rows(found, self._place),
+                raw_response_hook=keep_rows(into, self._place),
             ).by_page()
             for left in pages:
                 require_nothing_left(left)
-                if len(found) >= limit:
+                if into.length >= limit:
                     break
-        return found[:limit]
+        return into
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""

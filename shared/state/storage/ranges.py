@@ -5,6 +5,8 @@ the whole partition. Rows whose keys lie side by side are read as a range, other
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from shared.state.storage.tables import Stored, key_order
 
@@ -13,8 +15,25 @@ PAGE = 1000
 _ROWS_FOR_A_REQUEST = 20
 _FEW = 2
 
-Scan = Callable[[str, str, int], Sequence[Stored]]
-"""At most so many rows with first <= key < end, in key order."""
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The rows of a range: those that were wanted, how many there are in all, and the key of the last one."""
+
+    wanted: Sequence[Stored]
+    length: int
+    last: str
+
+    @classmethod
+    def of(cls, rows: Sequence[Stored], among: AbstractSet[str]) -> "Stretch":
+        """What was read, if the wanted rows are those with a key of `among`."""
+        wanted = [stored for stored in rows if stored.row.key in among]
+        return cls(wanted, len(rows), rows[-1].row.key if rows else "")
+
+
+Scan = Callable[[str, str, int, AbstractSet[str]], Stretch]
+"""About so many rows with first <= key < end, in key order, of which those with these keys are wanted; fewer only if
+there are no more."""
 ReadEach = Callable[[Sequence[str]], Sequence[Stored]]
 """The rows that exist among these keys, a request for each."""
 
@@ -25,14 +44,13 @@ def read_rows(keys: Sequence[str], scan: Scan, read_each: ReadEach) -> Iterator[
     while len(wanted) > _FEW:
         limit = min(PAGE, _ROWS_FOR_A_REQUEST * len(wanted))
         # The end of a range does not belong to it, and no character of a key comes before the blank.
-        found = scan(wanted[0], wanted[-1] + " ", limit)
-        among = set(wanted)
-        yield from (stored for stored in found if stored.row.key in among)
-        if len(found) < limit:
+        found = scan(wanted[0], wanted[-1] + " ", limit, frozenset(wanted))
+        yield from found.wanted
+        if found.length < limit:
             return
-        last = key_order(found[-1].row.key)
+        last = key_order(found.last)
         rest = [key for key in wanted if key_order(key) > last]
-        is_sparse = (len(wanted) - len(rest)) * _ROWS_FOR_A_REQUEST < len(found)
+        is_sparse = (len(wanted) - len(rest)) * _ROWS_FOR_A_REQUEST < found.length
         wanted = rest
         if is_sparse:
             break

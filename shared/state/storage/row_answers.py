@@ -9,6 +9,8 @@ The form is that of learn.microsoft.com/rest/api/storageservices/payload-format-
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -42,7 +44,25 @@ class RowAnswer:
         return '{"value":[]}' if self.is_taken else str(self._answer.text(encoding))
 
 
-def keep_rows(kept: list[Stored], place: str) -> Callable[[PipelineResponse[Any, Any]], None]:
+@dataclass(slots=True)
+class Kept:
+    """The rows of some answers. With `among` those with other keys are only counted: a row that comes along in a range
+    and is not wanted costs little. `length` counts all, and `last` is the key of the last one."""
+
+    among: AbstractSet[str] | None = None
+    rows: list[Stored] = field(default_factory=list)
+    length: int = 0
+    last: str = ""
+
+    def take(self, entities: list[Mapping[str, Any]], sent: datetime) -> None:
+        """Keep the rows of an answer that was sent then."""
+        if entities:
+            self.length += len(entities)
+            self.last = entities[-1]["RowKey"]
+        self.rows += [_stored(each, sent) for each in entities if self.among is None or each["RowKey"] in self.among]
+
+
+def keep_rows(kept: Kept, place: str) -> Callable[[PipelineResponse[Any, Any]], None]:
     """What looks at an answer before the SDK reads it (`raw_response_hook`), and keeps its rows; `place` is the table
     in messages. It raises StorageTrouble for an answer that cannot be read, as one from a proxy."""
 
@@ -50,7 +70,7 @@ def keep_rows(kept: list[Stored], place: str) -> Callable[[PipelineResponse[Any,
         answer = response.http_response
         if isinstance(answer, RowAnswer):
             try:
-                kept.extend(read_answer(answer.read(), answer.headers.get("Date", "")))
+                read_answer(kept, answer.read(), answer.headers.get("Date", ""))
             except (TypeError, ValueError) as unreadable:
                 raise StorageTrouble(
                     f"{place} answered with something that is no rows of a table: check that what answers at the "
@@ -67,14 +87,14 @@ def require_nothing_left(entities: Iterable[Mapping[str, Any]]) -> None:
         raise RuntimeError("azure-data-tables reads rows in another way: install the version of requirements.txt")
 
 
-def read_answer(body: bytes, date: str) -> list[Stored]:
-    """The rows of an answer to a query, or to a read of one row; `date` is when the service sent it. Raises ValueError
-    or TypeError for what is no such answer."""
+def read_answer(kept: Kept, body: bytes, date: str) -> None:
+    """Keep the rows of an answer to a query, or to a read of one row; `date` is when the service sent it. Raises
+    ValueError or TypeError for what is no such answer."""
     sent, answer = parsedate_to_datetime(date), json.loads(body)
     entities = [answer] if _is_row(answer) else answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(entities, list) or not all(map(_is_row, entities)):
         raise ValueError("the answer has no list of rows")
-    return [_stored(entity, sent) for entity in entities]
+    kept.take(entities, sent)
 
 
 def _is_row(entity: object) -> bool:

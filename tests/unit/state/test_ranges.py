@@ -1,13 +1,14 @@
 """Many rows in few requests: all that are there are found, and what lies side by side costs one request."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.state.storage.ranges import PAGE, read_rows
+from shared.state.storage.ranges import PAGE, Stretch, read_rows
 from shared.state.storage.tables import LAST_KEY, Row, Stored, key_order
 
 
@@ -19,11 +20,11 @@ class Partition:
     scans: list[int] = field(default_factory=list)
     reads: int = 0
 
-    def scan(self, first: str, end: str, limit: int) -> Sequence[Stored]:
+    def scan(self, first: str, end: str, limit: int, among: AbstractSet[str]) -> Stretch:
         """At most `limit` rows from `first` to before `end`."""
         self.scans.append(limit)
         within = [key for key in self.rows if key_order(first) <= key_order(key) < key_order(end)]
-        return [_stored(key) for key in sorted(within, key=key_order)[:limit]]
+        return Stretch.of([_stored(key) for key in sorted(within, key=key_order)[:limit]], among)
 
     def read_each(self, keys: Sequence[str]) -> Sequence[Stored]:
         """A request for each key."""
