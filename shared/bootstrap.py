@@ -1,5 +1,6 @@
 """The only place where the parts are put together."""
 
+import gc
 import os
 import random
 import threading
@@ -44,6 +45,8 @@ from shared.sync.state import State
 from shared.systems import System
 from shared.telemetry import quiet_libraries
 
+# Objects of which some megabytes are garbage in cycles at most. As shipped, Python looks after 700.
+_COLLECTED_AFTER = (20_000, 20, 20)
 _making = threading.Lock()
 
 
@@ -59,7 +62,17 @@ def service(flows: Flows) -> Service:
 @lru_cache(maxsize=1)
 def _service(flows: Flows) -> Service:
     quiet_libraries()
-    return build(flows, os.environ)
+    made = build(flows, os.environ)
+    _settle_memory()
+    return made
+
+
+def _settle_memory() -> None:
+    """What was imported and made so far stays, so the collector of cycles need not look through it again and again, and
+    what a message leaves behind is little: see docs/decisions.md."""
+    gc.set_threshold(*_COLLECTED_AFTER)
+    gc.collect()
+    gc.freeze()
 
 
 def forget_service() -> None:

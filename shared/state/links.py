@@ -249,7 +249,8 @@ def to_link(flow: str, stored: Stored) -> Link:
 def read_link(flow: str, stored: Stored) -> Link:
     """A link from its stored row. Unknown columns of a newer schema are never read, and so left alone. Raises
     StateUnreadable."""
-    return replace(_read_link(flow, stored), age_s=stored.age_s)
+    link = _read_link(flow, stored)
+    return link if link.age_s == stored.age_s else replace(link, age_s=stored.age_s)
 
 
 @once_per_row

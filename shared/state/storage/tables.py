@@ -49,7 +49,7 @@ class Row:
     key: str
     cells: Mapping[str, Cell]
     known: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was read of it already: see once_per_row."""
+    """What was read of it already (see once_per_row), and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,17 @@ def storable(row: Row) -> Row:
 
 
 def check_size(row: Row) -> int:
-    """The size of a row in bytes as Table Storage counts it.
+    """The size of a row in bytes as Table Storage counts it, counted once for a row, which several steps ask for.
 
     Raises RowTooLarge, naming the property: the emulator accepts what the service refuses, so we check it.
     """
+    size = row.known.get(check_size)
+    if size is None:
+        size = row.known[check_size] = _counted_size(row)
+    return int(size)
+
+
+def _counted_size(row: Row) -> int:
     if max(len(row.partition), len(row.key)) > MAX_KEY_CHARACTERS:
         raise RowTooLarge(f"row key of {max(len(row.partition), len(row.key))} characters; {MAX_KEY_CHARACTERS} fit")
     total = _ROW_OVERHEAD_BYTES + 2 * (len(row.partition) + len(row.key))

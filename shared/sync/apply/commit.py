@@ -26,7 +26,7 @@ from shared.sync.apply.outcome import DECIDED, Kind, Outcome
 from shared.sync.apply.ownership import KeysOf
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.apply.release import release
-from shared.sync.apply.result import with_linked_at, with_result
+from shared.sync.apply.result import linked_at, with_result
 from shared.sync.flow import Flow, Walked
 from shared.sync.hints import HintMessage
 from shared.sync.link_writer import Group, LinkWriter, link_operation
@@ -129,7 +129,7 @@ class Committing:
 
     def _group(self, of: Concluded) -> Group:
         record, outcome = of.record, of.outcome
-        link = with_linked_at(record.found, self._seen(record, outcome), self._clock.now())
+        link = self._committed(record, outcome)
         link, operations_of_result = with_result(self._flow, self._flows, record, outcome, link)
         if outcome.kind is Kind.DELETED and not link.owned and link.elsewhere is None:
             operations: list[Operation] = [Delete(link.to_row(), link.etag)]
@@ -143,21 +143,32 @@ class Committing:
         operations += operations_of_result
         return Group(link, tuple(operations))
 
-    def _seen(self, record: Record, outcome: Outcome) -> Link:
-        link = self._known_as(outcome.link)
-        claim = replace(link.claim, last=self._claim_id, overwrites=link.claim.overwrites and link.dirty)
-        if outcome.kind not in DECIDED:
-            return replace(link, claim=claim)
+    def _committed(self, record: Record, outcome: Outcome) -> Link:
+        """The link with what every commit notes in it, in one copy: a link has many fields."""
+        link, is_decided = outcome.link, outcome.kind in DECIDED
+        return replace(
+            link,
+            elsewhere=None if link.linked else link.elsewhere,
+            last_key=self._last_key(link),
+            linked_at=linked_at(record.found, link, self._clock.now()),
+            claim=replace(
+                link.claim,
+                last=self._claim_id,
+                unfinished=int(outcome.reason == CRASHED) if is_decided else link.claim.unfinished,
+                overwrites=link.claim.overwrites and link.dirty,
+            ),
+            seen=self._seen(record, link) if is_decided else link.seen,
+        )
+
+    def _seen(self, record: Record, link: Link) -> Seen:
         version = record.row.version if record.row else link.seen.version
         epoch = self._message.epoch or link.seen.epoch
-        claim = replace(claim, unfinished=1 if outcome.reason == CRASHED else 0)
-        return replace(link, claim=claim, seen=Seen(version, epoch, self._flow.fingerprint, record.known_keys))
+        return Seen(version, epoch, self._flow.fingerprint, record.known_keys)
 
-    def _known_as(self, link: Link) -> Link:
-        if link.target_key is None:
-            return link
-        here = replace(link, elsewhere=None)
-        return here if self._flow.route(link.route).moves else replace(here, last_key=link.target_key)
+    def _last_key(self, link: Link) -> str | None:
+        if link.target_key is None or self._flow.route(link.route).moves:
+            return link.last_key
+        return link.target_key
 
     def _decided(self, record: Record, outcome: Outcome) -> list[Operation]:
         """The content that apply has read, for the pull of a source without versions: it may differ from the content

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 from shared.errors import SchemaDrift
 from shared.mapping.verdicts import Filtered, Known, Mapped, Parent, Rejected, Verdict
@@ -64,14 +65,22 @@ def _evaluate(
     if not rows:
         return []
     references: References = flow.lookup.rows(max_age_s=max_age_s) if flow.lookup else {}
-    parents = links_of({parent for _, row in rows for parent in flow.mapper.parents(row)})
+    named = [flow.mapper.parents(row) for _, row in rows]
+    links = links_of(set(chain.from_iterable(named)))
     shared = Known(now=now, references=references)
-    return [_evaluated(flow, shared, parents, record, row) for record, row in rows]
+    return [_evaluated(flow, shared, links, record, row, its) for (record, row), its in zip(rows, named, strict=True)]
 
 
-def _evaluated(flow: Flow, shared: Known, parents: Mapping[Parent, Link], record: Record, row: SourceRow) -> _Evaluated:
+def _evaluated(  # noqa: PLR0917 - what is known of a record, and of all
+    flow: Flow,
+    shared: Known,
+    parents: Mapping[Parent, Link],
+    record: Record,
+    row: SourceRow,
+    named: Sequence[Parent],
+) -> _Evaluated:
     link = record.link
-    found = {parent: parents[parent].key_on(parent.route) for parent in flow.mapper.parents(row)}
+    found = {parent: parents[parent].key_on(parent.route) for parent in named}
     keys = {parent: key for parent, key in found.items() if key is not None}
     known = replace(
         shared,

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from shared.records import Values, Write
 from shared.state.failures import Failure
 from shared.state.history import Change
+from shared.state.link_parts import LinkContent
 from shared.state.links import Link
 from shared.state.waiting import Wait
+
+State = TypeVar("State", Link, LinkContent)
 
 
 class Kind(StrEnum):
@@ -94,8 +98,8 @@ class WrittenTarget:
     revisions: Mapping[str, int] = field(default_factory=dict)
 
     def on(self, link: Link) -> Link:
-        """The link with this target."""
-        content = replace(
+        """The link with this target: most links have it already."""
+        content = _with(
             link.content,
             lines=dict(self.lines),
             numbers=dict(self.numbers),
@@ -104,7 +108,7 @@ class WrittenTarget:
             places=tuple(map(dict, self.places)),
             revisions=dict(self.revisions),
         )
-        return replace(
+        return _with(
             link,
             route=self.route,
             target_key=self.key,
@@ -113,3 +117,9 @@ class WrittenTarget:
             content=content,
             former=tuple(left for left in link.former if not left.is_at(self.route, self.key)),
         )
+
+
+def _with(state: State, **changes: Any) -> State:
+    """The state with these changes, and without a copy if it has them."""
+    has_all = all(getattr(state, name) == value for name, value in changes.items())
+    return state if has_all else replace(state, **changes)

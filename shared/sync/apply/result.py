@@ -15,13 +15,13 @@ from shared.sync.apply.record import Record
 from shared.sync.flow import Flow
 
 
-def with_linked_at(found: Link, link: Link, now: datetime) -> Link:
-    """The link with the time since which the record is linked to its present target row. That of one which an operator
-    has linked is when it was looked at next."""
+def linked_at(found: Link, link: Link, now: datetime) -> datetime | None:
+    """Since when the record is linked to its present target row; None if it is not. That of one which an operator has
+    linked is when it was looked at next."""
     if not link.linked:
-        return link if link.linked_at is None else replace(link, linked_at=None)
+        return None
     stays = (found.route, found.target_key) == (link.route, link.target_key)
-    return link if stays and link.linked_at is not None else replace(link, linked_at=now.replace(microsecond=0))
+    return link.linked_at if stays and link.linked_at is not None else now.replace(microsecond=0)
 
 
 def with_result(

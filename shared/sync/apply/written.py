@@ -47,7 +47,8 @@ def _finished(  # noqa: PLR0917 - what is known after a write
         done = record.concluded(
             kind, LinkState.WRITTEN, applied=applied, kept=kept, target=target, fields=fields, write=write
         )
-        return replace(done, outcome=replace(done.outcome, kept=judged.newly_kept()))
+        newly_kept = judged.newly_kept()
+        return replace(done, outcome=replace(done.outcome, kept=newly_kept)) if newly_kept else done
     if record.trusted:
         target = _target(route, judged, target_id)
         return record.concluded(

@@ -10,7 +10,7 @@ from shared.state.links import Link, LinkState
 from shared.sync.apply.changed_values import changed_values
 from shared.sync.apply.outcome import Kind, Outcome
 from shared.sync.apply.record import Concluded, Record
-from shared.sync.apply.result import with_linked_at
+from shared.sync.apply.result import linked_at
 from shared.sync.hints import Hint
 from tests.support.clock import START
 
@@ -33,7 +33,7 @@ LINKED = Link("accounts", "1", route="customer", target_key="A-1", linked_at=BEF
     ids=["stays", "new", "linked by hand", "another key", "another route", "not linked any more", "never linked"],
 )
 def test_a_record_is_linked_since_it_got_its_present_row(found: Link, link: Link, since: object) -> None:
-    assert with_linked_at(found, link, NOW).linked_at == since
+    assert linked_at(found, link, NOW) == since
 
 
 ROW = TargetRow({"name": "old", "fax": "1"}, lines={1: {"price": 5}, 2: {"price": 6, "text": "b"}})
