@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
-from shared.mapping.verdicts import Known, Mapped, Parent, Verdict
-from shared.records import Json, SourceRow
+from shared.mapping.verdicts import Known, Mapped, Parent, Rejected, Verdict
+from shared.records import Json, References, SourceRow
 from shared.state.link_targets import FormerTarget, Intent
 from shared.state.links import Link, LinkState
 from shared.state.waiting import Wait
@@ -240,3 +241,37 @@ def test_the_end_of_a_linked_record_writes_only_what_its_end_changes_and_is_not_
         assert ended(found)[:2] == (Kind.ENDED, "inactive")
     unlinked = judged(mapper=mapper, row={"number": "K", "state": "inactive"}, trusted=trusted)
     assert ended(unlinked)[:2] == (Kind.FILTERED, "inactive")
+
+
+MISSING = Rejected("unknown", "it is not listed", "add it", looked_up=True)
+
+
+@dataclass(frozen=True)
+class Missing(ManyParents):
+    """Refuses a record the first time."""
+
+    refusal: Rejected = MISSING
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        found = super().evaluate(row, known)
+        return self.refusal if len(self.told) == 1 else found
+
+
+@pytest.mark.parametrize(("looked_up", "ages"), [(True, [300, 5]), (False, [300])])
+def test_a_name_that_is_missing_in_the_small_tables_is_looked_for_in_fresh_ones(
+    looked_up: bool, ages: list[float]
+) -> None:
+    asked = list[float]()
+
+    class Tables:
+        def rows(self, *, max_age_s: float) -> References:
+            asked.append(max_age_s)
+            return {}
+
+    tables: Any = Tables()
+    mapper = Missing(refusal=replace(MISSING, looked_up=looked_up))
+    flow = replace(flow_of(mapper), lookup=tables)
+    record = Record.of(Hint("c"), NEW, trusted=True, row=SourceRow("c", 1, {"number": "K"}))
+    (found,) = judge(flow, START, lambda _: {}, [record])
+    assert asked == ages
+    assert isinstance(found, Judged if looked_up else Concluded)
