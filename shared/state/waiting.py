@@ -125,7 +125,8 @@ class Waits:
         for parent in parents:
             key = escape(f"{prefix}{parent}")
             stored = self._table.scan(escape(flow), start=f"{key}|", end=f"{key}}}", limit=_MOST_CHILDREN)
-            found += [_to_wait(flow, row).child for row in stored]
+            # Behind a bar in a key another parent may begin.
+            found += [wait.child for row in stored if (wait := _to_wait(flow, row)).parent == parent]
         return found
 
     def load(self, flow: str, keys: Sequence[str]) -> list[Wait]:

@@ -35,6 +35,7 @@ def test_the_children_of_any_number_of_parents_are_found_and_no_others(count: in
 def test_an_id_with_a_bar_is_told_from_the_one_before_the_bar() -> None:
     some = waits(of("p1|2", "c|d"), of("p2", "e"))
     assert some.of_parents("quotes", "accounts", "customer", ["p1|2"]) == ["c|d"]
+    assert some.of_parents("quotes", "accounts", "customer", ["p1"]) == []
     assert sorted(some.of_parents("quotes", "accounts", "customer", [*PARENTS, "p1|2"])) == ["c|d", "e"]
     assert some.of_parents("quotes", "accounts", "customer", PARENTS) == ["e"]
 
