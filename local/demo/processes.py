@@ -15,9 +15,10 @@ from local.endings import ending
 from local.patience import Clock, Clockwork, Patience, effort_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# A child that starts or ends is waited for while it progresses; `_MOST` bounds one that never finishes.
+# A child that starts or ends is waited for while it progresses; `_MOST` bounds one that never finishes. One that ends
+# may be busy with what it was given last: whoever has pressed Ctrl-C does not wait for that.
 START_IDLE_S, START_MOST_S = 60.0, 900.0
-STOP_IDLE_S, STOP_MOST_S = 8.0, 60.0
+STOP_IDLE_S, STOP_MOST_S = 8.0, 10.0
 _LOOK_EVERY_S = 0.02
 MISTAKE = 2
 
@@ -97,9 +98,14 @@ class Child:
         """End it and everything that it started: asked first, then killed."""
         if self.process.poll() is None:
             self.process.terminate()
+            began = self.clock.monotonic()
             patience = self._patience(self.stop_idle_s, STOP_MOST_S, f"the {self.name} to end")
-            while self.process.poll() is None and not self.in_a_hurry() and not patience.ended():
+            why = ""
+            while self.process.poll() is None and not self.in_a_hurry() and not (why := patience.ended()):
                 self.clock.sleep(_LOOK_EVERY_S)
+            if why:
+                took_s = self.clock.monotonic() - began
+                self.tell(f"the {self.name} did not end within {took_s:.0f} s of being asked, and was killed")
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

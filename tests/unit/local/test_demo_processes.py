@@ -132,6 +132,33 @@ def test_a_part_that_is_ended_takes_along_what_it_has_started(
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); signal.pause()"
 
 
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_process_that_ignores_its_end_is_killed_after_ten_seconds_at_most_and_named(
+    tmp_path: Path, *, is_busy: bool
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, start_new_session=True)
+    told: list[str] = []
+    log = tmp_path / "log"
+
+    class Passing(ManualClock):
+        """While time passes, one that is busy writes its log."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if is_busy:
+                log.write_text("x" * int(100 * self.seconds))
+
+    clock = Passing()
+    assert process.stdout is not None
+    with process.stdout as said:
+        assert said.readline()
+        Child("functions host", process, log, told.append, clock).stop()
+    assert process.returncode == -signal.SIGKILL
+    seconds = 10 if is_busy else 8
+    assert seconds <= clock.monotonic() < seconds + 0.1
+    assert told[-1] == f"the functions host did not end within {seconds} s of being asked, and was killed"
+
+
 def test_ctrl_c_while_the_signals_are_held_off_ends_what_may_be_killed_at_once() -> None:
     process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, start_new_session=True)
     clock = ManualClock()
