@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from shared.errors import MapInvalid, SettingsInvalid
 from shared.mapping.map_source import MapSource, map_source
-from shared.mapping.names import nearest
+from shared.mapping.spelling import nearest
 from shared.mapping.value_maps import ValueMaps
 
 # What other parts name: a stand-in declares nothing, so each name that a misspelt part declares would be a mistake.

@@ -10,7 +10,7 @@ from shared.mapping.dates import Behavior
 from shared.mapping.document_words import name_of, word_of
 from shared.mapping.field_specs import LookupByKey, Override, WordSpec
 from shared.mapping.map_document import MapDocument
-from shared.mapping.names import nearest
+from shared.mapping.spelling import nearest
 from shared.mapping.word_checks import Ends, WrongWord
 from shared.mapping.words import NO_SOURCE, Line, Ownership, TargetField, Word
 from shared.systems import System

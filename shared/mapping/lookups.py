@@ -2,7 +2,8 @@
 the mapping has looked up."""
 
 from shared.mapping import field_specs as specs
-from shared.mapping.names import TYPES, ColumnKind, nearest
+from shared.mapping.names import TYPES, ColumnKind
+from shared.mapping.spelling import nearest
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.word_checks import CALLED, Ends, column_at, refuse
 from shared.mapping.words import Column, KeyReference, Line, Ownership, TargetField, Unmappable, value_of

@@ -13,7 +13,8 @@ from shared.discretion import named
 from shared.mapping.condition_specs import NamedFilter
 from shared.mapping.conditions import described
 from shared.mapping.field_specs import FieldSpec, Override, OwnColumn
-from shared.mapping.names import Names, nearest, shipped
+from shared.mapping.names import Names, shipped
+from shared.mapping.spelling import nearest
 from shared.mapping.value_maps import Code, Length, Part, ValueMaps, as_known_to, ordered
 from shared.mapping.verdicts import Filter
 

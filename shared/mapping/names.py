@@ -1,9 +1,8 @@
 """The columns and fields that both systems are delivered with, and those that an organisation has added to them: what
 the map document is checked against before anything is read or written."""
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from shared.mapping.dates import Behavior
+from shared.mapping.spelling import nearest
 from shared.mapping.words import WireType
 
 SHIPPED = Path(__file__).with_name("names.json")
@@ -119,13 +119,6 @@ class Names:
         if dot:
             return nearest(navigation, known.lookups) and f"{nearest(navigation, known.lookups)}.{column}"
         return nearest(path, [*known.names, *self._own.get(table, {})])
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The one of some names that is most like another; empty if none is."""
-    by_case = {each.casefold(): each for each in known}
-    found = difflib.get_close_matches(name.casefold(), by_case, 1)
-    return by_case[found[0]] if found else ""
 
 
 @cache

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
 from shared import exact_json
 from shared.discretion import named, shown
 from shared.mapping.map_source import map_source, mistaken
+from shared.mapping.spelling import nearest
 from shared.mapping.units import Units
 from shared.records import Json
 
@@ -169,7 +171,7 @@ def read_map_document(source: str | None, model: type[ValueMaps]) -> ValueMaps:
     try:
         return model.model_validate(content)
     except ValidationError as invalid:
-        mistakes = _mistakes(invalid)
+        mistakes = _mistakes(invalid, model)
     raise mistaken(found.name, found.located(mistakes))
 
 
@@ -184,6 +186,7 @@ def ordered(value: Json) -> Json:
 _BRANCHES = frozenset({"str", "bool", "int", "decimal", "constrained-int"})
 # The branch of a union whose message names every kind of value.
 _ANY_VALUE = "bool_type"
+_QUOTED = re.compile("'([^']+)'")
 # The forms of an entry of `fields` that are no words.
 _NO_WORDS = ("ownership", "override")
 _PATTERNS = {
@@ -211,13 +214,13 @@ _KINDS = {
 }
 
 
-def _mistakes(invalid: ValidationError) -> list[str]:
+def _mistakes(invalid: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each mistake once: a value that fits no branch of a union is told as one."""
     found: dict[str, str] = {}
     for error in invalid.errors():
         place = _place(error["loc"])
         if place not in found or error["type"] == _ANY_VALUE:
-            found[place] = _mistake(error, place)
+            found[place] = _mistake(error, place, model)
     return list(found.values())
 
 
@@ -231,13 +234,14 @@ def _is_branch(part: str | int) -> bool:
     return part in _BRANCHES or str(part).startswith(("<", "list["))
 
 
-def _mistake(error: Mapping[str, Any], place: str) -> str:
+def _mistake(error: Mapping[str, Any], place: str, model: type[BaseModel]) -> str:
     """A mistake by its place, value and remedy."""
     match error["type"]:
         case "union_tag_invalid":
             words = re.findall(r"<(\w+)>", error["ctx"]["expected_tags"])
             wrong = error["ctx"]["tag"].strip("<>")
-            return f"{place}.word is {shown(wrong)}: write {', '.join(word for word in words if word not in _NO_WORDS)}"
+            words = [word for word in words if word not in _NO_WORDS]
+            return f"{place}.word is {shown(wrong)}: write {', '.join(words)}{_meant(wrong, words)}"
         case "missing":
             # A document is read as a whole: a part that somebody forgot must not be the one that ships.
             whole = (
@@ -245,9 +249,53 @@ def _mistake(error: Mapping[str, Any], place: str) -> str:
             )
             return f"{place} is missing: {whole}add it"
         case "extra_forbidden":
-            return f"{place} is unknown: correct the name, or remove it"
+            *within, name = error["loc"]
+            return f"{place} is unknown: correct the name, or remove it{_meant(str(name), _names_at(model, within))}"
     value = error["input"]
     return f"{place} is {'empty' if value is None else shown(value)}: {_remedy(error)}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Which known name was meant, to be told after the remedy; empty if none is like it."""
+    close = nearest(name, known)
+    return f" (did you mean {close}?)" if close else ""
+
+
+def _names_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The names that a part of the document at a place may have."""
+    found: list[Any] = [model]
+    for part in place:
+        if not _is_branch(part):
+            found = [inner for each in found for inner in _inside(each, part)]
+    return [field.alias or name for each in found if _is_part(each) for name, field in each.model_fields.items()]
+
+
+def _inside(kind: Any, part: str | int) -> Iterator[Any]:
+    """The types of what is in a value of this type under a name, or at a position."""
+    if _is_part(kind):
+        yield from (
+            each
+            for name, field in kind.model_fields.items()
+            if part in (name, field.alias)
+            for each in _branches(field.annotation)
+        )
+    elif arguments := get_args(kind):
+        yield from _branches(arguments[-1])
+
+
+def _branches(kind: Any) -> Iterator[Any]:
+    """The types that a value of this type may be of."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _branches(get_args(kind)[0])
+    elif origin in (Union, UnionType):
+        yield from (branch for each in get_args(kind) for branch in _branches(each))
+    else:
+        yield kind
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _remedy(error: Mapping[str, Any]) -> str:
@@ -256,7 +304,8 @@ def _remedy(error: Mapping[str, Any]) -> str:
         case "string_pattern_mismatch":
             return _PATTERNS[context["pattern"]]
         case "literal_error":
-            return f"write {context['expected']}"
+            expected = str(context["expected"])
+            return f"write {expected}{_meant(str(error['input']), _QUOTED.findall(expected))}"
         case "value_error":
             return str(error["msg"]).removeprefix("Value error, ")
         case "too_short":

@@ -18,7 +18,7 @@ from shared.flows.hand_set import content_of, with_hand_set
 from shared.flows.spec import Deployment
 from shared.mapping.map_entries import UNITS, code_in, identity, with_entries
 from shared.mapping.map_source import map_source, written
-from shared.mapping.names import nearest
+from shared.mapping.spelling import nearest
 from shared.mapping.value_maps import ValueMaps
 from shared.operations.audit_log import AuditLog, Refused
 from shared.records import BOTH, Json, MapEntry

@@ -208,7 +208,8 @@ def test_each_mistake_has_its_line_and_its_place(tmp_path: Path) -> None:
         f"MAP_DOCUMENT: {file} has 2 mistakes:\n"
         f"  line {lines.index('  Norway: nor') + 1}: countries.Norway is 'nor': write the ISO 3166 code, two capital "
         "letters such as US\n"
-        f"  line {lines.index('contries: {}') + 1}: contries is unknown: correct the name, or remove it"
+        f"  line {lines.index('contries: {}') + 1}: contries is unknown: correct the name, or remove it "
+        "(did you mean countries?)"
     )
 
 

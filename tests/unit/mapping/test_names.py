@@ -3,7 +3,8 @@
 import pytest
 
 from shared.mapping.dates import Behavior
-from shared.mapping.names import ColumnKind, Name, Names, nearest, shipped
+from shared.mapping.names import ColumnKind, Name, Names, shipped
+from shared.mapping.spelling import nearest
 
 OWN = {
     "accounts": {

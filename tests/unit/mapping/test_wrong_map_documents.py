@@ -325,3 +325,25 @@ def test_every_mapping_refuses_a_field_that_it_does_not_have(part: str) -> None:
     assert mistakes(fields={part: {"Zzz": "off"}}) == [
         f"fields.{part}.Zzz is not a field of this mapping: remove it, or give it a `word` to map it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "place", "meant"),
+    [
+        ({"own_colums": {}}, "own_colums is unknown", "own_columns"),
+        ({"contries": {}}, "contries is unknown", "countries"),
+        ({"policies": {"acounts": {}}}, "policies.acounts.[key] is 'acounts'", "accounts"),
+        ({"policies": {"accounts": {"on_conflit": "stop"}}}, "policies.accounts.on_conflit is unknown", "on_conflict"),
+        ({"policies": {"accounts": {"on_conflict": "source_win"}}}, "policies.accounts.on_conflict", "source_wins"),
+        ({"fields": {"accounts": {"NameAlias": word("coppy", source="name")}}}, "fields.accounts.NameAlias", "copy"),
+        (
+            {"fields": {"accounts": {"NameAlias": word("copy", source="name", lengthof=3)}}},
+            "fields.accounts.NameAlias.lengthof is unknown",
+            "length",
+        ),
+    ],
+)
+def test_a_misspelt_name_is_told_with_the_one_that_was_meant(parts: dict[str, Json], place: str, meant: str) -> None:
+    (message,) = mistakes(**parts)
+    assert message.startswith(place)
+    assert message.endswith(f"(did you mean {meant}?)")
