@@ -8,13 +8,13 @@ from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.examine import Examining
 from shared.operations.sender import Sender
 from shared.state.keys import Owner
-from shared.state.links import Link, LinkState, Place, link_key
+from shared.state.links import Link, Links, LinkState, Place, link_key
 from shared.state.storage.tables import Cell, escape
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.apply.release import release
 from shared.sync.damage import damage_of
 from shared.sync.flow import TARGET_DELETED, Flow
-from shared.sync.link_writer import Group, LinkWriter, link_operation
+from shared.sync.link_writer import Group, LinkWriter, holds, link_operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Linking:
         unlinked = replace(
             link.without_target(ended=False), former=(), state=LinkState.NEW, rule=None, seen=unseen, dirty=False
         )
-        save_link(self.examining, link, unlinked)
+        save_link(self.examining.state.links, unlinked)
         self._release(id, link.owned)
         return link
 
@@ -83,7 +83,7 @@ class Linking:
             intent=None, former=(), state=LinkState.RETRYING,
         )  # fmt: skip
         try:
-            save_link(self.examining, link, linked)
+            save_link(self.examining.state.links, linked)
         finally:
             self._release(id, link.owned | linked.owned)
         run = self.sender.new_id()
@@ -111,8 +111,9 @@ def require_free(examining: Examining, flow: Flow, link: Link) -> None:
         raise Refused(f"a worker is processing {link.id}; try again in {held:.0f} s")
 
 
-def save_link(examining: Examining, was: Link, now: Link) -> None:
-    """Overwrite a link as it was read. Raises Refused if it has changed since."""
-    written = LinkWriter(examining.state.links, lambda _: False).write([Group(was, (link_operation(now),))])
+def save_link(links: Links, link: Link) -> None:
+    """Overwrite a link as it was read. A write that meets its own first success is saved (protocol A10). Raises Refused
+    if the link has changed since."""
+    written = LinkWriter(links, partial(holds, link)).write([Group(link, (link_operation(link),))])
     if written.foreign:
-        raise Refused(f"{was.id} has changed meanwhile; try again")
+        raise Refused(f"{link.id} has changed meanwhile; try again")

@@ -8,6 +8,7 @@ from shared.clock import Clock
 from shared.errors import Damage, RowConflict, StateUnreadable
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.damaged_rows import Damages
+from shared.operations.link import save_link
 from shared.operations.sender import Sender
 from shared.records import TargetRow, fold
 from shared.state.control import ENVIRONMENT, BlockKind
@@ -16,7 +17,7 @@ from shared.state.link_parts import read_revisions
 from shared.state.link_targets import FormerTarget
 from shared.state.links import Link, LinkState, link_key
 from shared.state.storage.cells import Cells
-from shared.state.storage.tables import Delete, Insert, Replace, Row, Stored, escape, unescape
+from shared.state.storage.tables import Delete, Row, Stored, escape, unescape
 from shared.sync.apply.judge import judge
 from shared.sync.apply.parents import parent_links
 from shared.sync.apply.record import Judged, Record
@@ -68,7 +69,7 @@ class Repairing:
         self._require_rest(link)
         self._note(id, str(damage or "its link is lost"))
         begun = self._begun(link, places)
-        self._save(begun)
+        save_link(self.state.links, begun)
         self.sender.send(self.flow.name, [id])
         return begun.target_key
 
@@ -176,13 +177,6 @@ class Repairing:
         mapped = judged.content if isinstance(judged, Judged) else None
         by_mapping = (each for each in there if mapped is not None and each.is_at(mapped.route, mapped.key))
         return next(by_mapping, there[0])
-
-    def _save(self, begun: Link) -> None:
-        row = begun.to_row()
-        try:
-            self.state.links.table.transact([Replace(row, begun.etag) if begun.etag else Insert(row)])
-        except RowConflict as conflict:
-            raise Refused(f"{begun.id} has changed meanwhile; try again") from conflict
 
 
 def drop(damages: Damages, audit_log: AuditLog, table: str, partition: str, key: str) -> Damage:

@@ -93,7 +93,7 @@ class Resolving:
         run = self.sender.new_id()
         told = " ".join(f"{name}={_named(takes[name])}" for name in takes)
         audit_log.note("resolve", self.flow.name, f"{shown.id} {told}", reason, run=run)
-        save_link(self.examining, now.link, decided)
+        save_link(self.examining.state.links, decided)
         self.sender.send(self.flow.name, [shown.id], run)
 
     def _decided(self, of: Conflict, takes: Mapping[str, System]) -> Link:

@@ -116,7 +116,7 @@ def change_link(links: Links, link: Link, change: Callable[[Link], Link | None])
         changed = None if link.damage is not None else change(link)
         if changed is None:
             return False
-        writer = LinkWriter(links, partial(_is_as, changed))
+        writer = LinkWriter(links, partial(holds, changed))
         written = writer.write([Group(changed, (link_operation(changed),))])
         if not written.foreign:
             return True
@@ -124,5 +124,6 @@ def change_link(links: Links, link: Link, change: Callable[[Link], Link | None])
     raise StorageTrouble(f"a link of {link.flow} could not be marked in {_MARK_ROUNDS} rounds")
 
 
-def _is_as(wanted: Link, now: Link) -> bool:
+def holds(wanted: Link, now: Link) -> bool:
+    """Whether a link as it is now says what was to be written."""
     return replace(now, etag=wanted.etag, age_s=wanted.age_s) == wanted

@@ -15,6 +15,7 @@ from shared.state.links import LinkState
 from shared.state.storage.tables import Delete, Replace
 from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product
+from tests.support.repeated import repeated
 from tests.support.trading import trading
 
 
@@ -48,6 +49,16 @@ def test_a_record_is_linked_to_the_customer_that_is_there_and_written(sync: Prod
     sync.drain()
     sync.check_in_step([id])
     assert (sync.customer("A-0") or {})["OrganizationName"] == "Renamed meanwhile"
+
+
+def test_what_an_operator_does_holds_though_the_storage_answers_its_repetition_only(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    with repeated(sync.service.state.links.table):
+        linking(sync).unlink(id)
+        assert sync.link(id).state is LinkState.NEW
+        linking(sync).link(id)
+    sync.drain()
+    sync.check_in_step([id])
 
 
 def test_a_key_that_was_given_back_can_be_had_by_another_record(sync: Product) -> None:

@@ -20,6 +20,7 @@ from tests.scenarios.test_fault_damage import damage
 from tests.support.invariants import check
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
+from tests.support.repeated import repeated
 from tests.support.steps import Crash
 from tests.support.trading import trading
 from tests.support.world import World
@@ -101,6 +102,16 @@ def test_a_record_whose_link_is_lost_is_begun_again_with_its_own_customer(sync: 
     assert sync.customers() == 1
     assert sync.link(id).state is LinkState.WRITTEN
     assert sync.failure(id) is None
+
+
+def test_a_repair_of_which_the_storage_answers_the_repetition_only_is_made_and_queued(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    damaged_link(sync, id)
+    sync.clock.sleep(LIVE_S)
+    with repeated(sync.service.state.links.table):
+        assert mending(sync).repair(id) == "A-0"
+    sync.drain()
+    sync.check_in_step([id])
 
 
 def test_a_record_that_owns_no_row_of_the_target_is_a_new_one(sync: Product) -> None:

@@ -14,6 +14,7 @@ from shared.systems import System
 from tests.support.faults import WRITES
 from tests.support.operator import answer, operated, p2c
 from tests.support.product import FLOW, Product, product
+from tests.support.repeated import repeated
 
 SHORT: dict[str, Any] = {**json.loads(SHIPPED.read_text(encoding="utf-8")), "countries": {}, "states": {}}
 ROW = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-1')"
@@ -200,6 +201,15 @@ def test_a_decision_for_the_source_holds_though_its_answer_is_lost_and_the_sourc
         sync.settle()
         assert memo_and_name(sync) == ("Ours the third time", "Litware II")
         assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
+
+
+def test_a_decision_of_which_the_storage_answers_the_repetition_only_is_made_and_queued(stopping: Product) -> None:
+    id = stopped(stopping)
+    with repeated(stopping.service.state.links.table):
+        assert "A-1 is decided, and queued" in p2c("resolve", FLOW, "A-1", "--take", "sales", *WHY)
+    stopping.drain()
+    assert memo_and_name(stopping) == ("Ours again", "Litware II")
+    assert (stopping.link(id).state, stopping.failure(id)) == (LinkState.WRITTEN, None)
 
 
 def test_a_conflict_of_a_record_that_needs_an_entry_set_by_hand_is_decided(stopping: Product) -> None:
