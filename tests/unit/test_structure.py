@@ -13,6 +13,7 @@ SHORT = {
     "clients/http/deadline.py": "the time that is left, which channel and throttle share",
     "counting.py": "one function that many modules need",
     "flows/registry.py": "the list of flows",
+    "mapping/spelling.py": "one function for the map document and the names that it is checked against",
     "operations/sender.py": "how operators put records into a queue, which several commands share",
     "outbound.py": "what shared/ and p2c/ agree on about the way of a request",
     "setupguide.py": "one function that names a section of docs/setup.md",
