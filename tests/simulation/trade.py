@@ -269,7 +269,8 @@ class TradeJudge:
             # One that was made in Sales is made once, and waits only until whoever was unlinked has a number again.
             yield from self.waits(record, entry, missing)
             return
-        if told_later:
+        # One that was made before stays written, also if people of Sales have deleted it since.
+        if told_later and not (was_made and entry.state == "written"):
             yield Problem("I1", record, f"{told_later} is told first; it is {entry.state} {entry.reason}")
             return
         differs = [] if row is None else list(self._differences(mapped, row))
