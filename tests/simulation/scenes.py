@@ -20,6 +20,8 @@ _AWAY_S = 5.5 * 86400.0
 _NEXT_SWEEP_S = 60.0
 _WRITES_S = 30.0
 _MUTE_ROUNDS, _MUTE_S = 8, 800.0
+# The step at which a walk asks its source for what it has not met: one at its end, if it comes to it.
+_LOOK = "existing"
 
 
 class Scenes:
@@ -114,12 +116,14 @@ class Scenes:
         self._stage.weather.mute = ""
 
     def doubtful_walk(self, flow: str, dice: random.Random) -> None:
-        """A flow looks for what is gone, and its source does not always answer; or the worker dies as it asks."""
+        """A flow looks for what is gone, and its source does not always answer, least of all as it is asked for that;
+        or the worker dies as it asks."""
         weather = self._stage.weather
         former, weather.reads = weather.reads, dict.fromkeys(System, 0.25)
+        weather.doubted = _LOOK
         self._host.run([self._host.timer("pull", flow, dice, Plan(gives_way=0.1))], dice)
-        weather.reads = former
-        self._host.run([self._host.timer("pull", flow, dice, Plan(dies_in="existing"))], dice)
+        weather.reads, weather.doubted = former, ""
+        self._host.run([self._host.timer("pull", flow, dice, Plan(dies_in=_LOOK))], dice)
 
     def absence(self, act: Act, dice: random.Random) -> None:
         """No function of a queue runs for days; then the sweep is the first one. One that meets trouble is followed by

@@ -33,26 +33,33 @@ READ_FAULTS = {"throttled": 6, "down": 4, "refused access": 3, "wrong set-up": 3
 STORAGE_FAULTS = {"unreachable": 3, "answer lost": 2, "own success": 3}
 _WAITS = (None, 0.0, 3.0, 60.0, 900.0, 4000.0)
 _LATE_S = (20.0, 90.0, 200.0)
+# So often at least a read of the kind that is doubted fails.
+_DOUBTED = 0.75
 
 
 @dataclass(slots=True)
 class Weather:
-    """The chances of trouble for each call. Without a worker, and when all is calm, nothing goes wrong."""
+    """The chances of trouble for each call. Without a worker, and when all is calm, nothing goes wrong. Where reads
+    fail, those fail mostly that are `doubted`: steps with that word."""
 
     threads: Threads
     reads: dict[System, float] = field(default_factory=dict)
     writes: dict[System, float] = field(default_factory=dict)
     storage: float = 0.0
     mute: str = ""
+    doubted: str = ""
     met: Callable[[str], None] = lambda _fault: None
 
     def calm_down(self) -> None:
         """Nothing goes wrong any more."""
-        self.reads, self.writes, self.storage, self.mute = {}, {}, 0.0, ""
+        self.reads, self.writes, self.storage, self.mute, self.doubted = {}, {}, 0.0, "", ""
 
     def read(self, system: System, step: str) -> None:
         """A read is about to be answered. Raises SystemTrouble where it is not."""
-        dice = self._dice(self.reads.get(system, 0.0))
+        chance = self.reads.get(system, 0.0)
+        if chance and self.doubted and self.doubted in step.split(" "):
+            chance = max(chance, _DOUBTED)
+        dice = self._dice(chance)
         if dice is not None:
             fault = self._pick(dice, READ_FAULTS, step)
             raise _read_trouble(fault, system, dice)
