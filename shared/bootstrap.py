@@ -45,8 +45,8 @@ from shared.sync.state import State
 from shared.systems import System
 from shared.telemetry import quiet_libraries
 
-# Objects of which some megabytes are garbage in cycles at most. As shipped, Python looks after 700.
-_COLLECTED_AFTER = (20_000, 20, 20)
+# How many new objects Python's collector of cycles waits for, and after how many looks it looks at older ones, too.
+_COLLECTED_AFTER = (20_000, 10, 5)
 _making = threading.Lock()
 
 

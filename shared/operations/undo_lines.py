@@ -80,7 +80,7 @@ def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) ->
 def _add_again(change: LineChange, line: str, there: Values | None, rules: DocumentRules) -> LineUndo:
     values = {name: old for name, (old, _) in change.fields.items() if old is not None and rules.writes_on_line(name)}
     if there is not None:
-        is_back = all(rules.agree_on_line(name, old, there.get(name)) for name, old in values.items())
+        is_back = bool(values) and all(rules.agree_on_line(name, old, there.get(name)) for name, old in values.items())
         return LineUndo(already=(line,)) if is_back else LineUndo(left=(line,))
     undone: dict[str, Change] = {f"{line} {name}": (None, old) for name, old in values.items()}
     return LineUndo(LineWrite(change.number, LineAction.CREATE, values), undone)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import pytest
 
-from tests.infra.compiler import MISSING
+from tests.infra.compiler import MISSING, compiler
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT, project_files
 
@@ -93,7 +93,12 @@ def _told(ended: subprocess.CompletedProcess[str]) -> str:
 # To compile the templates takes as long as all the rest: it is done with the templates as they are, and here at night.
 @pytest.mark.long(10)
 @pytest.mark.parametrize(
-    "compiled", [pytest.param(True, marks=pytest.mark.nightly), False], ids=["compiled", "not compiled"]
+    "compiled",
+    [
+        pytest.param(True, marks=[pytest.mark.nightly, pytest.mark.skipif(compiler() is None, reason=MISSING)]),
+        False,
+    ],
+    ids=["compiled", "not compiled"],
 )
 def test_the_guide_for_a_flow_ends_with_a_flow_that_runs(project: Path, *, compiled: bool) -> None:
     assert follow("adding-a-flow.md", project, {} if compiled else without_a_compiler(project)) == [

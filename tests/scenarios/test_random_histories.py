@@ -171,12 +171,13 @@ class History:
 def end_in_step(seeds: range, flows: tuple[str, ...]) -> None:
     """Play each of these histories."""
     for seed in seeds:
-        history = History(seed, flows)
-        history.play(60)
         try:
+            history = History(seed, flows)
+            history.play(60)
             check(history.world)
-        except AssertionError as broken:
-            raise AssertionError(f"in history {seed}: {broken}") from broken
+        except Exception as broken:
+            broken.add_note(f"in history {seed}")
+            raise
 
 
 @histories(20, 500)

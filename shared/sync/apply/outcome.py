@@ -13,7 +13,7 @@ from shared.state.link_parts import LinkContent
 from shared.state.links import Link
 from shared.state.waiting import Wait
 
-State = TypeVar("State", Link, LinkContent)
+Part = TypeVar("Part", Link, LinkContent)
 
 
 class Kind(StrEnum):
@@ -119,7 +119,7 @@ class WrittenTarget:
         )
 
 
-def _with(state: State, **changes: Any) -> State:
-    """The state with these changes, and without a copy if it has them."""
-    has_all = all(getattr(state, name) == value for name, value in changes.items())
-    return state if has_all else replace(state, **changes)
+def _with(part: Part, **changes: Any) -> Part:
+    """The link, or its content, with these changes: no copy if it has them already."""
+    has_all = all(getattr(part, name) == value for name, value in changes.items())
+    return part if has_all else replace(part, **changes)

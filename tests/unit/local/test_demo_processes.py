@@ -132,6 +132,7 @@ def test_a_part_that_is_ended_takes_along_what_it_has_started(
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); signal.pause()"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_a_process_that_ignores_its_end_is_killed_after_ten_seconds_at_most_and_named(
     tmp_path: Path, *, is_busy: bool
@@ -159,6 +160,7 @@ def test_a_process_that_ignores_its_end_is_killed_after_ten_seconds_at_most_and_
     assert told[-1] == f"the functions host did not end within {seconds} s of being asked, and was killed"
 
 
+@pytest.mark.process
 def test_ctrl_c_while_the_signals_are_held_off_ends_what_may_be_killed_at_once() -> None:
     process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, start_new_session=True)
     clock = ManualClock()

@@ -76,7 +76,7 @@ class Holding:
         self._refuse(id=id, receipt=receipt)
 
     def create_queue(self) -> None:
-        self._refuse()
+        self._refuse(made=True)
 
     def _refuse(self, **asked: Any) -> None:
         self.asked = asked
@@ -109,11 +109,12 @@ def test_the_messages_of_a_queue_are_counted(count: int | None, depth: int) -> N
     assert holding(Holding(count=count)).depth("accounts") == depth
 
 
-def test_a_message_that_is_gone_is_deleted_and_a_queue_that_is_there_is_made() -> None:
+def test_a_message_that_is_gone_already_and_a_queue_that_is_there_already_are_no_errors() -> None:
     gone, there = Holding(refusal=ResourceNotFoundError()), Holding(refusal=ResourceExistsError())
     holding(gone).delete("accounts", Message("1", "hint", "r", None))
     assert gone.asked == {"id": "1", "receipt": "r"}
     holding(there).create("accounts")
+    assert there.asked == {"made": True}
 
 
 def test_a_queue_has_one_client() -> None:

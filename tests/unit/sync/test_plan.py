@@ -366,7 +366,7 @@ def test_records_are_planned_route_by_route() -> None:
         judged(replace(NEW, id=id), replace(CONTENT, route=to))
         for id, to in (("1", CONTACT), ("2", CUSTOMER), ("3", CONTACT))
     ]
-    assert {name: [each.id for each in of] for name, of in by_route(flow, every).items()} == {
+    assert {name: [each.id for each in group] for name, group in by_route(flow, every).items()} == {
         CONTACT: ["1", "3"],
         CUSTOMER: ["2"],
     }
