@@ -33,7 +33,7 @@ from tests.e2e.two_hosts.running import running_hosts
 _NIGHTLY = tuple(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 9))
 
 
-@pytest.mark.long(60)
+@pytest.mark.long(85)
 @pytest.mark.parametrize("seed", [0, *_NIGHTLY])
 def test_two_hosts_end_in_step_after_every_part_was_killed_among_edits_and_garbage(seed: int, tmp_path: Path) -> None:
     # Each trouble takes some ten seconds.
