@@ -23,10 +23,11 @@ from tests.e2e.test_demo import SAMPLE, SMALL
 from tests.e2e.two_hosts.plans import Deed, Edit
 from tests.e2e.two_hosts.running import Running, running_hosts
 
-# At night for so long, in seconds, that hosts are also started in vain meanwhile.
-_LONG_S = 50.0
-# What a host says that has decided to end.
+# What a host says whose storage does not answer, and one that has decided to end.
+_OUT_OF_REACH = "Connection refused"
 _GIVES_UP = "An unhandled exception has occurred. Host is shutting down."
+# At night also for so long, in seconds, that hosts are started in vain meanwhile.
+_LONG_S = 50.0
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("FUNCTIONS_HOST") and shutil.which("func") is None,
@@ -42,13 +43,8 @@ def test_the_small_sample_is_written_on_the_real_host_as_on_ours(tmp_path: Path)
     assert_everything_is_written(first, report, SAMPLE)
 
 
-@pytest.mark.long(80)
-@pytest.mark.parametrize(
-    "away_s", [pytest.param(_LONG_S, marks=pytest.mark.nightly), 0.0], ids=["for long", "until the host gives up"]
-)
-def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_duplicate_nothing(
-    away_s: float, tmp_path: Path
-) -> None:
+@pytest.mark.long(50)
+def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_duplicate_nothing(tmp_path: Path) -> None:
     with running_hosts(tmp_path, FUNC, count=1) as stage:
         (host,) = stage.session.hosts
         assert stage.settle() == ""
@@ -57,11 +53,31 @@ def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_duplicate_not
         work(stage, 1)
         kill_worker(stage)
         assert stage.settle() == ""
-        assert host.pid == pid
 
-        # What a host had fetched that ends would come back after ten minutes only: so nothing is under way here.
+        # What a host had fetched comes back after ten minutes only, if it cannot say that it is done: so nothing is
+        # under way here.
         start_storage = stage.kill_storage()
         people_work(stage, 2)
+        begin = len(log_of(host))
+        stage.until("storage is missed", lambda: _OUT_OF_REACH in log_of(host)[begin:])
+        start_storage()
+        assert_all_ends_in_step(stage)
+        assert host.pid == pid
+
+
+@pytest.mark.nightly
+@pytest.mark.long(100)
+@pytest.mark.parametrize("away_s", [_LONG_S, 0.0], ids=["for long", "until the host gives up"])
+def test_storage_that_is_away_over_the_end_of_a_host_loses_and_duplicates_nothing(
+    away_s: float, tmp_path: Path
+) -> None:
+    with running_hosts(tmp_path, FUNC, count=1) as stage:
+        (host,) = stage.session.hosts
+        assert stage.settle() == ""
+        pid = host.pid
+        # As above: nothing is under way.
+        start_storage = stage.kill_storage()
+        people_work(stage, 1)
         back_at_s, begin = time.monotonic() + away_s, len(log_of(host))
         # Without storage a host decides after some 26 seconds to end; it takes as long again to do so, since it tries
         # to give up the locks of its timers.
@@ -72,10 +88,7 @@ def test_a_worker_that_is_killed_and_storage_that_is_away_lose_and_duplicate_not
             stage.until("the host gives up", lambda: _GIVES_UP in log_of(host)[begin:])
         start_storage()
         stage.until("the host has ended by itself", lambda: host.pid != pid)
-        end = len(log_of(host))
-        stage.until("every flow is pulled", lambda: all(pulled(flow) in log_of(host)[end:] for flow in FLOWS.names))
-        assert stage.settle() == ""
-        assert_nothing_is_lost(stage)
+        assert_all_ends_in_step(stage)
 
 
 @pytest.mark.nightly
@@ -108,6 +121,15 @@ def assert_the_sample_is_written(stage: Running) -> None:
         ORDERSBACK: 0,
         INVOICES: 0,
     }
+
+
+def assert_all_ends_in_step(stage: Running) -> None:
+    """Every flow is pulled from now on, and nothing is lost. Ends the host."""
+    (host,) = stage.session.hosts
+    end = len(log_of(host))
+    stage.until("every flow is pulled", lambda: all(pulled(flow) in log_of(host)[end:] for flow in FLOWS.names))
+    assert stage.settle() == ""
+    assert_nothing_is_lost(stage)
 
 
 def assert_nothing_is_lost(stage: Running) -> None:
