@@ -26,7 +26,7 @@ loopback.spare(os.environ)
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
 # The run that many end-to-end tests look at is played once (tests/e2e/conftest.py), in so many seconds.
-REHEARSAL_S = 60
+REHEARSAL_S = 80
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
 gc.set_threshold(20_000, 20, 20)
 _PEAKS_MB: list[float] = []
