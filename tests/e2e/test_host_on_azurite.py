@@ -1,6 +1,7 @@
 """The local Functions host against the storage emulator."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -505,24 +506,31 @@ def tick(timer: func.TimerRequest) -> None:
 """
 
 
-def start_dying(azurite: Azurite, folder: Path, name: str, visibility: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def start_dying(azurite: Azurite, folder: Path, name: str, visibility: str) -> Iterator[subprocess.Popen[str]]:
     queues = {"maxPollingInterval": "00:00:00.2", "visibilityTimeout": visibility}
     (folder / "host.json").write_text(json.dumps({"version": "2.0", "extensions": {"queues": queues}}))
     (folder / "function_app.py").write_text(DIES)
     settings = {"AzureWebJobsStorage": azurite.connection_string, "QUEUE": name, "RELEASE": str(folder / "release")}
     command = [sys.executable, "-m", "local.host", "--app", str(folder), "--events", str(folder / "events")]
     environment = {**os.environ, **settings}
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            # Whoever fails waits for nobody.
+            process.kill()
 
 
 def read_to(process: subprocess.Popen[str], *texts: str) -> list[str]:
     """The lines up to the one with the last of these texts, which come one after the other."""
     assert process.stdout is not None
-    lines, left = [], list(texts)
+    lines, left, until = [], list(texts), time.monotonic() + PATIENCE_S
     for line in process.stdout:
         lines.append(line)
+        assert time.monotonic() < until, "".join(lines)
         if left[0] in line:
             left.pop(0)
             if not left:
@@ -539,9 +547,11 @@ def test_what_runs_beside_a_function_that_kills_its_worker_comes_back_with_it(
     with start_dying(azurite, tmp_path, "dies-together", "00:00:02") as process:
         read_to(process, "host ")
         work.send_message("crashes Python once")
-        read_to(process, "The worker died (exit code 7)", "host ")
+        # Either message may come back first.
+        lines = read_to(process, "The worker died (exit code 7)", "host ")
         (tmp_path / "release").touch()
-        read_to(process, "'Functions.work' (Succeeded", "'Functions.work' (Succeeded")
+        done = "'Functions.work' (Succeeded"
+        read_to(process, *[done] * (2 - sum(done in line for line in lines)))
         process.terminate()
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
