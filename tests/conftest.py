@@ -28,7 +28,7 @@ for _size in ("COLUMNS", "LINES"):
 # The run that many end-to-end tests look at is played once (tests/e2e/conftest.py), in so many seconds.
 REHEARSAL_S = 80
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(20_000, 10, 10)
 _PEAKS_MB: list[float] = []
 # Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
