@@ -266,7 +266,8 @@ def _products(stage: Stage, process: Deployment) -> dict[str, Row]:
     """The products of Sales with their price list items, as the mapping sees them."""
     found: dict[str, Row] = {}
     items = stage.sales.tables["productpricelevels"].rows.values()
-    namespace = f"products|{settings_of(process.key).COMPANY}"
+    company = settings_of(process.key).COMPANY
+    namespace = f"products|{company}"
     lookups = {**dict.fromkeys(products.LOOKUPS), **dict.fromkeys(products.ITEM_LOOKUPS)}
     for id, row in stage.sales.tables["products"].rows.items():
         values: dict[str, Json] = {_plain(name, lookups): value for name, value in row.items()}
@@ -275,7 +276,10 @@ def _products(stage: Stage, process: Deployment) -> dict[str, Row]:
         number = str(row["productnumber"])
         made = id == own_id(namespace, products.LOGICAL_NAME, fold(number))
         touched = set(stage.sales.touched.get(id, ()))
-        found[fold(number)] = Row(number, values, of=stage.sales.writers.get(id), made=made, touched=touched)
+        writer = _writer(stage, id, "products")
+        # Its number may be released again in another case: that is another record, which gets the row (protocol A6).
+        passable = writer is not None and writer[1] not in stage.finops.products[company]
+        found[fold(number)] = Row(number, values, of=writer, made=made, touched=touched, passable=passable)
     return found
 
 
