@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shared.state.storage.tables import Stored, key_order
 
 PAGE = 1000
-# A row that comes along in a range costs a fortieth of a request at most of its own (docs/decisions.md).
+# A row that comes along in a range costs a fortieth at most of a request of its own (docs/decisions.md).
 _ROWS_FOR_A_REQUEST = 20
 _FEW = 2
 
