@@ -44,15 +44,17 @@ unexport VIRTUAL_ENV
 # The tests and the demo start many processes; without compiled files each compiles all its modules again, in a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The types are judged beside the tests, which often wait. What is said of them stands below the tests.
-beside_types = $(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; trap "kill $$types" INT; \
-	$(1); tests=$$?; wait $$types; typed=$$?; cat $(VENV)/types.txt; exit $$((tests + typed))
+# The types are judged beside what is installed and tested: both often wait. What is said of them stands below the tests.
+beside_types = rm -f $(VENV)/types.txt; $(side_by_side) --keep-going typed $(1); made=$$?; \
+	[ ! -f $(VENV)/types.txt ] || cat $(VENV)/types.txt; exit $$made
+# A test that calls make does not take part in this one.
+TESTS := MAKEFLAGS= MFLAGS= MAKELEVEL= $(PYTEST) $(PARALLEL)
 
 # Most of what the tests need waits for downloads. What stands first begins first: it is waited for longest.
 ALL_READY = $(READY) $(NODE_READY) $(COLLECTED) $(TESTS_READY)
-side_by_side = $(MAKE) --no-print-directory --jobs=6
+side_by_side = $(MAKE) --no-print-directory --jobs=8
 
-.PHONY: help demo pictures check test unit simulate mutate nightly coverage bench lint read ready format docs infra lock clean
+.PHONY: help demo pictures check test rules_tested all_tested typed unit simulate mutate nightly coverage bench lint read ready format docs infra lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -66,12 +68,19 @@ pictures: $(READY) $(NODE_READY) $(BROWSER_READY) ## redraw the pictures of the 
 	@DRAW_CONSOLE=$(CURDIR)/docs $(PYTEST) -k without_a_terminal tests/e2e/test_console_in_browser.py
 
 check: ## format, lint, types, imports, unit and rule tests: before each commit
-	+@$(side_by_side) $(READY) $(NODE_READY) $(COLLECTED) read
-	@$(call beside_types,$(PYTEST) $(PARALLEL) -m "not nightly and not process" $(QUICK) $(ARGS))
+	+@$(call beside_types,rules_tested)
 
 test: ## everything that a change must pass
-	+@$(side_by_side) $(ALL_READY) read
-	@$(call beside_types,$(PYTEST) $(PARALLEL) $(ARGS))
+	+@$(call beside_types,all_tested)
+
+rules_tested: $(READY) $(NODE_READY) $(COLLECTED) read
+	@$(TESTS) -m "not nightly and not process" $(QUICK) $(ARGS)
+
+all_tested: $(ALL_READY) read
+	@$(TESTS) $(ARGS)
+
+typed: $(READY)
+	@$(BIN)/mypy >$(VENV)/types.txt 2>&1
 
 unit: $(READY) ## run one test without other checks: make unit ARGS=tests/unit/test_settings.py
 	@$(PYTEST) $(ARGS)

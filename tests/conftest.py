@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ loopback.spare(os.environ)
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
 # The run that many end-to-end tests look at is played once (tests/e2e/conftest.py), in so many seconds.
-REHEARSAL_S = 80
+REHEARSAL_S = 65
+_END_TO_END = Path(__file__).parent / "e2e"
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
 gc.set_threshold(20_000, 10, 10)
 _PEAKS_MB: list[float] = []
@@ -52,13 +54,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test process begins with its part of the tests that take longest, so that none is left with them at the end.
-    Only those count that are left when pytest has taken out what `-m` leaves out."""
+    """Each test process but one begins with its part of the tests that take longest and of those that wait for
+    processes of their own. Only those count that are left when pytest has taken out what `-m` leaves out."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     _begin_with_one_of_those_that_share_a_run(items)
-    long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
-    others = [item for item in items if not _seconds(item)]
-    items[:] = shares.in_order(long, sorted(others, key=_shares_a_run), workers)
+    # Others wait for the run that they share.
+    long = sorted((item for item in items if _seconds(item)), key=lambda item: (_shares_a_run(item), _seconds(item)))
+    short = [item for item in items if not _seconds(item)]
+    waiting = [item for item in short if _waits(item)]
+    others = [item for item in short if not _waits(item)]
+    items[:] = shares.in_order(long[::-1], waiting, sorted(others, key=_shares_a_run), workers, seconds=_seconds)
 
 
 def _begin_with_one_of_those_that_share_a_run(items: list[pytest.Item]) -> None:
@@ -66,6 +71,10 @@ def _begin_with_one_of_those_that_share_a_run(items: list[pytest.Item]) -> None:
     first = next((item for item in items if _shares_a_run(item)), None)
     if first is not None:
         first.add_marker(pytest.mark.long(REHEARSAL_S))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(_END_TO_END) and not _shares_a_run(item)
 
 
 def _shares_a_run(item: pytest.Item) -> bool:

@@ -1,6 +1,7 @@
 """The order of all tests: several processes run them, and each begins with a share of the list."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,11 +16,20 @@ def sizes(count: int, workers: int) -> list[int]:
     return given
 
 
-def in_order(long: Sequence[T], others: Sequence[T], workers: int) -> list[T]:
-    """All tests, so that the long ones are dealt out to the processes, and head the share of each."""
+def in_order(
+    long: Sequence[T], waiting: Sequence[T], others: Sequence[T], workers: int, seconds: Callable[[T], float]
+) -> list[T]:
+    """All tests. The `long` ones are dealt out in their order, each to the process that has the fewest seconds of them
+    so far, and head the share of each. An equal part of those that are `waiting` for other processes follows. Both
+    leave a core free: so the first of several processes begins with `others`, which only compute."""
+    spare = 1 if workers > 1 else 0
+    heads: list[list[T]] = [[] for _ in range(workers)]
+    for each in long:
+        min(heads[spare:], key=lambda head: sum(map(seconds, head))).append(each)
+    left = iter(waiting)
+    for head, size in zip(heads[spare:], sizes(len(waiting), workers - spare), strict=True):
+        head.extend(itertools.islice(left, size))
     rest, ordered = iter(others), list[T]()
-    for at, size in enumerate(sizes(len(long) + len(others), workers)):
-        first = long[at::workers]
-        ordered += first
-        ordered += [other for _, other in zip(range(size - len(first)), rest, strict=False)]
+    for head, size in zip(heads, sizes(len(long) + len(waiting) + len(others), workers), strict=True):
+        ordered += [*head, *itertools.islice(rest, max(size - len(head), 0))]
     return ordered + list(rest)
