@@ -9,6 +9,8 @@ from pathlib import Path
 
 MEGABYTE = 1_000_000
 _ALMOST_NOTHING = 64 * 1024
+FAILURES = (OSError, sqlite3.OperationalError)
+"""The errors that may mean a full disk."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -44,7 +46,7 @@ def named(folder: Path) -> Iterator[None]:
     """Raise NoSpaceLeft for an error of the block that means a full disk."""
     try:
         yield
-    except (OSError, sqlite3.OperationalError) as error:
+    except FAILURES as error:
         if is_full(error, folder):
             raise NoSpaceLeft(folder) from error
         raise

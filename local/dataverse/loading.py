@@ -117,7 +117,7 @@ def _standing(organisation: Organisation, entity: EntityType) -> Row:
         "modifiedby": APPLICATION_USER_ID,
         "owningbusinessunit": BUSINESS_UNIT_ID,
         "businessunitid": BUSINESS_UNIT_ID,
-        "organizationid": organisation.settings_row()["organizationid"],
+        "organizationid": organisation.setting("organizationid"),
     }
     row |= {name: value for name, value in fixed.items() if name in entity.columns}
     if "ownerid" in entity.columns:
@@ -192,7 +192,6 @@ def _set_base_currency(organisation: Organisation) -> None:
     """The currency with the rate 1 is the base currency of the organisation."""
     currencies = [row for row in organisation.rows("transactioncurrency") if row["exchangerate"] in ("1", "1.0")]
     entity = organisation.entity("organization")
-    current = organisation.settings_row()
-    if currencies and current["basecurrencyid"] is None:
+    if currencies and organisation.setting("basecurrencyid") is None:
         base = currencies[0]["transactioncurrencyid"]
-        organisation.change(entity, str(current["organizationid"]), {"basecurrencyid": base})
+        organisation.change(entity, str(organisation.setting("organizationid")), {"basecurrencyid": base})

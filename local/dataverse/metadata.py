@@ -84,7 +84,7 @@ class _Choice:
 
 def _start(organisation: Organisation, segment: Segment, root: str) -> _Place:
     if segment.name == "EntityDefinitions":
-        language = number(organisation.settings_row()["languagecode"])
+        language = number(organisation.setting("languagecode"))
         place = _Place(root, types.ENTITY, tables(organisation.schema, language))
     else:
         place = _Place(root, types.RELATIONSHIP, relationships(organisation.schema))

@@ -81,9 +81,9 @@ class Organisation:
         condition = " AND ".join(f"{quoted(name)} = ?" for name in columns) or "1"
         return self.store.select(f"SELECT * FROM {quoted(entity)} WHERE {condition}", tuple(columns.values()))
 
-    def settings_row(self) -> Row:
-        """The one row of the organization table."""
-        return self.rows("organization")[0]
+    def setting(self, name: str) -> Value:
+        """A column of the one row of the organization table."""
+        return self.store.tuples(f"SELECT {quoted(name)} FROM organization")[0][0]
 
     def add(self, entity: EntityType, row: Mapping[str, Value]) -> Row:
         """Store a new row under the next version. Raises Refused (412) if its id or a key is taken."""

@@ -35,12 +35,12 @@ def decimals(organisation: Organisation, of: Property, row: Row) -> int | None:
     """How many decimals a number keeps: the column's own, or those of the organisation or currency."""
     match of.precision_source:
         case "organization.pricingdecimalprecision":
-            return number(organisation.settings_row()["pricingdecimalprecision"])
+            return number(organisation.setting("pricingdecimalprecision"))
         case "transactioncurrency.currencyprecision":
             currency = _row(organisation, "transactioncurrency", row.get("transactioncurrencyid"))
             if currency is not None and currency["currencyprecision"] is not None:
                 return number(currency["currencyprecision"])
-            return number(organisation.settings_row()["currencydecimalprecision"])
+            return number(organisation.setting("currencydecimalprecision"))
     return of.precision
 
 
@@ -67,7 +67,7 @@ def _priced(organisation: Organisation, entity: EntityType, before: Row, after: 
     money = _money(entity)
     given = [each for each in money if after.get(each.column) is not None]
     if given and "transactioncurrencyid" in entity.columns and after.get("transactioncurrencyid") is None:
-        row["transactioncurrencyid"] = organisation.settings_row()["basecurrencyid"]
+        row["transactioncurrencyid"] = organisation.setting("basecurrencyid")
     full = {**after, **row}
     currency = _row(organisation, "transactioncurrency", full.get("transactioncurrencyid"))
     if currency is not None and "exchangerate" in entity.columns:
@@ -96,7 +96,7 @@ def _base_amounts(organisation: Organisation, entity: EntityType, money: list[Pr
     rate = row.get("exchangerate")
     if rate is None or not Decimal(str(rate)):
         return {}
-    precision = number(organisation.settings_row()["basecurrencyprecision"])
+    precision = number(organisation.setting("basecurrencyprecision"))
     found: Row = {}
     for each in money:
         base = f"{each.column}_base"
@@ -152,7 +152,7 @@ def _product(organisation: Organisation, before: Row, after: Row) -> Row:
     _check_product_price_list(organisation, before, after)
     if before:
         _check_product_state(organisation, before, after)
-    return {"organizationid": organisation.settings_row()["organizationid"]}
+    return {"organizationid": organisation.setting("organizationid")}
 
 
 def _check_product_number(organisation: Organisation, after: Row) -> None:
@@ -217,7 +217,7 @@ def _uom(organisation: Organisation, _before: Row, after: Row) -> Row:
         base = _row(organisation, "uom", after["baseuom"])
         if base is None or base["uomscheduleid"] != after["uomscheduleid"]:
             raise business_rule("0x80043b0b", "The base unit is not in the unit schedule.")
-    return {"organizationid": organisation.settings_row()["organizationid"]}
+    return {"organizationid": organisation.setting("organizationid")}
 
 
 def _pricelevel(organisation: Organisation, before: Row, after: Row) -> Row:
@@ -260,7 +260,7 @@ def _of_price_list(organisation: Organisation, after: Row, unit: Row, product: R
         "transactioncurrencyid": currency,
         "productnumber": product["productnumber"],
         "uomscheduleid": unit["uomscheduleid"],
-        "organizationid": organisation.settings_row()["organizationid"],
+        "organizationid": organisation.setting("organizationid"),
     }
     entity = organisation.entity("productpricelevel")
     rated = _row(organisation, "transactioncurrency", currency)

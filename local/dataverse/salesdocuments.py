@@ -203,7 +203,7 @@ def _product_of(organisation: Organisation, before: Row, after: Row) -> Row | No
 
 def _check_price_list(organisation: Organisation, of: Document, header: Row) -> None:
     """Lines of products need a price list, except those of quotes: these are let through and keep what is wrong."""
-    mandatory = organisation.settings_row()["ispricelistmandatory"]
+    mandatory = organisation.setting("ispricelistmandatory")
     if of is not QUOTE and mandatory and header.get("pricelevelid") is None:
         raise business_rule("0x80043b12", f"The price level id of the {of.header} is missing.")
 
@@ -261,7 +261,7 @@ def _places(organisation: Organisation, row: Row) -> int:
     currency = organisation.find(organisation.entity("transactioncurrency"), str(row.get("transactioncurrencyid")))
     if currency is not None and currency["currencyprecision"] is not None:
         return number(currency["currencyprecision"])
-    return number(organisation.settings_row()["currencydecimalprecision"])
+    return number(organisation.setting("currencydecimalprecision"))
 
 
 def _next_number(organisation: Organisation, of: Document) -> str:

@@ -128,10 +128,11 @@ class EntityType:
     keys: tuple[Key, ...]
     rows: tuple[Mapping[str, Json], ...] = ()
 
-    @property
-    def columns(self) -> Mapping[str, Property]:
-        """The properties by their column."""
-        return {prop.column: prop for prop in self.properties.values()}
+    columns: Mapping[str, Property] = field(init=False, repr=False)
+    """The properties by their column."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", {prop.column: prop for prop in self.properties.values()})
 
 
 @dataclass(frozen=True, slots=True)

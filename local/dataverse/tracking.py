@@ -94,7 +94,7 @@ def _start(organisation: Organisation, options: Options) -> PageToken:
     token = read_delta(text)
     if token.version > organisation.version:
         raise wrong_request("Malformed $deltatoken: it is not one of this organisation.")
-    days = number(organisation.settings_row()["expirechangetrackingindays"])
+    days = number(organisation.setting("expirechangetrackingindays"))
     if token.at < organisation.clock() - timedelta(days=days):
         raise token_expired()
     return PageToken(1, str(token.version), tracking=True, since=token.version, until=organisation.version)

@@ -171,7 +171,7 @@ def _defaults(entity: EntityType, organisation: Organisation) -> Row:
                 pass
             case default:
                 row[property_.column] = str(default)
-    if entity.name == "product" and organisation.settings_row()["createproductswithoutparentinactivestate"]:
+    if entity.name == "product" and organisation.setting("createproductswithoutparentinactivestate"):
         row["statecode"] = rules.ACTIVE
     return row
 

@@ -48,8 +48,13 @@ class _Connection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Run a statement. Raises NoSpaceLeft."""
-        with space.named(self.folder):
+        # Without a context manager: most of what a simulator does is statements.
+        try:
             return super().execute(sql, parameters)
+        except space.FAILURES as error:
+            if space.is_full(error, self.folder):
+                raise space.NoSpaceLeft(self.folder) from error
+            raise
 
 
 class Store:
