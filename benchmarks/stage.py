@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from benchmarks.emulator import BY_KEYS
 from benchmarks.storage_requests import StorageRequests
 from local.demo import environment, samples
 from local.demo.arguments import Options
@@ -154,7 +155,12 @@ def running_stage(plan: Plan) -> Iterator[Stage]:
         folder = here.folder("run")
         settings = configuration.settings_in(folder)
         requests, options = StorageRequests(), Options(once=True, data=data)
-        with Session(options, here, settings, flows, currency, more=more, on_storage_request=requests.note) as session:
+        with Session(
+            *(options, here, settings, flows, currency),
+            more=more,
+            on_storage_request=requests.note,
+            storage_options=BY_KEYS,
+        ) as session:
             stage = Stage(plan, session, configuration, folder, requests)
             stage.let_flow(*FLOWS.names)
             yield stage

@@ -38,8 +38,8 @@ class Session:
 
     The functions do not run before `start_functions`. `tell` gets a line for what the user should know, `more` are
     further arguments of a simulator, by its system, and `on_storage_request` gets the storage emulator's line of each
-    request. A part that is killed and restarted continues where it was only if the place is kept: otherwise storage and
-    systems are in memory.
+    request; `storage_options` are more arguments of its node. A part that is killed and restarted continues where it
+    was only if the place is kept: otherwise storage and systems are in memory.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Session:
         tell: Callable[[str], None] = lambda _text: None,
         more: Mapping[str, Sequence[str]] = MappingProxyType({}),
         on_storage_request: Callable[[str], None] | None = None,
+        storage_options: Sequence[str] = (),
     ) -> None:
         self._place = place
         self._kind = options.host
@@ -67,7 +68,10 @@ class Session:
         company = Company(app_settings["COMPANY"], currency)
         self.simulators = Simulators(options, place, self._secrets, company, more, tell)
         self.azurite = Azurite(
-            place.folder("azurite") if place.kept else None, tell=tell, on_request=on_storage_request
+            place.folder("azurite") if place.kept else None,
+            tell=tell,
+            on_request=on_storage_request,
+            node_options=storage_options,
         )
         self.sales, self.finops = (Access(name, self.simulators.url(name), self._secrets) for name in SYSTEMS)
         self.storage: Storage

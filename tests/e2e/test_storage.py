@@ -2,8 +2,9 @@
 
 import base64
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 from azure.data.tables import EdmType, EntityProperty, TableServiceClient
 from azure.storage.queue import QueueClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from benchmarks.emulator import BY_KEYS
 from local.azurite import Azurite
 from shared.errors import RowConflict, RowTooLarge, StorageTrouble
 from shared.state.snapshots import Sight, Snapshot, digest
@@ -38,13 +42,25 @@ from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
 
 
-@pytest.fixture(params=["memory", "azurite"])
+@pytest.fixture(scope="session")
+def azurite_by_keys() -> Iterator[Azurite]:
+    """Azurite as the benchmarks run it."""
+    with Azurite(node_options=BY_KEYS) as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "azurite", "azurite_by_keys"])
 def table(request: pytest.FixtureRequest) -> Iterator[Table]:
     """An empty table."""
     if request.param == "memory":
         yield MemoryTable(ManualClock())
         return
-    azurite: Azurite = request.getfixturevalue("azurite")
+    with _new_table(request.getfixturevalue(request.param)) as made:
+        yield made
+
+
+@contextmanager
+def _new_table(azurite: Azurite) -> Iterator[Table]:
     with (
         TableServiceClient.from_connection_string(azurite.connection_string, transport=StorageTransport()) as service,
         ThreadPoolExecutor(4) as readers,
@@ -90,6 +106,46 @@ class _Renamed:
 def row(key: str, **cells: Cell) -> Row:
     """A row of partition p."""
     return Row("p", key, cells)
+
+
+Step = Callable[[Table], Any]
+"""Something that is done with a table, and what it tells."""
+# Keys that begin alike, look like numbers, or stand at the ends of what a key can be.
+_KEYS = st.sampled_from(["1", "01", "10", "9", "a", "A", "ab", "a ", "a!", "é", "😀", "\uffee", "L|1", "L|2", "L}"])
+_PARTITIONS = st.sampled_from(["p", "p0", "q"])
+
+
+def _transact(partition: str, changes: Mapping[str, type[Insert | Put | Delete]], number: int) -> Step:
+    rows = {key: Row(partition, key, {"number": number}) for key in changes}
+
+    def step(table: Table) -> object:
+        try:
+            return len(table.transact([changes[key](each) for key, each in rows.items()]))
+        except RowConflict as conflict:
+            return conflict.index
+
+    return step
+
+
+def _read(partition: str, keys: Sequence[str]) -> Step:
+    return lambda table: {key: found.row for key, found in table.read(partition, keys).items()}
+
+
+def _scan(partition: str, start: str, end: str, limit: int) -> Step:
+    return lambda table: [each.row for each in table.scan(partition, start=start, end=end, limit=limit)]
+
+
+def _whole(limit: int) -> Step:
+    return lambda table: [each.row for each in table.whole(limit)]
+
+
+_KINDS = st.sampled_from([Insert, Put, Put, Delete])
+_STEPS = st.one_of(
+    st.builds(_transact, _PARTITIONS, st.dictionaries(_KEYS, _KINDS, min_size=1, max_size=6), st.integers(0, 9)),
+    st.builds(_read, _PARTITIONS, st.lists(_KEYS, min_size=1, max_size=12, unique=True)),
+    st.builds(_scan, _PARTITIONS, _KEYS, _KEYS, st.integers(1, 4)),
+    st.builds(_whole, st.integers(1, 9)),
+)
 
 
 def test_cells_of_every_type_survive(table: Table) -> None:
@@ -192,6 +248,16 @@ def test_a_replaced_row_keeps_no_cell_of_its_earlier_version(table: Table) -> No
     (etag,) = table.transact([Insert(row("a", n=1, m=2))])
     table.transact([Replace(row("a", n=3), etag)])
     assert table.read("p", ["a"])["a"].row.cells == {"n": 3}
+
+
+@given(st.lists(_STEPS, min_size=10, max_size=40))
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_azurite_that_finds_rows_by_their_keys_answers_as_azurite_does(
+    azurite: Azurite, azurite_by_keys: Azurite, steps: list[Step]
+) -> None:
+    with _new_table(azurite) as usual, _new_table(azurite_by_keys) as by_keys:
+        for step in steps:
+            assert step(by_keys) == step(usual)
 
 
 def test_what_the_service_would_refuse_is_refused_before_sending(table: Table) -> None:
