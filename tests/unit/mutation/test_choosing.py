@@ -55,6 +55,10 @@ def test_the_tests_that_reach_a_module_may_judge_it() -> None:
     assert "tests/unit/state/test_snapshots.py" not in found
 
 
+def test_the_tables_of_the_documentation_judge_the_fields_of_a_mapping() -> None:
+    assert "tests/unit/test_docs.py" in judges(ROOT, ["shared/flows/accounts/mapping.py"])
+
+
 def test_the_rule_tests_about_a_module_exist() -> None:
     modules = {file.stem for file in (ROOT / "shared").rglob("*.py")}
     rules = [file.name for file in (ROOT / "tests" / "scenarios").glob("test_*_rules.py")]
