@@ -158,7 +158,7 @@ class Cells:
             raise self.unreadable(name, "is not JSON that can be read") from None
 
     def _each(self, name: str, values: list[Json], kind: type[Found], called: str) -> list[Found]:
-        found = [value for value in values if isinstance(value, kind) and isinstance(value, bool) is (kind is bool)]
+        found = [value for value in values if isinstance(value, kind) and not isinstance(value, bool)]
         if len(found) < len(values):
             raise self.unreadable(name, f"holds something other than {called}")
         return found

@@ -271,6 +271,29 @@ def test_a_standard_field_takes_no_longer_text_than_its_verified_length(length: 
             mapper(countries={}, states={}, fields=of)
 
 
+@pytest.mark.parametrize(
+    ("entry", "given", "length"),
+    [
+        ({"length": 30}, {}, 30),
+        ({"length": 30}, {"OrganizationName": 20}, 30),
+        ({"length": 30}, {"OrganizationName": None}, 30),
+        ({"ownership": "on_create"}, {"OrganizationName": 20}, 20),
+        ({"ownership": "on_create"}, {}, 100),
+        ({"word": "copy", "from": "name", "length": 30}, {"OrganizationName": 20}, 30),
+        ({"word": "copy", "from": "name"}, {"OrganizationName": 20}, 20),
+        ({"word": "copy", "from": "name"}, {}, 100),
+    ],
+)
+def test_the_length_in_the_entry_of_a_field_counts_and_without_one_that_of_text_lengths(
+    entry: Json, given: dict[str, int | None], length: int
+) -> None:
+    of = mapper(fields={"accounts": {"OrganizationName": entry}}, text_lengths=lengths(**given))
+    (row,) = (each for each in of.table.rows() if each.field == "OrganizationName")
+    assert (row.length, row.is_changed) == (length, True)
+    assert mapped(of, account(name="x" * length)).key == "A-1"
+    assert rejected(of, account(name="x" * (length + 1))).cause == "text_too_long"
+
+
 def test_a_standard_field_that_is_no_text_has_no_length() -> None:
     with pytest.raises(SettingsInvalid, match="5: CreditLimit is no text, and only a text has a length"):
         mapper(countries={}, states={}, fields={"accounts": {"CreditLimit": {"length": 5}}})

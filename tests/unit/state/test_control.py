@@ -13,14 +13,6 @@ from shared.systems import System
 from tests.support.clock import START, ManualClock
 
 
-def test_of_a_long_reason_its_beginning_is_kept() -> None:
-    control = Control(MemoryTable(ManualClock()))
-    assert control.save_gate(Gate(System.FINOPS, closed=True, reason="r" * 9000, said="s" * 9000))
-    gate = control.gate(System.FINOPS)
-    assert gate.closed
-    assert (gate.reason, gate.said) == ("r" * 2000, "s" * 2000)
-
-
 def test_of_two_workers_that_save_a_gate_at_once_one_does() -> None:
     control = Control(MemoryTable(ManualClock()))
     assert control.save_gate(Gate(System.FINOPS, strikes=1))
@@ -68,13 +60,6 @@ EVERYTHING = FlowControl(
     walks=9,
     rejections_until=START + timedelta(hours=1),
 )
-
-
-@pytest.mark.parametrize("flow", [EVERYTHING, FlowControl("accounts")], ids=["with everything", "of a new deployment"])
-def test_what_is_saved_of_a_flow_is_what_is_read(flow: FlowControl) -> None:
-    of = control()
-    assert of.save_flow(flow)
-    assert replace(of.flow("accounts"), etag=None) == flow
 
 
 def test_a_flow_of_which_nothing_is_known_is_paused_and_a_gate_is_open() -> None:

@@ -88,21 +88,3 @@ def test_pages_of_any_size_give_each_result_once(limit: int) -> None:
         found += [each.id for each in page]
         assert len(found) <= 3
     assert found == ["1", "10", "2"]
-
-
-def test_what_is_saved_of_a_turn_is_what_is_read() -> None:
-    turn = ResultTurn(
-        "parents",
-        holder="r1",
-        is_unsure=True,
-        trouble="met",
-        said="said",
-        strikes=3,
-        next_try=START,
-        looked_at=START + timedelta(days=1),
-        look_walk="w",
-        look_cursor="K",
-    )
-    of = results()
-    assert of.save_turn(turn) is not None
-    assert replace(of.turn("parents"), etag=None) == turn
