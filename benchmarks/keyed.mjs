@@ -116,6 +116,8 @@ Store.prototype.getEntityCollection = function (...where) {
     const index = new Keyed(collection);
     keyed.set(collection, index);
     collection.findOne = (keys) => index.row(keys);
+    // Its own indexes are not asked any more, and each removal goes through all of them.
+    collection.binaryIndices = {};
   }
   return collection;
 };

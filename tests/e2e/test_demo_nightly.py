@@ -72,6 +72,12 @@ def test_the_demo_syncs_everything_continues_after_edits_and_then_writes_nothing
     assert not [exchange for exchange in sent if exchange["method"] in WRITES]
 
 
+def test_ctrl_c_in_the_midst_of_the_first_sync_ends_every_process() -> None:
+    with running_demo() as (demo, read_to):
+        read_to("decided: accounts")
+        assert ended_by_ctrl_c(demo) == 130
+
+
 def test_begun_in_the_worst_order_and_killed_amid_its_work_it_ends_the_same_with_nothing_lost_or_doubled(
     tmp_path: Path,
 ) -> None:
