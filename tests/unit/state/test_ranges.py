@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.state.storage.ranges import PAGE, Stretch, read_rows
+from shared.state.storage.ranges import Stretch, read_rows
 from shared.state.storage.tables import LAST_KEY, Row, Stored, key_order
 
 
@@ -69,7 +69,28 @@ def test_rows_that_do_not_exist_yet_are_one_request() -> None:
 def test_rows_that_lie_far_apart_are_read_one_by_one_after_one_attempt() -> None:
     partition = Partition(_ids(20_000))
     assert len(partition.found(_ids(100, step=200))) == 100
-    assert (partition.scans, partition.reads) == ([PAGE], 95)
+    # The service gives a thousand rows at most at once.
+    assert (partition.scans, partition.reads) == ([1000], 95)
+
+
+def test_a_range_of_few_rows_is_no_longer_than_what_single_reads_would_cost() -> None:
+    partition = Partition(_ids(1000))
+    assert len(partition.found(_ids(3))) == 3
+    assert (partition.scans, partition.reads) == ([60], 0)
+
+
+def test_more_rows_side_by_side_than_the_service_gives_at_once_are_read_in_ranges() -> None:
+    partition = Partition(_ids(3000))
+    assert len(partition.found(_ids(2500))) == 2500
+    assert (partition.scans, partition.reads) == ([1000, 1000, 1000], 0)
+
+
+@pytest.mark.parametrize(("step", "scans"), [(19, 2), (21, 1)])
+def test_a_range_that_brings_more_than_20_rows_for_each_that_is_wanted_is_the_last(step: int, scans: int) -> None:
+    partition = Partition(_ids(2000))
+    wanted = _ids(100, step=step)
+    assert len(partition.found(wanted)) == len([key for key in wanted if key in partition.rows])
+    assert (len(partition.scans), partition.reads > 0) == (scans, scans == 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -12,16 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import RowTooLarge
+from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import (
     MAX_TRANSACTION_BYTES,
     Cell,
     Insert,
+    Operation,
+    Replace,
     Row,
+    apply_where_possible,
     check_size,
     escape,
+    remove,
     split_into_transactions,
 )
 from shared.state.storage.transaction_requests import changes
+from tests.support.clock import ManualClock
 
 FORBIDDEN = set("/\\#?")
 
@@ -160,3 +166,29 @@ def test_no_transaction_is_longer_than_its_limit_when_the_sdk_sends_it(cells: di
                 client.submit_transaction([("create", entity) for entity in entities])
     assert len(transport.sizes_bytes) > 1
     assert max(transport.sizes_bytes) <= 4 * 1024 * 1024
+
+
+def test_both_keys_count_with_two_bytes_a_character() -> None:
+    assert check_size(Row("ppp", "rrrr", {})) - check_size(Row("p", "r", {})) == 2 * 5
+
+
+@pytest.mark.parametrize("rows", [99, 100, 101])
+def test_a_transaction_takes_a_hundred_rows(rows: int) -> None:
+    packed = split_into_transactions([[Insert(Row("p", str(number), {}))] for number in range(rows)])
+    assert [len(each) for each in packed] == ([rows] if rows <= 100 else [100, 1])
+
+
+def test_rows_of_different_versions_are_applied_but_for_those_that_have_changed() -> None:
+    table = MemoryTable(ManualClock())
+    made: list[Operation] = [Insert(Row("p", str(number), {"n": 0})) for number in range(200)]
+    etags = [*table.transact(made[:100]), *table.transact(made[100:])]
+    operations: list[Operation] = [
+        Replace(Row("p", str(number), {"n": 1}), "old" if number % 70 == 0 else etag)
+        for number, etag in enumerate(etags)
+    ]
+    assert apply_where_possible(table, operations) == 197
+    assert sorted(int(key) for (_, key), row in table.content().items() if row.cells["n"] == 0) == [0, 70, 140]
+    assert remove(table, [Row("p", "1", {}), Row("p", "gone", {}), Row("p", "2", {})]) == 2
+    assert {"1", "2"}.isdisjoint(key for _, key in table.content())
+    assert len(table.content()) == 198
+    assert apply_where_possible(table, []) == 0

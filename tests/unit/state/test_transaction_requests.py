@@ -193,8 +193,15 @@ def test_the_answers_to_a_transaction_are_as_many_as_its_operations() -> None:
         submit(client(Service(parts=1)), OPERATIONS)
 
 
-def test_a_number_that_the_service_does_not_hold_is_not_sent() -> None:
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1])
+def test_a_number_that_the_service_does_not_hold_is_not_sent(number: int) -> None:
     service = Service()
     with pytest.raises(TypeError, match="n is no value that the app stores"):
-        submit(client(service), [Put(Row("p", "1", {"n": 2**31})), Delete(Row("p", "2", {}))])
+        submit(client(service), [Put(Row("p", "1", {"n": number})), Delete(Row("p", "2", {}))])
     assert service.requests == []
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31)])
+def test_the_largest_and_the_smallest_number_that_the_service_holds_are_sent(number: int) -> None:
+    operations: list[Operation] = [Put(Row("p", "1", {"n": number})), Delete(Row("p", "2", {}))]
+    assert read(sent_by_us(operations))[0][3]["n"] == number
