@@ -111,13 +111,14 @@ class DataverseSystem:
         self, entity_set: str, url: str, headers: Mapping[str, str] | None = None, *, max_pages: int = _MAX_PAGES
     ) -> Iterator[Row]:
         """Every row behind an address, page by page."""
-        link: str | None = url
+        link = url
         for _ in range(max_pages):
-            if link is None:
-                return
             body = self.page(entity_set, link, _paged(MAX_PAGE_SIZE), headers)
             yield from self.rows_in(entity_set, body)
-            link = self.link(entity_set, body, "@odata.nextLink")
+            following = self.link(entity_set, body, "@odata.nextLink")
+            if following is None:
+                return
+            link = following
         raise OperatorNeeded(
             self.channel.system,
             f"{self.channel.system.label} answers a bulk read of {entity_set} with more than {max_pages} "

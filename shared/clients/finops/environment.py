@@ -261,10 +261,8 @@ def rows_of(
 ) -> Iterator[Row]:
     """The rows of a collection, page by page, without annotations but for their ETags, if those are wanted."""
     kept = (_ETAG,) if etags else ()
-    link: str | None = url
+    link = url
     for _ in range(max_pages):
-        if link is None:
-            return
         body = channel.read(link, subject=subject)
         rows, following = body.get("value"), body.get("@odata.nextLink")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -274,7 +272,9 @@ def rows_of(
             for row in rows
             if isinstance(row, dict)
         )
-        link = following if isinstance(following, str) else None
+        if not isinstance(following, str):
+            return
+        link = following
     raise OperatorNeeded(
         channel.system,
         f"F&O answers a bulk read of {subject} with more than {max_pages} pages; check the environment's health",
