@@ -48,7 +48,7 @@ def test_all_pages_are_read_up_to_the_most(read: Read, pages: int) -> None:
 
 @BOTH
 def test_more_pages_than_the_most_call_the_operator_by_the_number(read: Read) -> None:
-    with pytest.raises(OperatorNeeded, match=r"answers a bulk read of [Pp]roducts with more than 3 pages"):
+    with pytest.raises(OperatorNeeded, match="with more than 3 pages"):
         read([page({"n": 1}, following=NEXT)], 3)
 
 
