@@ -10,9 +10,10 @@ import pytest
 from shared.records import WalkedRecord, WalkPage
 from shared.state.checkpoint_parts import MadeFor
 from shared.state.checkpoints import Checkpoint
+from shared.state.decided_contents import decided_row
 from shared.state.links import Link, LinkState
 from shared.state.snapshots import digest
-from shared.state.storage.tables import Insert
+from shared.state.storage.tables import Insert, Put
 from shared.sync.flow import Walked
 from shared.sync.pull.changes import Step
 from shared.sync.pull.walked import WalkedReader
@@ -156,3 +157,52 @@ def test_a_checkpoint_that_was_restored_has_everything_read_again() -> None:
     walking.checkpoint = before
     assert walking.queued() == ["a", "b"]
     assert walking.queued() == []
+
+
+def test_a_page_counts_once_and_a_look_at_links_is_none() -> None:
+    walking = Walking(Stock({"a": "1", "b": "1"}))
+    walking.link("a", "b")
+    assert [step.pages for step in walking.pull()] == [1, 0]
+    assert [step.pages for step in walking.pull()] == [1]
+    del walking.stock.open["b"]
+    assert [step.pages for step in walking.pull()] == [1, 0]
+
+
+def test_a_walk_goes_on_behind_its_last_page_and_ends_with_a_new_one() -> None:
+    walking = Walking(Stock({"a": "1"}))
+    (first, *_, last) = walking.pull()
+    assert not first.caught_up
+    assert last.caught_up
+    walk = last.after.walk
+    assert (walk.id != first.after.walk.id, walk.gone, walk.changed, walk.ignores_snapshot) == (True, 0, 0, False)
+    assert last.after.scans.number == 1
+    (only,) = walking.pull()
+    assert (only.after.scans.number, only.after.scans.full_at) == (2, last.after.scans.full_at)
+
+
+@pytest.mark.parametrize("id", ["x" * 201, "x\0"])
+def test_a_record_whose_id_no_message_can_carry_is_told_by_every_walk(id: str) -> None:
+    walking = Walking(Stock({"a": "1", id: "1"}))
+    assert walking.queued() == ["a", id]
+    assert walking.queued() == [id]
+    assert walking.queued() == [id]
+
+
+def test_what_apply_has_decided_is_what_the_next_walk_compares_with() -> None:
+    walking = Walking(Stock({"a": "1", "b": "1"}))
+    walking.pull()
+    table = walking.world.links_table
+    table.transact([Put(decided_row("products", "a", digest("2"))), Put(decided_row("products", "b", None))])
+    walking.stock.open["a"] = "2"
+    assert walking.queued() == ["b"]
+    assert table.scan("products", start="D|", end="D}", limit=9) == []
+
+
+def test_a_closed_record_that_is_gone_is_not_asked_for_by_a_walk_over_the_open_ones() -> None:
+    walking = Walking(Stock({"a": "1"}, {"z": "1"}))
+    walking.link("a", "z")
+    walking.pull()
+    del walking.stock.closed["z"]
+    assert walking.queued() == []
+    walking.world.clock.sleep(FULL_EVERY_S)
+    assert walking.queued() == ["a", "z"]
