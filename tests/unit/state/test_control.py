@@ -131,3 +131,53 @@ def test_an_environment_that_cannot_be_read_is_replaced() -> None:
     assert of.replace_unreadable_environment("accounts", {"company": "usmf"})
     assert of.environment("accounts") == {"company": "usmf"}
     assert not control().replace_unreadable_environment("accounts", {"company": "usmf"})
+
+
+def test_a_drift_that_is_over_keeps_its_strikes_and_one_that_an_operator_lifts_does_not() -> None:
+    met = MetDrift("said", "r1", START, 5)
+    drifted = FlowControl("accounts").block_by(met, "why")
+    assert (drifted.blocked, drifted.block_kind) == ("why", BlockKind.DRIFT)
+    assert drifted.release() == replace(FlowControl("accounts"), met=met)
+    assert drifted.unblock() == drifted.accept() == FlowControl("accounts")
+
+
+def test_a_change_that_changes_nothing_writes_nothing() -> None:
+    of = control()
+    assert of.change_flow("accounts", lambda now: None) is None
+    assert of.flow("accounts").etag is None
+
+
+@pytest.mark.parametrize(
+    ("name", "cursor", "is_read"),
+    [
+        ("waiting_cursor", "", True),
+        ("waiting_cursor", "W|accounts|customer|p|c ", True),
+        ("waiting_cursor", "F|1", False),
+        ("waiting_cursor", "W", False),
+        ("waiting_cursor", "W|a/b", False),
+        ("waiting_cursor", "W|" + "x" * 511, True),
+        ("waiting_cursor", "W|" + "x" * 512, False),
+        ("failures_cursor", "F|1 ", True),
+        ("failures_cursor", "W|1 ", False),
+        ("history_cursor", "H|1 ", True),
+        ("history_cursor", "L|1 ", False),
+        ("look_cursor", "L|1 ", True),
+        ("look_cursor", "H|1 ", False),
+        ("keys_cursor", "anything", True),
+    ],
+)
+def test_only_a_key_of_its_own_kind_of_rows_is_a_place_to_continue_from(name: str, cursor: str, is_read: bool) -> None:
+    of = control()
+    assert of.save_flow(FlowControl("accounts", paused=False, **{name: cursor}))  # type: ignore[arg-type]
+    found = of.flow("accounts")
+    assert (getattr(found, name), found.block_kind) == ((cursor, None) if is_read else ("", BlockKind.STATE))
+    assert found.look_again is not is_read
+
+
+def test_a_gate_is_read_with_its_age_by_the_clock_of_the_storage() -> None:
+    clock = ManualClock()
+    of = Control(MemoryTable(clock))
+    assert of.save_gate(Gate(System.FINOPS, closed=True))
+    clock.sleep(7)
+    assert [of.gate(System.FINOPS).age_s, of.at_once().gate(System.FINOPS).age_s] == [7, 7]
+    assert of.gate(System.DATAVERSE) == Gate(System.DATAVERSE)

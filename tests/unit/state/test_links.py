@@ -6,7 +6,10 @@ import pytest
 
 from shared.state.link_parts import LinkContent, Seen
 from shared.state.link_targets import FormerTarget, Intent
-from shared.state.links import Link, LinkState
+from shared.state.links import Link, Links, LinkState, link_key
+from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Put, Row
+from tests.support.clock import ManualClock
 
 NEW = Link("accounts", "1")
 LINKED = Link(
@@ -149,3 +152,55 @@ def test_what_a_record_has_in_another_environment_comes_back_only_where_it_has_n
     assert linked_here.back_from_elsewhere() is linked_here
     assert linked_here.left_behind().back_from_elsewhere().target_key == "B-1"
     assert NEW.back_from_elsewhere() is NEW
+
+
+def stored(*rows: Row) -> Links:
+    table = MemoryTable(ManualClock())
+    for row in rows:
+        table.transact([Put(row)])
+    return Links(table)
+
+
+DAMAGED = Row("accounts", link_key("3"), {"state": "strange"})
+FOUR = (replace(LINKED, id="1").to_row(), replace(NEW, id="2").to_row(), DAMAGED, replace(LINKED, id="4").to_row())
+
+
+@pytest.mark.parametrize(("at_most", "count"), [(1, 1), (2, 2), (3, 3), (4, 3), (99, 3)])
+def test_linked_records_and_those_that_may_be_are_counted_as_far_as_asked_for(at_most: int, count: int) -> None:
+    assert stored(*FOUR).count_linked("accounts", at_most) == count
+
+
+def test_the_links_of_some_records_are_loaded_new_ones_without_a_version() -> None:
+    found = stored(*FOUR).load("accounts", ["1", "2", "3", "gone"])
+    assert {id: (link.linked, link.damage is not None, link.etag is not None) for id, link in found.items()} == {
+        "1": (True, False, True), "2": (False, False, True), "3": (False, True, True), "gone": (False, False, False),
+    }  # fmt: skip
+    assert [link.id for link in found.values()] == list(found)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5])
+def test_pages_of_any_size_give_each_link_once_and_in_order(limit: int) -> None:
+    links, found = stored(*FOUR, replace(NEW, flow="contacts").to_row()), list[str]()
+    after: str | None = ""
+    while after is not None:
+        page, after = links.page("accounts", after, limit)
+        assert len(page) <= limit
+        found += [link.id for link in page]
+        assert len(found) <= 4
+    assert found == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("waits", "is_read"),
+    [
+        ('["W|accounts|customer|p|c"]', True),
+        ('["L|1"]', False),
+        ('["W|a/b"]', False),
+        ('["W|' + "x" * 510 + '"]', True),
+        ('["W|' + "x" * 511 + '"]', False),
+    ],
+)
+def test_only_possible_keys_of_waits_are_read_as_such(waits: str, is_read: bool) -> None:
+    row = replace(NEW, state=LinkState.WAITING).to_row()
+    (link,) = stored(replace(row, cells={**row.cells, "waits": waits})).walk("accounts")
+    assert (link.damage is None) is is_read
