@@ -100,6 +100,8 @@ class Catalogue:
         self._price_list_rows = active.get(PRICE_LISTS, [])
         self._price_lists: tuple[PriceList, ...] | None = None
         self._organizations = references.get(ORGANIZATION, ())
+        # The basis is made at every look; a comparison of every symbol with every unit is made once.
+        self._unit_ids_found: dict[str | None, dict[str, Json]] = {}
 
     @property
     def price_decimals(self) -> int:
@@ -201,13 +203,9 @@ class Catalogue:
             code: [currency.id, *self._valid_lists(currency, today, None if named else self._forced.get(code))]
             for code, currency in sorted(self.currencies.items())
         }
-        symbols = sorted({unit.finops for unit in self._maps.units})
-        units: dict[str, Json] = {symbol: self._unit_id(symbol) for symbol in symbols}
-        basis: dict[str, Json] = {"decimals": self.price_decimals, "price lists": valid, "units": units}
+        basis: dict[str, Json] = {"decimals": self.price_decimals, "price lists": valid, "units": self._unit_ids()}
         if named:
-            basis["unit groups"] = {
-                group: {symbol: self._unit_id(symbol, group) for symbol in symbols} for group in sorted(self._groups)
-            }
+            basis["unit groups"] = {group: self._unit_ids(group) for group in sorted(self._groups)}
         return basis
 
     def _valid_lists(self, currency: Currency, today: date, forced: str | None) -> list[str]:
@@ -222,7 +220,14 @@ class Catalogue:
             and (forced is None or folded_name(each.name) == folded_name(forced))
         ]
 
-    def _unit_id(self, symbol: str, group: str | None = None) -> str | None:
+    def _unit_ids(self, group: str | None = None) -> dict[str, Json]:
+        """The unit of each symbol of the value map, by symbol."""
+        if group not in self._unit_ids_found:
+            symbols = sorted({unit.finops for unit in self._maps.units})
+            self._unit_ids_found[group] = {symbol: self._unit_id(symbol, group) for symbol in symbols}
+        return self._unit_ids_found[group]
+
+    def _unit_id(self, symbol: str, group: str | None) -> str | None:
         try:
             return self.unit(symbol, group)[1]
         except Unmappable:
