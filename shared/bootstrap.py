@@ -1,6 +1,5 @@
 """The only place where the parts are put together."""
 
-import gc
 import os
 import random
 import threading
@@ -18,6 +17,7 @@ from shared.clients.http.origin import Origin
 from shared.clients.http.throttle import Throttle
 from shared.clients.http.transport import Carrier, HttpTransport
 from shared.clock import Clock, SystemClock
+from shared.collector import settle_memory
 from shared.flows.hand_set import HandSet
 from shared.flows.spec import Deployment, Flows, Systems
 from shared.outbound import Way, straight
@@ -45,8 +45,6 @@ from shared.sync.state import State
 from shared.systems import System
 from shared.telemetry import quiet_libraries
 
-# How many new objects Python's collector of cycles waits for, and after how many looks it looks at older ones, too.
-_COLLECTED_AFTER = (20_000, 10, 5)
 _making = threading.Lock()
 
 
@@ -63,16 +61,8 @@ def service(flows: Flows) -> Service:
 def _service(flows: Flows) -> Service:
     quiet_libraries()
     made = build(flows, os.environ)
-    _settle_memory()
+    settle_memory()
     return made
-
-
-def _settle_memory() -> None:
-    """What was imported and made so far stays, so the collector of cycles need not look through it again and again, and
-    what a message leaves behind is little: see docs/decisions.md."""
-    gc.set_threshold(*_COLLECTED_AFTER)
-    gc.collect()
-    gc.freeze()
 
 
 def forget_service() -> None:

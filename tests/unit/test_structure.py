@@ -11,6 +11,7 @@ LONGEST, SHORTEST = 350, 25
 # Modules that are short for a reason.
 SHORT = {
     "clients/http/deadline.py": "the time that is left, which channel and throttle share",
+    "collector.py": "how app and tests collect garbage",
     "counting.py": "one function that many modules need",
     "flows/registry.py": "the list of flows",
     "mapping/spelling.py": "one function for the map document and the names that it is checked against",
