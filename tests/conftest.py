@@ -11,9 +11,10 @@ from hypothesis import settings
 
 from local import loopback
 from local.host import summary
+from shared.collector import COLLECTED_AFTER, settle_memory
 from tests.infra import compiler
 from tests.odata import recording
-from tests.support import shares
+from tests.support import memory, shares
 from tests.support.events import Heard, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
@@ -30,7 +31,7 @@ for _size in ("COLUMNS", "LINES"):
 REHEARSAL_S = 65
 _END_TO_END = Path(__file__).parent / "e2e"
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
-gc.set_threshold(20_000, 10, 10)
+gc.set_threshold(*COLLECTED_AFTER)
 _PEAKS_MB: list[float] = []
 # Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
@@ -90,16 +91,26 @@ def _seconds(item: pytest.Item) -> float:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """The tests and all modules are no garbage."""
-    gc.collect()
-    gc.freeze()
+    settle_memory()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """Where exchanges are recorded, those of a test bear its name; those of its session's simulators that of the
-    test that is running."""
+    test that is running. After the last test of a module what it has freed goes back to the system."""
     recording.begin(item)
-    return (yield)
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        _forget_reports(item.config)
+        memory.give_back()
+    return result
+
+
+def _forget_reports(config: pytest.Config) -> None:
+    """One of several test processes has sent its reports to the first, which writes the summary."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and hasattr(config, "workerinput"):
+        reporter.stats.clear()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,7 @@
 """A running simulator of Dataverse and a client for it."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -152,7 +152,10 @@ def _seeded(
 ) -> Store:
     tables = schema(solution=solution, product_number_key=product_number_key)
     settings = Settings(no_bulk=no_bulk)
-    return build_organisation(tables, clock=HandClock(), settings=settings, settings_row=dict(settings_row)).store
+    filled = build_organisation(tables, clock=HandClock(), settings=settings, settings_row=dict(settings_row)).store
+    # A copy has not yet prepared the statements that filled it, which take more memory than its rows.
+    with closing(filled):
+        return filled.copied()
 
 
 def fresh_organisation(

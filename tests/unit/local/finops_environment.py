@@ -1,7 +1,7 @@
 """A running F&O environment and a caller with the right token, for the tests of the simulator."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -97,7 +97,9 @@ def detail(answer: requests.Response) -> str:
 
 @cache
 def _seeded(settings: Settings) -> Tables:
-    return open_tables(None, None, settings)
+    # A copy has not yet prepared the statements that filled it, which take more memory than its rows.
+    with closing(open_tables(None, None, settings)) as filled:
+        return filled.copied()
 
 
 def fresh_tables(settings: Settings) -> Tables:
