@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import NotSent, RecordRejected, SchemaDrift, StorageTrouble, SyncError, Transient
+from shared.records import Write
 from shared.state.link_parts import Claim, ClaimKind, LinkContent, Seen
 from shared.state.links import Link, LinkState
 from shared.state.storage.queues import hold_queue
@@ -15,6 +16,7 @@ from shared.sync.apply.run import Apply
 from shared.sync.flow import OnConflict, OnTargetDeleted
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, Why, read_message
 from shared.sync.limits import Limits
+from shared.sync.link_writer import change_link
 from shared.systems import System
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE
@@ -99,6 +101,21 @@ def test_a_record_that_a_worker_has_not_finished_is_counted_as_one_that_goes_alo
     world.source.save("p1", number="p1", name="old")
     found = applied(world, Hint("p1"), Hint("p2"))
     assert found.counts == {"alone": 1, "deleted": 1}
+
+
+def test_a_record_that_another_worker_has_taken_meanwhile_is_counted_and_comes_back() -> None:
+    world = world_of(LINKED)
+    world.source.save("p1", number="p1", name="new")
+    world.target.rows["p1"] = {"name": "old"}
+
+    def overtaken(write: Write) -> None:
+        links = world.state.links
+        assert change_link(links, links.load("parents", ["p1"])["p1"], lambda now: replace(now, claim=Claim("theirs")))
+
+    world.target.fault = overtaken
+    found = applied(world, Hint("p1", 7))
+    assert found.counts == {"updated": 1, "overtaken": 1, "read": 1}
+    assert [(each.hints, delay) for each, delay in found.back()] == [((Hint("p1"),), 15)]
 
 
 def test_values_that_stay_in_the_target_are_told_by_the_names_of_their_fields() -> None:

@@ -21,7 +21,7 @@ from shared.sync.apply.record import Concluded, Record
 from shared.sync.damage import damage_of, damage_of_key
 from shared.sync.failure_list import Listing
 from shared.sync.flow import NO_TARGET_ROW, TARGET_DELETED
-from shared.sync.hints import Hint
+from shared.sync.hints import Hint, unusable_id
 from tests.support.clock import START
 from tests.support.doubles import ROUTE
 from tests.support.events import listening
@@ -228,3 +228,21 @@ def test_a_filter_is_told_in_the_words_of_its_flow_or_of_the_parents(rule: str, 
 def test_the_engines_own_filters_have_words_of_their_own(rule: str) -> None:
     flows = World().service().flows
     assert in_words(rule, flows["parents"], flows).remedy != "see docs/rules.md"
+
+
+@pytest.mark.parametrize(
+    ("id", "why"),
+    [
+        ("", "is empty"),
+        ("x" * 200, ""),
+        ("x" * 201, "has 201 characters in a key of our tables, of which 200 fit"),
+        ("/" * 28, ""),
+        ("/" * 29, "has 203 characters in a key of our tables, of which 200 fit"),
+        ("/" * 201, "has 201 characters in a key of our tables, of which 200 fit"),
+        ("x\0", "holds a NUL or half of a surrogate pair, which no request can carry"),
+        ("x\ud800", "holds a NUL or half of a surrogate pair, which no request can carry"),
+        ("\N{GRINNING FACE}", ""),
+    ],
+)
+def test_an_id_has_up_to_two_hundred_characters_as_it_stands_in_a_key(id: str, why: str) -> None:
+    assert unusable_id(id) == why
