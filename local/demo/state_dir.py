@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.demo.errors import UserMistake
+from local.demo.errors import DemoFailed, UserMistake
 from local.demo.memory import MANIFEST, Memory, read_memory
 
 if os.name == "posix":
@@ -17,6 +18,10 @@ if os.name == "posix":
 
 STATE = ("azurite", "dataverse", "finops")
 _LOCK = ".lock"
+# Below those of which Linux, macOS and Windows give one to each connection. Such a connection could take a port that
+# was chosen and is not listened to yet, or whose listener starts again.
+_PORTS, _TRIES = range(20_000, 32_768), 100
+_CHANCE = random.SystemRandom()
 
 
 @dataclass(slots=True)
@@ -59,13 +64,21 @@ def place(keep: Path | None, *, data: str, folder: str, systems: tuple[str, ...]
         yield _found(root, data, folder) or _new(root, data, folder, systems, kept=True)
 
 
-def free_ports(count: int) -> list[int]:
-    """Unused ports of the loopback interface, all different."""
+def free_ports(count: int, chance: random.Random = _CHANCE) -> list[int]:
+    """Unused ports of the loopback interface, all different, that no system hands out by itself. Raises DemoFailed if
+    none is found."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        found: list[int] = []
+        for port in chance.sample(_PORTS, _TRIES):
+            probe = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise DemoFailed(
+        f"of {_TRIES} ports of 127.0.0.1 from {_PORTS[0]} to {_PORTS[-1]} not {count} are free; end other programs"
+    )
 
 
 def _new(root: Path, data: str, folder: str, systems: tuple[str, ...], *, kept: bool) -> Place:

@@ -1,5 +1,6 @@
 """What the demo checks before it starts anything: arguments, sample records, the folder that it keeps."""
 
+import random
 import signal
 import socket
 import subprocess
@@ -343,8 +344,25 @@ def test_a_port_that_is_taken_meanwhile_is_named(tmp_path: Path) -> None:
             opened(stack, tmp_path)
 
 
-def test_free_ports_are_all_different() -> None:
-    assert len(set(free_ports(5))) == 5
+def test_free_ports_are_all_different_and_none_of_those_that_connections_get() -> None:
+    found = free_ports(5)
+    assert len(set(found)) == 5
+    # Linux gives connections those from 32768 on, macOS and Windows those from 49152 on.
+    assert set(found) <= set(range(20_000, 32_768))
+
+
+def test_a_port_that_somebody_has_is_not_chosen() -> None:
+    first, second = free_ports(2, random.Random(7))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", first))
+        assert free_ports(1, random.Random(7)) == [second]
+
+
+def test_where_no_port_is_free_the_demo_says_so() -> None:
+    with pytest.raises(
+        DemoFailed, match=r"^of 100 ports of 127\.0\.0\.1 from 20000 to 32767 not 101 are free; end other"
+    ):
+        free_ports(101)
 
 
 def test_what_the_user_has_set_beats_the_quick_schedule_but_not_our_addresses() -> None:
