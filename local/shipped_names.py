@@ -33,6 +33,14 @@ COLLECTIONS = (
 )
 # Never mapped, whatever a document says (docs/rules.md): what identifies a person, and whom they live with.
 NEVER = frozenset({"governmentid", "spousesname", "GovernmentIdentificationNumber", "SpouseName"})
+# The numbers by which the sync finds the rows that it has written: it writes them itself.
+_NUMBERS = {
+    "product": "productnumber",
+    "salesorder": "ordernumber",
+    "salesorderdetail": "sequencenumber",
+    "invoice": "invoicenumber",
+    "invoicedetail": "sequencenumber",
+}
 # Tables of Sales about programs, not about business.
 _LEFT_OUT = frozenset({"sdkmessage", "sdkmessagefilter"})
 _KINDS = {
@@ -65,7 +73,8 @@ def _of_sales() -> Iterator[tuple[str, dict[str, Any]]]:
         if name in _LEFT_OUT:
             continue
         attributes = [*table["attributes"], *added.get(name, {}).get("attributes", ())]
-        columns = {each["name"]: _column(each) for each in attributes if each["name"] not in NEVER}
+        number = _NUMBERS.get(name)
+        columns = {each["name"]: _column(each, number) for each in attributes if each["name"] not in NEVER}
         lookups: dict[str, list[str]] = {}
         for lookup in table["lookups"]:
             columns[lookup["attribute"]] = "lookup" + (" read_only" if lookup["read_only"] else "")
@@ -76,7 +85,7 @@ def _of_sales() -> Iterator[tuple[str, dict[str, Any]]]:
         yield table["entity_set"], of_table
 
 
-def _column(column: Facts) -> str:
+def _column(column: Facts, number: str | None) -> str:
     kind, further = _KINDS[column["edm_type"]], ""
     if column.get("options"):
         # An organisation adds options of its own to a choice, so those that are delivered prove nothing.
@@ -85,7 +94,7 @@ def _column(column: Facts) -> str:
         further = str(column["date_behavior"])
     elif kind == "text":
         further = str(column.get("max_length") or "")
-    key = "key" if column.get("primary_id") else ""
+    key = "key" if column.get("primary_id") or column["name"] == number else ""
     return " ".join(part for part in (kind, further, key, "read_only" if column["read_only"] else "") if part)
 
 

@@ -235,6 +235,37 @@ def test_a_refusal_is_told_to_people_without_technical_parts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"error": {"message": "Outer.", "innererror": {"message": "Inner."}}}, "Inner."),
+        ({"error": {"message": "Outer.", "innererror": {"message": ""}}}, "Outer."),
+        ({"error": {"message": "Outer.", "innererror": "no object"}}, "Outer."),
+        ({"error": {"message": "Outer."}}, "Outer."),
+        ({"error": {}}, "F&O refused the record with 400 and gave no reason"),
+        ({"error": "no object"}, "F&O refused the record with 400 and gave no reason"),
+        ({}, "F&O refused the record with 400 and gave no reason"),
+        ([], "F&O refused the record with 400 and gave no reason"),
+    ],
+)
+def test_the_innermost_words_of_a_refusal_are_told(body: Json, told: str) -> None:
+    assert read_refusal(ok(body, 400)).text == told
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "repeatable"),
+    [
+        (400, "finops.refused", False),
+        (412, "finops.update_conflict", True),
+        (413, "finops.too_large", False),
+        (414, "finops.too_large", False),
+    ],
+)
+def test_a_refusal_is_known_by_its_status(status: int, cause: str, repeatable: bool) -> None:
+    error = read_refusal(refused("No.", status)).error()
+    assert (error.cause, error.repeatable, bool(error.remedy)) == (cause, repeatable, True)
+
+
+@pytest.mark.parametrize(
     "text", ["The property 'Seaside' is already let.", "validateField failed on field 'A.Property'"]
 )
 def test_a_refusal_by_the_business_is_no_schema_drift(text: str) -> None:

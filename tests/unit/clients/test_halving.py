@@ -80,3 +80,19 @@ def test_a_missing_row_is_found_like_a_refused_one() -> None:
 
     results = write_in_halves(range(8), send, lambda rows: [None] * len(rows))
     assert [place for place, result in enumerate(results) if isinstance(result, RecordMissing)] == [3]
+
+
+def test_after_three_refused_rows_the_rest_is_sent_by_calls_that_answer_for_every_row() -> None:
+    bulk, sent, each = Bulk(frozenset(range(8))), list[list[int]](), list[list[int]]()
+
+    def send(rows: Sequence[int]) -> SyncError | None:
+        sent.append(list(rows))
+        return bulk.send(rows)
+
+    def send_each(rows: Sequence[int]) -> list[SyncError | None]:
+        each.append(list(rows))
+        return bulk.send_each(rows)
+
+    assert refused(write_in_halves(range(8), send, send_each)) == set(range(8))
+    assert [rows for rows in sent if len(rows) == 1] == [[0], [1], [2]]
+    assert each == [[3], [4, 5, 6, 7]]

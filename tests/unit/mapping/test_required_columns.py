@@ -83,3 +83,34 @@ def test_behind_a_lookup_of_ones_own_only_the_lookup_is_known() -> None:
     found = columns_by_table("new_Region.new_name", own_columns=own)
     assert found["accounts accountid"]["new_region"] == LOOKUP
     assert not [table for table, columns in found.items() if "new_name" in columns]
+
+
+@pytest.mark.parametrize(
+    ("setting", "sales", "finops"),
+    [
+        ("off", set(), set()),
+        ("status", {"salesorders"}, {"CDSSalesOrderHeaders", "CDSSalesOrderLines"}),
+    ],
+)
+def test_a_flow_that_brings_back_the_status_of_orders_only_needs_nothing_to_create_some(
+    setting: str, sales: set[str], finops: set[str]
+) -> None:
+    of = Deployment(FLOWS, FLOWS.read_settings({**SETTINGS, "ORDERS_BACK": setting}), maps())
+    found = FLOWS["ordersback"].required_columns(of)
+    assert {table.entity_set for table in found.sales} == sales
+    assert {table.entity_set for table in found.finops} == finops
+
+
+def test_a_flow_that_creates_orders_needs_the_tables_that_these_refer_to() -> None:
+    of = Deployment(FLOWS, FLOWS.read_settings({**SETTINGS, "ORDERS_BACK": "all"}), maps())
+    found = FLOWS["ordersback"].required_columns(of)
+    assert {"salesorders", "salesorderdetails"} < {table.entity_set for table in found.sales}
+    (header,) = (each for each in found.finops if each.entity_set == "CDSSalesOrderHeaders")
+    assert {"SalesOrderName", "OrderTotalAmount"} <= set(header.columns)
+
+
+def test_a_part_of_the_map_document_is_known_to_the_flows_whose_mapping_reads_it() -> None:
+    assert set(FLOWS.knowing("value_maps")) == set(FLOWS.knowing("countries")) == set(FLOWS.names)
+    assert "products" in FLOWS.knowing("price_lists")
+    assert "accounts" not in FLOWS.knowing("price_lists")
+    assert FLOWS.knowing("nothing") == ()

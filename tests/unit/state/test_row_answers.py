@@ -107,6 +107,7 @@ def test_a_row_is_read_as_the_sdk_reads_it(cells: dict[str, tuple[object, str | 
         ("0.5", "Edm.Double"),
         ("5", "Edm.Int64"),
         (2**31, None),
+        (-(2**31) - 1, None),
         ("c9da6455-213d-42c9-9a79-3e9149a57833", "Edm.Guid"),
     ],
 )
@@ -115,6 +116,12 @@ def test_a_cell_of_a_kind_that_we_never_write_is_foreign(value: object, kind: st
     (found,) = rows_of(json.dumps({"value": [entity("1", **wire)]}).encode())
     assert isinstance(found.row.cells["x"], Foreign)
     assert found.row.cells["y"] == "text"
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31)])
+def test_the_largest_and_the_smallest_number_of_a_cell_are_read(number: int) -> None:
+    (found,) = rows_of(json.dumps({"value": [entity("1", x=number)]}).encode())
+    assert found.row.cells["x"] == number
 
 
 def test_all_pages_are_read_and_no_more_than_wanted() -> None:
