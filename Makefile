@@ -23,8 +23,9 @@ The worker of the functions host needs Python 3.11 or 3.12: install one, or name
 endef
 export HOST_NEEDS
 ifdef FUNCTIONS_HOST
-ifndef FUNCTIONS_HOST_PYTHON
-export FUNCTIONS_HOST_PYTHON := $(CURDIR)/$(HOST)/bin/python
+# What make calls itself for finds the name exported.
+export FUNCTIONS_HOST_PYTHON ?= $(CURDIR)/$(HOST)/bin/python
+ifeq ($(FUNCTIONS_HOST_PYTHON),$(CURDIR)/$(HOST)/bin/python)
 TESTS_READY += $(HOST_READY)
 DEMO_READY := $(HOST_READY)
 endif

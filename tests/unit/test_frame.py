@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -229,3 +231,23 @@ def test_the_changelog_has_the_version_of_the_project_released_and_room_for_the_
     assert [name for name, _ in sections[:2]] == ["Unreleased", version]
     days = [date.fromisoformat(day) for _, day in sections[1:]]
     assert days == sorted(days, reverse=True)
+
+
+@pytest.mark.parametrize("target", ["test", "demo"])
+def test_a_functions_host_that_is_named_gets_a_python_of_its_own_unless_that_is_named_too(
+    target: str, tmp_path: Path
+) -> None:
+    for entry in ROOT.iterdir():
+        if not entry.name.startswith(".") and entry.name != "node_modules":
+            (tmp_path / entry.name).symlink_to(entry)
+    named = {"PATH": os.environ["PATH"], "FUNCTIONS_HOST": "/opt/func"}
+    own = "requirements/host.txt"
+    assert own in what_make_would_do(target, tmp_path, named)
+    assert own not in what_make_would_do(target, tmp_path, {**named, "FUNCTIONS_HOST_PYTHON": "/opt/python"})
+    assert own not in what_make_would_do(target, tmp_path, {"PATH": os.environ["PATH"]})
+
+
+def what_make_would_do(target: str, folder: Path, environment: dict[str, str]) -> str:
+    """The commands of a target where nothing is installed."""
+    command = ["make", "--dry-run", target]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
