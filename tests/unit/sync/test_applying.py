@@ -1,6 +1,6 @@
 """What one invocation of apply counts, tells and sends back as a whole (protocol A1, A9, A11)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,13 @@ from shared.state.links import Link, LinkState
 from shared.state.storage.queues import hold_queue
 from shared.state.storage.tables import Insert
 from shared.sync.apply.run import Apply
-from shared.sync.flow import OnConflict, OnTargetDeleted
+from shared.sync.flow import Flow, OnConflict, OnTargetDeleted
 from shared.sync.hints import Hint, HintMessage, HintUnreadable, Why, read_message
 from shared.sync.limits import Limits
 from shared.sync.link_writer import change_link
 from shared.systems import System
 from tests.scenarios.test_fault_damage import damage
-from tests.support.doubles import ROUTE
+from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.events import Heard, listening
 from tests.support.world import World
 
@@ -54,10 +54,11 @@ def message(*hints: Hint) -> HintMessage:
     return HintMessage("parents", "pull", hints, "e1", why=Why.CHANGE)
 
 
-def applied(world: World, *hints: Hint, body: str | None = None) -> Applied:
+def applied(world: World, *hints: Hint, body: str | None = None, flows: Mapping[str, Flow] | None = None) -> Applied:
+    """One invocation; `flows` are the flows as the control rows want them."""
     service = world.service()
     apply = Apply(
-        service.flows, "parents", lambda control: service.flows, "run", claim_id="mine", gates=service.gates,
+        service.flows, "parents", lambda control: flows or service.flows, "run", claim_id="mine", gates=service.gates,
         environment=service.environment, state=service.state, queues=world.queues, clock=world.clock,
         limits=world.limits,
     )  # fmt: skip
@@ -93,6 +94,15 @@ def test_every_record_of_a_message_is_counted_by_what_became_of_it() -> None:
     }  # fmt: skip
     rejected = found.heard.of("record_rejected", flow="parents", run="run")
     assert {(event["id"], event["cause"]) for event in rejected} == {("bad", "bad"), ("lost", "state_unreadable")}
+
+
+def test_a_message_is_applied_with_the_flows_as_operators_want_them_now() -> None:
+    world = world_of()
+    world.source.save("p1", number="p1", name="new")
+    flows = world.service().flows
+    by_hand = replace(flows["parents"], mapper=FakeMapper(fingerprint="by hand"))
+    applied(world, Hint("p1"), flows={**flows, "parents": by_hand})
+    assert world.state.links.load("parents", ["p1"])["p1"].seen.fingerprint == "by hand"
 
 
 def test_a_record_that_a_worker_has_not_finished_is_counted_as_one_that_goes_alone() -> None:

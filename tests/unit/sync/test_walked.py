@@ -54,7 +54,7 @@ class Walking:
     stock: Stock
     reads_open: bool = True
     fingerprint: str = "f1"
-    together: bool = False
+    together: bool | None = None
     world: World = field(default_factory=lambda: World(flows=PRODUCTS))
     checkpoint: Checkpoint | None = None
     ids: "count[int]" = field(default_factory=count)
@@ -70,7 +70,8 @@ class Walking:
         service, stock = self.world.service(), self.stock
         source: Any = stock
         walk_open: Callable[[str | None], WalkPage] | None = stock.walk_open if self.reads_open else None
-        feed = Walked(source, FULL_EVERY_S, walk_open, self.together)
+        told = {} if self.together is None else {"changes_together": self.together}
+        feed = Walked(source, FULL_EVERY_S, walk_open, **told)
         flow = replace(service.flows["products"], feed=feed)
         flow = replace(flow, mapper=replace(self.world.mappers["products"], fingerprint=self.fingerprint))
         reader = WalkedReader(
@@ -121,9 +122,9 @@ def test_a_changed_mapping_queues_everything_and_its_changes_count_as_none() -> 
     assert walking.checkpoint.made_for == MadeFor("f2", ("f1",))
 
 
-@pytest.mark.parametrize(("together", "news"), [(False, ["b"]), (True, [])])
+@pytest.mark.parametrize(("together", "news"), [(None, ["b"]), (False, ["b"]), (True, [])])
 def test_a_changed_record_counts_as_news_unless_many_change_at_once_in_the_course_of_business(
-    together: bool, news: list[str]
+    together: bool | None, news: list[str]
 ) -> None:
     walking = Walking(Stock({"a": "1", "b": "1"}), together=together)
     walking.pull()
