@@ -9,6 +9,7 @@ import pytest
 from shared.errors import NotSent, RecordRejected, SchemaDrift, StorageTrouble, SyncError, Transient
 from shared.records import Write
 from shared.state.link_parts import Claim, ClaimKind, LinkContent, Seen
+from shared.state.link_targets import Intent
 from shared.state.links import Link, LinkState
 from shared.state.storage.queues import hold_queue
 from shared.state.storage.tables import Insert
@@ -22,6 +23,7 @@ from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.events import Heard, listening
 from tests.support.world import World
+from tests.unit.sync.test_looks_asked import Lookup
 
 LINKED = Link(
     "parents", "p1", route=ROUTE, state=LinkState.WRITTEN, target_key="p1", held_key="p1", seen=Seen(1, "e1", "f1"),
@@ -283,3 +285,30 @@ def test_a_record_is_tried_five_times_and_half_a_minute_apart(attempts: int, lis
     found = applied(world, Hint("p1"))
     assert [delay for _, delay in found.back()] == ([] if listed else [30])
     assert ("rejected" in found.counts) is listed
+
+
+@pytest.mark.parametrize(
+    ("error", "closes", "delay_s"),
+    [(NotSent("no time left"), False, 5), (Transient(System.FINOPS, "busy", retry_after_s=60), True, 60)],
+)
+def test_a_message_waits_as_it_is_while_the_small_tables_cannot_be_read(
+    error: SyncError, closes: bool, delay_s: float
+) -> None:
+    world = world_of()
+    lookup: Any = Lookup(error)
+    flows = world.service().flows
+    parents = replace(flows["parents"], lookup=lookup, basis=lambda tables, now: [])
+    found = applied(world, Hint("p1", 7), flows={**flows, "parents": parents})
+    assert found.back() == [(message(Hint("p1", 7)), delay_s)]
+    assert world.state.control.gate(System.FINOPS).closed is closes
+    assert world.source.read_ids == []
+
+
+def test_the_key_of_a_row_that_a_lost_worker_has_made_is_taken_for_its_record() -> None:
+    intent = Intent("p1", ({"name": "new"},))
+    world = world_of(replace(LINKED, target_key=None, held_key="p1", intent=intent, content=LinkContent()))
+    world.source.save("p1", number="p1", name="new")
+    world.target.rows["p1"] = {"name": "new"}
+    assert applied(world, Hint("p1")).counts == {"updated": 1, "read": 1}
+    flow = world.service().flows["parents"]
+    assert world.state.keys_of(flow, flow.route(ROUTE)).owners(["p1"])["p1"].owner.id == "p1"

@@ -8,7 +8,9 @@ import pytest
 
 from shared.errors import AccessRefused, NotSent, OperatorNeeded, SchemaDrift, SystemTrouble, Transient
 from shared.state.control import BlockKind, Control, MetDrift
+from shared.state.map_entries import ENTRIES, MAP
 from shared.state.storage.memory import MemoryTable
+from shared.state.storage.tables import Put, Row
 from shared.sync.environment import UNFINISHED, Difference, Environment
 from shared.sync.flow import Flow
 from shared.sync.gates import Closed
@@ -62,6 +64,14 @@ def test_a_pull_needs_its_flow_and_its_source_and_apply_the_target_as_well(
     assert (found is None) is (systems is None)
     if systems is not None:
         assert found == Closed(f"{systems} until 08:01:00 UTC: Transient: busy", 60)
+
+
+def test_a_flow_whose_value_maps_are_unknown_is_closed() -> None:
+    world = World()
+    world.state.control.table.transact([Put(Row(MAP, ENTRIES, {"entry000": "x"}))])
+    closed = world.gates().closed_for_apply(world.service().flows["parents"])
+    assert closed is not None
+    assert (closed.opens_in_s, "entry000" in closed.reason) == (None, True)
 
 
 def test_a_closed_flow_does_not_know_when_it_opens() -> None:

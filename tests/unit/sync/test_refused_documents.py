@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import RecordRejected
+from shared.errors import LinkRefused, RecordRejected
 from shared.mapping.verdicts import Mapped
 from shared.records import LineAction, LineWrite, TargetRow, Write
 from shared.state.link_parts import LinkContent
@@ -57,3 +57,9 @@ def test_a_record_that_was_read_because_of_a_field_that_is_filled_once_stays_cle
     outcome = refused(BUSY, content=content, on_conflict=policy).outcome
     assert (outcome.kind, outcome.delay_s, outcome.link.attempts) == (Kind.RETRIED, 30, 1)
     assert outcome.link.dirty is dirty
+
+
+def test_an_answer_that_no_write_can_get_is_an_error_and_no_outcome() -> None:
+    strange: Any = LinkRefused("410 Gone")
+    with pytest.raises(LinkRefused):
+        refused(strange)

@@ -26,7 +26,7 @@ from tests.support.doubles import ROUTE
 from tests.support.events import listening
 from tests.support.world import TRADE, World
 
-LIMITS = Limits(gone_limit_count=2, max_restarts=3)
+LIMITS = Limits(gone_limit_count=2)
 
 
 @dataclass

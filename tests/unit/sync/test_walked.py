@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -65,8 +66,8 @@ class Walking:
             link = Link("products", id, route=ROUTE, state=LinkState.WRITTEN, target_key=id, held_key=id)
             self.world.links_table.transact([Insert(link.to_row())])
 
-    def pull(self) -> list[Step]:
-        """Walk to the end, and save."""
+    def reader(self) -> WalkedReader:
+        """One that walks it as it is now."""
         service, stock = self.world.service(), self.stock
         source: Any = stock
         walk_open: Callable[[str | None], WalkPage] | None = stock.walk_open if self.reads_open else None
@@ -74,10 +75,14 @@ class Walking:
         feed = Walked(source, FULL_EVERY_S, walk_open, **told)
         flow = replace(service.flows["products"], feed=feed)
         flow = replace(flow, mapper=replace(self.world.mappers["products"], fingerprint=self.fingerprint))
-        reader = WalkedReader(
+        return WalkedReader(
             flow, feed, "run", links=service.state.links, control=service.state.control,
             snapshots=self.world.checkpoints_table, clock=self.world.clock, new_id=lambda: f"w{next(self.ids)}",
         )  # fmt: skip
+
+    def pull(self) -> list[Step]:
+        """Walk to the end, and save."""
+        stock, reader = self.stock, self.reader()
         stock.walks.clear()
         at, steps = reader.begin(self.checkpoint), list[Step]()
         while not (steps and steps[-1].caught_up):
@@ -207,3 +212,17 @@ def test_a_closed_record_that_is_gone_is_not_asked_for_by_a_walk_over_the_open_o
     assert walking.queued() == []
     walking.world.clock.sleep(FULL_EVERY_S)
     assert walking.queued() == ["a", "z"]
+
+
+def test_of_two_walks_at_a_time_only_one_is_saved() -> None:
+    world, stock = World(flows=PRODUCTS), Stock({"a": "1"})
+    one, other = Walking(stock, world=world), Walking(stock, world=world)
+    first, second = one.reader(), other.reader()
+    at, there = first.next(first.begin(None)), second.next(second.begin(None))
+    assert first.keep(at.after)
+    assert not second.keep(there.after)
+
+
+def test_everything_is_read_once_a_week_unless_a_flow_says_otherwise() -> None:
+    source: Any = Stock()
+    assert Walked(source).full_every_s == timedelta(days=7).total_seconds()
