@@ -74,17 +74,19 @@ def test_every_row_is_read_once_a_thousand_with_each_request(kind: Kind, count: 
     assert steps == ["table.scan"] * requests
 
 
-def test_a_snapshot_is_read_in_five_requests() -> None:
-    """Of 64 rows at most, each with the records of one bucket."""
+@pytest.mark.parametrize(("buckets", "requests"), [(63, 1), (64, 2), (127, 2), (BUCKETS, 5)])
+def test_a_snapshot_is_read_64_rows_with_each_request(buckets: int, requests: int) -> None:
+    """A row has the records of one bucket."""
     steps: list[str] = []
     table = MemoryTable(ManualClock(), step=steps.append)
     snapshot = Snapshot(table, "products", "w")
     ids = {digest(id)[0]: id for id in map(str, range(4000))}
     assert len(ids) == BUCKETS
-    for id in ids.values():
+    met = list(ids.values())[:buckets]
+    for id in met:
         snapshot.note(id, digest("a"))
     assert snapshot.save(finished=True)
     steps.clear()
     known = Snapshot(table, "products", "next")
-    assert steps == ["table.scan"] * 5
-    assert {known.note(id, digest("a")) for id in ids.values()} == {Sight.SAME}
+    assert steps == ["table.scan"] * requests
+    assert {known.note(id, digest("a")) for id in met} == {Sight.SAME}
