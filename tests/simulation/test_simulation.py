@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[2]
 _KEPT = sorted((Path(__file__).parent / "histories").glob("*.json"))
 _AT_ONCE = 20
 # Ten thousand others are played at night (`make simulate`).
-_SEEDS = 120
+_SEEDS = 200
 
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
