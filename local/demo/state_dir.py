@@ -66,7 +66,7 @@ def place(keep: Path | None, *, data: str, folder: str, systems: tuple[str, ...]
 
 def free_ports(count: int, chance: random.Random = _CHANCE) -> list[int]:
     """Unused ports of the loopback interface, all different, that no system hands out by itself. Raises DemoFailed if
-    none is found."""
+    too few of those tried are free."""
     with contextlib.ExitStack() as stack:
         found: list[int] = []
         for port in chance.sample(_PORTS, _TRIES):
@@ -77,7 +77,8 @@ def free_ports(count: int, chance: random.Random = _CHANCE) -> list[int]:
             if len(found) == count:
                 return found
     raise DemoFailed(
-        f"of {_TRIES} ports of 127.0.0.1 from {_PORTS[0]} to {_PORTS[-1]} not {count} are free; end other programs"
+        f"fewer than {count} of {_TRIES} ports of 127.0.0.1 from {_PORTS[0]} to {_PORTS[-1]} are free; end programs "
+        "that listen on such ports, then start the demo again"
     )
 
 
