@@ -10,8 +10,8 @@ def settle_memory() -> None:
     """What was imported and made so far stays, so the collector need not look through it again and again; what comes
     later is little.
 
-    It puts off a look at all objects until those that it has not seen there are a quarter of those of its last such
-    look. So that comes after what is there is frozen, and sees nothing.
+    The collector puts off a look at all objects until those that are new to it are a quarter of those that it saw at
+    its last such look. So one more look follows the freezing, and sees nothing: the next one is not put off.
     """
     gc.set_threshold(*COLLECTED_AFTER)
     gc.collect()
