@@ -105,7 +105,7 @@ def test_w4_a_record_that_is_filtered_by_a_rule_that_passes_is_waited_for() -> N
 def test_w4_the_sweep_asks_once_more_if_a_request_is_lost() -> None:
     world = replying()
     world.run(REPLIES)
-    world.queues._queues.pop("parents")
+    world.queues.lose("parents")
     world.sweep()
     assert world.queues.depth("parents") == 0
     world.clock.sleep(LATE_S)

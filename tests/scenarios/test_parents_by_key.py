@@ -42,7 +42,7 @@ def test_the_sweep_releases_a_record_whose_release_was_lost() -> None:
     world.run(REPLIES)
     world.parent("p1", "C-1")
     world.run("parents")
-    world.queues._queues.pop(REPLIES)
+    world.queues.lose(REPLIES)
     world.sweep()
     world.drain([REPLIES])
     assert list(world.rows.made) == ["r1"]

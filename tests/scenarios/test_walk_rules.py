@@ -95,7 +95,7 @@ class Walking:
         """Empty the queue, as apply would."""
         queues = self.world.queues
         queued = {hint["id"] for body in queues.bodies(NAME) for hint in json.loads(body)["hints"]}
-        queues._queues.pop(NAME, None)
+        queues.lose(NAME)
         return queued
 
     def link(self, *ids: str) -> None:

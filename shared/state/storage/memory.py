@@ -208,7 +208,16 @@ class MemoryQueues:
 
     def bodies(self, queue: str) -> list[str]:
         """The messages in a queue, visible or not: for assertions."""
-        return [body for body, _ in self._queues.get(queue, {}).values()]
+        return [body for body, _ in self.delayed(queue)]
+
+    def delayed(self, queue: str) -> list[tuple[str, float]]:
+        """The messages in a queue, each with the seconds until it is visible: for assertions."""
+        now = self.clock.monotonic()
+        return [(body, at - now) for body, at in self._queues.get(queue, {}).values()]
+
+    def lose(self, queue: str) -> None:
+        """Every message of a queue is lost."""
+        self._queues.pop(queue, None)
 
     def _there(self, queue: str) -> dict[str, tuple[str, float]]:
         """The messages of a queue that have not expired."""

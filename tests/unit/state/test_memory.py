@@ -1,4 +1,4 @@
-"""The tables in memory refuse what Table Storage refuses."""
+"""The tables in memory refuse what Table Storage refuses; the queues tell a test what is in them."""
 
 import pytest
 
@@ -63,3 +63,15 @@ def test_every_call_is_a_step_at_which_a_fault_may_come() -> None:
         "links.transact", "links.transact done", "links.read", "links.scan", "links.whole",
         "send accounts", "send accounts done", "receive accounts", "delete accounts",
     ]  # fmt: skip
+
+
+def test_each_message_of_a_queue_is_told_with_the_seconds_until_it_is_visible_unless_it_is_lost() -> None:
+    clock = ManualClock()
+    queues = MemoryQueues(clock)
+    queues.send("accounts", "later", delay_s=15)
+    clock.sleep(5)
+    queues.send("accounts", "now")
+    queues.send("contacts", "other")
+    assert queues.delayed("accounts") == [("later", 10), ("now", 0)]
+    queues.lose("accounts")
+    assert (queues.bodies("accounts"), queues.bodies("contacts")) == ([], ["other"])

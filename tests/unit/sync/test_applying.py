@@ -39,8 +39,7 @@ class Applied:
     heard: Heard
 
     def back(self, queue: str = "parents") -> list[tuple[HintMessage, float]]:
-        now, there = self.world.clock.monotonic(), self.world.queues._queues.get(queue, {})
-        return [(read_message(body), at - now) for body, at in there.values()]
+        return [(read_message(body), delay_s) for body, delay_s in self.world.queues.delayed(queue)]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -225,16 +224,16 @@ def test_a_message_that_meets_a_closed_gate_waits_as_it_is_and_counts_nothing(
     assert list(world.state.runs.latest("parents", 9)) == []
 
 
-def test_a_message_that_meets_storage_trouble_comes_back_after_a_minute_and_says_whose_claims_have_ended(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world = world_of()
+def test_a_message_that_meets_storage_trouble_comes_back_after_a_minute_and_says_whose_claims_have_ended() -> None:
+    world = world_of(LINKED)
 
-    def fail(*_: object, **__: object) -> Any:
-        raise StorageTrouble("503")
+    def fail(name: str) -> None:
+        if name == "links.transact done":
+            raise StorageTrouble("503")
 
-    monkeypatch.setattr(world.state.failures, "load", fail)
+    world.links_table.step = fail
     found = applied(world, Hint("p1", 7))
+    assert world.state.links.load("parents", ["p1"])["p1"].claim.id == "mine"
     assert found.back() == [(replace(message(Hint("p1", 7)), ended="mine"), 60)]
     assert len(found.heard.of("storage_trouble", flow="parents", run="run")) == 1
 

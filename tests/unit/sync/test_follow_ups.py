@@ -41,8 +41,7 @@ class Sent:
     heard: Heard
 
     def to(self, queue: str) -> list[tuple[HintMessage, float]]:
-        now, there = self.world.clock.monotonic(), self.world.queues._queues.get(queue, {})
-        return [(read_message(body), at - now) for body, at in there.values()]
+        return [(read_message(body), delay_s) for body, delay_s in self.world.queues.delayed(queue)]
 
     def ids(self, queue: str) -> list[str]:
         return [hint.id for message, _ in self.to(queue) for hint in message.hints]

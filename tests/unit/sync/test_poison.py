@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -20,9 +19,7 @@ MESSAGE = HintMessage("parents", "pull", HINTS, "e1", "mine", Why.RELEASED, "act
 POISON = poison_queue("parents")
 
 
-def poisoned(
-    body: str, *, world: World | None = None, send_s: float = 0.0, budget_s: float = 10.0
-) -> tuple[World, Heard]:
+def poisoned(body: str, *, world: World | None = None, send_s: float = 0.0) -> tuple[World, Heard]:
     """The poison function takes a message; to send one takes `send_s`."""
     world = world or World()
 
@@ -93,13 +90,13 @@ def test_a_body_that_cannot_be_read_is_listed_once_under_its_digest_with_its_beg
     assert len(world.state.failures.page("parents", "", 9)[0]) == 1
 
 
-def test_a_poison_message_that_meets_storage_trouble_comes_back_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poison_message_that_meets_storage_trouble_comes_back_after_a_minute() -> None:
     world, body = World(), replace(MESSAGE, hints=(Hint("a"),)).to_body()
 
-    def fail(*_: object) -> Any:
-        raise StorageTrouble("503")
+    def fail(name: str) -> None:
+        raise StorageTrouble(f"503 {name}")
 
-    monkeypatch.setattr(world.links_table, "read", fail)
+    world.links_table.step = fail
     _, heard = poisoned(body, world=world)
     assert world.queues.bodies(POISON) == [body]
     assert len(heard.of("storage_trouble", flow="parents", run="run")) == 1
