@@ -233,6 +233,7 @@ def test_the_changelog_has_the_version_of_the_project_released_and_room_for_the_
     assert days == sorted(days, reverse=True)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("target", ["test", "demo"])
 def test_a_functions_host_that_is_named_gets_a_python_of_its_own_unless_that_is_named_too(
     target: str, tmp_path: Path
