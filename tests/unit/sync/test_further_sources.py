@@ -50,8 +50,9 @@ def pulled(
     takes_s: float = 0.0,
     budget_s: float = 99.0,
     trouble: Transient | None = None,
+    world: World | None = None,
 ) -> Pulled:
-    world = World(flows=TRADE)
+    world = world or World(flows=TRADE)
     for checkpoint in (OWN, LINES):
         assert world.state.checkpoints.save(checkpoint) is not None
     service = world.service()
@@ -80,12 +81,21 @@ def test_a_document_of_which_header_and_line_have_changed_is_queued_once_and_eve
     assert found.lines.asked == ["l1", "forget x1"]
 
 
-def test_the_checkpoint_of_the_lines_is_saved_once_their_hints_are_sent() -> None:
+@pytest.mark.parametrize(("takes_s", "messages"), [(0, 3), (10, 2)], ids=["headers are read", "no time for headers"])
+def test_the_checkpoint_of_the_lines_is_saved_once_all_their_hints_are_sent(takes_s: float, messages: int) -> None:
     world = World(flows=TRADE)
-    world.steps.names.clear()
-    found = pulled(page("a", delta_link="d2"), lines("a"))
-    names = found.world.steps.names
-    assert names.index("send documents done") < names.index("checkpoints.transact done", names.index("send documents"))
+    kept = list[str | None]()
+
+    def look(name: str) -> None:
+        if name == "send documents done":
+            checkpoint = world.state.checkpoints.load("documents", "lines")
+            kept.append(checkpoint.position.delta_link if checkpoint is not None else None)
+
+    world.queues.step = look
+    found = pulled(
+        page("a", delta_link="d2"), lines("b", "c", "d", "e", "f"), takes_s=takes_s, budget_s=10, world=world
+    )
+    assert (kept, found.link_of("lines")) == (["l1"] * messages, "l2")
     current = found.world.state.checkpoints.load("documents", "lines")
     assert current is not None
     assert current.current_at == found.world.clock.now()

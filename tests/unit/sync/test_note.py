@@ -74,17 +74,17 @@ def noted(
     flow: str = "parents",
     **how: Any,
 ) -> Noted:
-    """A record of this link, about to send these values; `how` changes its route. `foreign`: another worker has changed
-    its link meanwhile."""
+    """A record of this link, about to send these values; `how` changes its route. `found` is its link as it is stored,
+    if that is another one. `foreign`: another worker has changed its link meanwhile."""
     world = World(flows=TRADE)
-    world.links_table.transact([Insert(replace(link, flow=flow).to_row())])
+    world.links_table.transact([Insert(replace(found or link, flow=flow).to_row())])
     links, of = Links(world.links_table), world.service().flows[flow]
     read = links.load(flow, ["1"])["1"]
     if foreign:
         assert change_link(links, read, lambda now: replace(now, dirty=True))
     record = Record.of(Hint("1"), read, trusted=True)
     if found is not None:
-        record = replace(record, found=replace(found, etag=read.etag))
+        record = replace(record, link=replace(link, etag=read.etag))
     content = content or Mapped("K", {**values}, {})
     write = Write("1", content.key, values, create=create, before=before, lines=lines)
     released: list[dict[str, set[Place]]] = []
@@ -150,8 +150,11 @@ def test_a_write_of_fields_that_were_written_before_needs_no_note(link: Link, ho
 
 
 def test_a_record_whose_create_was_just_found_to_be_applied_is_stored_as_linked_before_its_next_write() -> None:
-    result = noted(LINKED, NAME, found=NEW)
-    assert result.is_written
+    claimed = replace(NEW, route=ROUTE, state=LinkState.RETRYING, held_key="K", intent=INTENT)
+    result = noted(replace(claimed, target_key="K", content=LINKED.content), NAME, found=claimed)
+    assert (result.before.linked, result.before.target_key) == (False, None)
+    assert (result.now.linked, result.now.target_key, result.now.state) == (True, "K", LinkState.RETRYING)
+    assert result.now.content.applied == {"name": "old"}
 
 
 def named(text: str) -> dict[str, Json]:

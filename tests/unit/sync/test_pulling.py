@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import NotSent, SchemaDrift, SystemTrouble, Transient
-from shared.records import Change, ChangePage
+from shared.records import Change, ChangePage, SourceRow
 from shared.state.checkpoint_parts import MadeFor, Phase, Position, Walk
 from shared.state.checkpoints import Checkpoint
 from shared.state.control import BlockKind
@@ -19,6 +19,7 @@ from shared.systems import System
 from tests.support.clock import START
 from tests.support.events import Heard, listening
 from tests.support.world import TRADE, World
+from tests.unit.sync.test_thresholds import linked
 
 DELTA = Position(Phase.DELTA, delta_link="d1")
 AT = Checkpoint("parents", "e1", Walk("w1"), DELTA, MadeFor("f1"), current_at=START)
@@ -49,6 +50,9 @@ class Feed:
 
     def existing(self, ids: Sequence[str]) -> frozenset[str]:
         return frozenset()
+
+    def read(self, ids: Sequence[str]) -> Mapping[str, SourceRow]:
+        return self.world.source.read(ids)
 
     def forget(self, parts: Sequence[str]) -> None:
         self.asked.append(f"forget {' '.join(parts)}")
@@ -190,9 +194,20 @@ def test_a_pull_reads_pages_as_far_as_there_is_time_and_saves_where_the_next_one
     assert (found.saved.current_at == START) is (ended == "out_of_time")
 
 
-def test_the_walk_counts_as_changed_what_its_pages_have_changed_until_it_ends() -> None:
-    found = pulled({"d1": page("a", next_link="n1"), "n1": page("b", next_link="n2")}, takes_s=10, pull_budget_s=15)
-    assert (found.saved.walk.id, found.saved.walk.changed) == ("w1", 0)
+@pytest.mark.parametrize(
+    ("budget_s", "pages", "walk", "changed"), [(10, 1, "w1", 1), (20, 2, "w1", 2), (30, 3, "new0", 0)]
+)
+def test_the_walk_counts_the_linked_records_that_its_pages_would_change_until_it_ends(
+    budget_s: float, pages: int, walk: str, changed: int
+) -> None:
+    by_link = {
+        "d1": page("r00", "r02", "unlinked", next_link="n1"),
+        "n1": page("r01", next_link="n2"),
+        "n2": page("r03", delta_link="d2"),
+    }
+    world = linked(4, "r00", "r01", "r03")
+    found = pulled(by_link, world=world, takes_s=10, pull_budget_s=budget_s)
+    assert (found.counts["pages"], found.saved.walk.id, found.saved.walk.changed) == (pages, walk, changed)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +234,6 @@ def test_what_is_gone_is_never_so_because_of_a_mapping() -> None:
     world.settle(0.1)
     saved = world.state.checkpoints.load("parents")
     assert saved is not None
-    world.queues.bodies("parents")
     found = pulled({"d1": page(delta_link="d2")}, replace(at, etag=saved.etag), world=world)
     assert [(message.hints, message.why) for message in found.messages] == [((Hint("1"),), Why.CHANGE)]
 
@@ -289,10 +303,9 @@ def test_a_walk_beyond_a_limit_queues_nothing_and_says_what_helps() -> None:
 
 def test_another_pull_that_is_ahead_ends_this_one_quietly() -> None:
     world = World(flows=TRADE)
-    found: list[Pulled] = []
 
     def overtake(name: str) -> None:
-        if name == "send parents done" and not found:
+        if name == "send parents done":
             at = world.state.checkpoints.load("parents")
             assert at is not None
             assert world.state.checkpoints.save(replace(at, walk=Walk("w9"))) is not None

@@ -22,6 +22,7 @@ from tests.support.doubles import ROUTE
 from tests.support.world import PRODUCTS, World
 
 FULL_EVERY_S = 1000.0
+WEEK = timedelta(days=7)
 
 
 @dataclass
@@ -50,10 +51,11 @@ class Stock:
 
 @dataclass
 class Walking:
-    """Pulls of a source, one after another."""
+    """Pulls of a source, one after another. None: as a flow is that does not say otherwise."""
 
     stock: Stock
     reads_open: bool = True
+    full_every_s: float | None = FULL_EVERY_S
     fingerprint: str = "f1"
     together: bool | None = None
     world: World = field(default_factory=lambda: World(flows=PRODUCTS))
@@ -71,8 +73,10 @@ class Walking:
         service, stock = self.world.service(), self.stock
         source: Any = stock
         walk_open: Callable[[str | None], WalkPage] | None = stock.walk_open if self.reads_open else None
-        told = {} if self.together is None else {"changes_together": self.together}
-        feed = Walked(source, FULL_EVERY_S, walk_open, **told)
+        told: dict[str, Any] = {} if self.together is None else {"changes_together": self.together}
+        if self.full_every_s is not None:
+            told["full_every_s"] = self.full_every_s
+        feed = Walked(source, walk_open=walk_open, **told)
         flow = replace(service.flows["products"], feed=feed)
         flow = replace(flow, mapper=replace(self.world.mappers["products"], fingerprint=self.fingerprint))
         return WalkedReader(
@@ -223,6 +227,10 @@ def test_of_two_walks_at_a_time_only_one_is_saved() -> None:
     assert not second.keep(there.after)
 
 
-def test_everything_is_read_once_a_week_unless_a_flow_says_otherwise() -> None:
-    source: Any = Stock()
-    assert Walked(source).full_every_s == timedelta(days=7).total_seconds()
+@pytest.mark.parametrize(("after", "walked"), [(WEEK - timedelta(seconds=1), "open"), (WEEK, "all")])
+def test_everything_is_read_once_a_week_unless_a_flow_says_otherwise(after: timedelta, walked: str) -> None:
+    walking = Walking(Stock({"a": "1"}, {"z": "1"}), full_every_s=None)
+    walking.pull()
+    walking.world.clock.sleep(after.total_seconds())
+    assert walking.queued() == (["a", "z"] if walked == "all" else [])
+    assert walking.stock.walks == [walked]

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from shared.errors import NotSent, Transient
-from shared.records import Change, Json
+from shared.mapping.verdicts import Known, Mapped, Verdict
+from shared.records import Change, Json, SourceRow
 from shared.state.checkpoint_parts import Walk
 from shared.state.checkpoints import Checkpoint
 from shared.state.link_parts import LinkContent, Seen
@@ -17,7 +17,7 @@ from shared.sync.limits import Limits
 from shared.sync.pull.changes import Step
 from shared.sync.pull.thresholds import Measured, Thresholds
 from shared.sync.pull.weigh import Differing, Weighed, Weighing
-from tests.support.doubles import ROUTE
+from tests.support.doubles import ROUTE, FakeMapper
 from tests.support.trade import DOCUMENT
 from tests.support.world import TRADE, World
 from tests.unit.sync.test_thresholds import ENDED, LIMITS, WALK, Pages, linked, news
@@ -140,15 +140,22 @@ def test_a_page_that_was_read_shortly_before_the_end_is_looked_at_for_an_eighth_
     assert ("r00 (name)" in found.excess) is not bool(unread)
 
 
+class WideMapper(FakeMapper):
+    """Owns the fields a to e."""
+
+    def evaluate(self, row: SourceRow, known: Known) -> Verdict:
+        return Mapped(str(row.values["number"]), {name: row.values.get(name) for name in "abcde"}, {})
+
+
 def test_of_a_record_with_many_fields_four_are_named() -> None:
-    world = linked(10, "r00", "r01", "r02")
-    flow = world.service().flows["parents"]
-    thresholds = Thresholds(flow, state=world.state, clock=world.clock, limits=LIMITS)
-    five = (Differing("r00", ("a", "b", "c", "d", "e")), Differing("r01", ("a", "b", "c", "d")))
-    weighing: Any = type("Fixed", (), {"weigh": lambda self, links, not_after: Weighed((*five, *five[:1]))})()
-    thresholds._weighing = weighing
-    found = thresholds.measure(Pages(), WALK, Step((), ENDED, news=news("r00", "r01", "r02")), 60)
-    assert "such as r00 (a, b, c, d ...); r01 (a, b, c, d); r00 (a, b, c, d ...)," in found.excess
+    world = linked(10)
+    world.mappers["parents"] = WideMapper()
+    for id, fields in (("r00", "edcba"), ("r01", "dcba"), ("r02", "e")):
+        world.source.save(id, **dict.fromkeys(fields, "new"))
+    found, _ = measured(world, Step((), ENDED, news=news("r00", "r01", "r02")))
+    assert found.excess == (
+        "3 of 10 linked records would change, such as r00 (a, b, c, d ...); r01 (a, b, c, d); r02 (e),"
+    )
 
 
 GONE = Step((), WALK, gone=30, known=100)
