@@ -23,8 +23,10 @@ The worker of the functions host needs Python 3.11 or 3.12: install one, or name
 endef
 export HOST_NEEDS
 ifdef FUNCTIONS_HOST
-# What make calls itself for finds the name exported.
-export FUNCTIONS_HOST_PYTHON ?= $(CURDIR)/$(HOST)/bin/python
+ifeq ($(FUNCTIONS_HOST_PYTHON),)
+export FUNCTIONS_HOST_PYTHON := $(CURDIR)/$(HOST)/bin/python
+endif
+# The make that this one calls finds that name in its environment.
 ifeq ($(FUNCTIONS_HOST_PYTHON),$(CURDIR)/$(HOST)/bin/python)
 TESTS_READY += $(HOST_READY)
 DEMO_READY := $(HOST_READY)

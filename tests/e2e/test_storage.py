@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from azure.data.tables import EdmType, EntityProperty, TableServiceClient
 from azure.storage.queue import QueueClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from benchmarks.emulator import BY_KEYS
@@ -23,8 +23,10 @@ from shared.state.storage.account import Account, Storage
 from shared.state.storage.azure_tables import AzureTable
 from shared.state.storage.memory import MemoryQueues, MemoryTable
 from shared.state.storage.queues import Head, Queues
+from shared.state.storage.ranges import PAGE
 from shared.state.storage.tables import (
     LAST_KEY,
+    MAX_TRANSACTION_ROWS,
     Cell,
     Delete,
     Foreign,
@@ -40,6 +42,7 @@ from shared.state.storage.transport import StorageTransport
 from shared.state.storage.whole import read_whole
 from shared.sync.hints import Hint, messages, read_message
 from tests.support.clock import ManualClock
+from tests.support.thinned import few_examples
 
 
 @pytest.fixture(scope="session")
@@ -201,6 +204,15 @@ def test_many_rows_are_read_as_a_range_and_none_is_missed(table: Table) -> None:
     assert sorted(table.read("p", wanted)) == [key for key in wanted if key < "L|040"]
 
 
+def test_a_range_of_more_rows_than_a_page_is_read_to_its_end(table: Table) -> None:
+    keys = [f"L|{number:04}" for number in range(PAGE + 1)]
+    for first in range(0, len(keys), MAX_TRANSACTION_ROWS):
+        table.transact([Insert(row(key)) for key in keys[first : first + MAX_TRANSACTION_ROWS]])
+    table.transact([Insert(Row("o", "L|0000", {})), Insert(Row("o", "M", {}))])
+    scanned = table.scan("p", start="L|", end="L}", limit=2 * PAGE)
+    assert [stored.row.key for stored in scanned] == keys
+
+
 def test_keys_are_ordered_by_utf_16_and_none_comes_after_the_last(table: Table) -> None:
     keys = ["A", "a", "\u00e9", "\U0001f600", "\uff21"]
     table.transact([Insert(row(key)) for key in reversed(keys)])
@@ -251,7 +263,7 @@ def test_a_replaced_row_keeps_no_cell_of_its_earlier_version(table: Table) -> No
 
 
 @given(st.lists(_STEPS, min_size=10, max_size=40))
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few_examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_azurite_that_finds_rows_by_their_keys_answers_as_azurite_does(
     azurite: Azurite, azurite_by_keys: Azurite, steps: list[Step]
 ) -> None:

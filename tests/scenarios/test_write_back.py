@@ -20,6 +20,7 @@ from shared.systems import System
 from tests.scenarios.test_crashes import moments
 from tests.scenarios.test_fault_damage import damage
 from tests.support.doubles import WatchedTarget
+from tests.support.events import Heard
 from tests.support.invariants import check, check_at_rest
 from tests.support.steps import Crash
 from tests.support.thinned import few_examples
@@ -359,13 +360,14 @@ def test_two_workers_never_write_results_of_a_flow_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize("cells", [{"values": "["}, {"row": None}, {"tries": "x"}, {"record_id": "p9"}])
-def test_a_damaged_result_is_made_again(cells: dict[str, Cell | None]) -> None:
+def test_a_damaged_result_is_told_and_made_again(cells: dict[str, Cell | None], heard: Heard) -> None:
     world = telling()
     refuse(world, lambda _: RecordRejected("no", "no", remedy="none"))
     first_sync(world)
     damage(world.links_table, "parents", result_key("p1"), cells)
     refuse(world, lambda _: None)
     world.settle(hours=3)
+    assert [told["key"] for told in heard.of("state_unreadable", flow="parents")] == [result_key("p1")]
     check(world)
     check_told(world)
 
