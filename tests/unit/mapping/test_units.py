@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.errors import SettingsInvalid
 from shared.mapping.units import UnitPair, finops_unit, sales_unit
@@ -47,6 +48,14 @@ def test_of_two_units_with_one_counterpart_one_names_its_direction() -> None:
 def test_units_that_are_not_one_to_one_are_refused_at_the_start(other: Json, said: str) -> None:
     with pytest.raises(SettingsInvalid, match=f"units.*{said}.*to_finops or to_sales"):
         maps(units=[EACH, other])
+
+
+@pytest.mark.parametrize("name", [b"Each", 1, True, ["Each"], None])
+def test_a_name_that_is_no_text_is_refused_and_never_made_one(name: object) -> None:
+    # A document in YAML may hold bytes, as !!binary.
+    for given_ in ({"sales": name, "finops": "ea"}, {"sales": "Each", "finops": name}):
+        with pytest.raises(ValidationError):
+            UnitPair.model_validate(given_)
 
 
 @given(
