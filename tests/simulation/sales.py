@@ -167,7 +167,7 @@ class Sales(DataverseSystem):
         name, _, place = cookie.partition("=")
         if name == "$deltatoken" and ":" not in place:
             if int(place) < table.forgotten:
-                raise ReadRefused(_SYSTEM, "the delta token is too old", 400)
+                raise ReadRefused(_SYSTEM, "the delta token is too old")
             return self._page(entity_set, table, int(place), (0, 0), str(self.version))
         since, section, after, token = place.split(":")
         return self._page(entity_set, table, int(since), (int(section), int(after)), token)

@@ -31,7 +31,6 @@ _DIGITS = re.compile(r"[0-9]{1,20}")
 _TRACKED = re.compile(r"\$deltatoken=|istracking(?:=|%3d)(?:%22|\")true", re.IGNORECASE)
 _DELTA_CONTEXT = "/$delta"
 _DELETED_CONTEXT = "/$deletedEntity"
-_LINK_NOT_AT_FAULT = frozenset({401, 403, 408, 429})
 
 Row = dict[str, Json]
 
@@ -260,8 +259,6 @@ class TableRows:
         try:
             body = self._system.page(self.entity_set, link, _paged(MAX_PAGE_SIZE))
         except ReadRefused as refused:
-            if refused.status in _LINK_NOT_AT_FAULT:
-                raise
             raise LinkRefused(f"{self.entity_set}: {refused}", said=refused.said) from refused
         tracked = _TRACKED.search(link) is not None or str(body.get("@odata.context")).endswith(_DELTA_CONTEXT)
         return self._page(body, tracked=tracked)

@@ -42,10 +42,6 @@ class Throttled(Transient):
 class ReadRefused(OperatorNeeded):
     """The system refused this read itself (400, 404 ...): its address, columns or link do not match the system."""
 
-    def __init__(self, system: System, message: str, status: int, *, said: str = "") -> None:
-        super().__init__(system, message, said=said)
-        self.status = status
-
 
 class SchemaRefused(SchemaDrift, ReadRefused):
     """A read was refused because it names a table or column that the system does not have."""
@@ -149,7 +145,6 @@ def raise_for_read(system: System, subject: str, answer: Answer, now: datetime) 
         system,
         f"{system.label} refused a read of {subject} ({_coded(answer)}){schema_name(error_text(answer))}; "
         "compare the tables and columns of the mapping with the environment",
-        status,
         said=error_text(answer),
     )
 

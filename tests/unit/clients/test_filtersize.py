@@ -42,7 +42,7 @@ class Service:
     def read(self, keys: Sequence[str]) -> list[str]:
         self.sizes.append(len(keys))
         if len(keys) > self.limit:
-            raise FilterTooLong(System.FINOPS, "too long", 400)
+            raise FilterTooLong(System.FINOPS, "too long")
         return list(keys)
 
 
@@ -104,7 +104,7 @@ def test_groups_of_one_request_are_made_smaller_until_all_of_them_pass(limit: in
 
     def read(each: int) -> int:
         if each > limit:
-            raise FilterTooLong(System.DATAVERSE, "too long", 400)
+            raise FilterTooLong(System.DATAVERSE, "too long")
         return each
 
     assert filters(memory).in_groups(len(KEYS) * 2, read) == size

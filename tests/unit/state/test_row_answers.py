@@ -209,3 +209,11 @@ def test_a_row_that_comes_without_its_etag_has_the_one_that_its_time_makes() -> 
     del answer["odata.etag"]
     (stored,) = rows_of(json.dumps({"value": [answer]}).encode())
     assert stored.etag == "W/\"datetime'2026-01-05T08%3A00%3A00.0000000Z'\""
+
+
+def test_of_a_range_the_rows_that_are_wanted_are_kept_and_all_are_counted_up_to_the_last_one() -> None:
+    kept = Kept({"b"})
+    for keys in (["a", "b"], ["c"], []):
+        read_answer(kept, json.dumps({"value": [entity(key) for key in keys]}).encode(), DATE)
+    assert [stored.row.key for stored in kept.rows] == ["b"]
+    assert (kept.length, kept.last) == (3, "c")

@@ -192,3 +192,10 @@ def test_rows_of_different_versions_are_applied_but_for_those_that_have_changed(
     assert {"1", "2"}.isdisjoint(key for _, key in table.content())
     assert len(table.content()) == 198
     assert apply_where_possible(table, []) == 0
+
+
+def test_bytes_count_in_a_transaction_as_base64_which_takes_four_thirds() -> None:
+    rows = [[Insert(Row("p", f"{number}", {"packed": bytes(60_000)}))] for number in range(49)]
+    assert [len(each) for each in split_into_transactions(rows)] == [49]
+    more = [*rows, [Insert(Row("p", "more", {"packed": bytes(60_000)}))]]
+    assert len(split_into_transactions(more)) == 2
