@@ -99,6 +99,7 @@ def _run(options: Options, console: Console, named: str) -> int:
         brisk=options.small,
         map_file=options.map,
     )
+    samples.require_company(options.data, configuration.company)
     currency = samples.company_currency(options.data, options.currency)
     digest = samples.check_folder(options.data, samples.KNOWN)
     if options.report is not None:

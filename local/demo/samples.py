@@ -75,6 +75,16 @@ def company_currency(folder: Path, wanted: str | None) -> str:
     return _require_known(listed.pop())
 
 
+def require_company(folder: Path, company: str) -> None:
+    """Raise UserMistake if all products of a checked folder are those of other companies: nothing could be ordered."""
+    companies = {str(row.get("dataAreaId", company)) for row in _rows(folder / "products.jsonl")}
+    if companies and company.casefold() not in {name.casefold() for name in companies}:
+        raise UserMistake(
+            f"COMPANY={company}: the products of these records belong to {', '.join(sorted(companies))}; "
+            "unset COMPANY, or name that company."
+        )
+
+
 def amount_decimals(folder: Path) -> int:
     """How many decimals amounts have in the currencies of a checked folder: those of the one with the fewest. F&O must
     have as many as Sales, or each amount with more is another one there."""

@@ -1,12 +1,13 @@
 """What the demo checks before it starts anything: arguments, sample records, the folder that it keeps."""
 
+import json
 import random
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -468,3 +469,23 @@ def is_gone(pid: int, *, within_s: float) -> bool:
     except psutil.TimeoutExpired:
         return process.status() == psutil.STATUS_ZOMBIE
     return True
+
+
+@pytest.mark.parametrize(
+    ("companies", "company", "refused"),
+    [
+        (["usmf"], "usmf", False),
+        (["USMF", "demf"], "usmf", False),
+        ([], "demf", False),
+        ([None], "demf", False),
+        (["usmf"], "demf", True),
+    ],
+)
+def test_records_whose_products_all_belong_to_other_companies_are_refused_before_anything_starts(
+    companies: list[str | None], company: str, refused: bool, tmp_path: Path
+) -> None:
+    rows = [{"ProductNumber": "P1"} if name is None else {"dataAreaId": name} for name in companies]
+    (tmp_path / "products.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    told = pytest.raises(UserMistake, match=r"COMPANY=demf: .* belong to usmf; unset COMPANY")
+    with told if refused else nullcontext():
+        samples.require_company(tmp_path, company)
