@@ -65,7 +65,8 @@ def acts_of(failure: Failure, *, whole_cause: bool = False) -> Acts:
     """What to do about a failure, or with `whole_cause` about all of its cause; then `commands` are those of this one,
     as an example."""
     cause, flow = failure.cause, failure.flow
-    told = {"FLOW": flow, "RECORD": failure.number.strip() or failure.id}
+    # Two records may have one number.
+    told = {"FLOW": flow, "RECORD": failure.id}
     again = ("retry", flow, "--cause", cause) if whole_cause else ("retry", flow, told["RECORD"])
     return Acts(
         _PARTS.get(cause, ()),

@@ -186,11 +186,21 @@ def test_a_record_that_exists_already_is_told_the_command_and_the_setting(sync: 
     assert answer("explain", FLOW, id)["acts"] == [
         "part `policies` of the map document (setting MAP_DOCUMENT)",
         "setting ACCOUNTS_ON_EXISTING",
-        "p2c links accounts link 'A 1'",
-        "p2c retry accounts 'A 1'",
+        f"p2c links accounts link {id}",
+        f"p2c retry accounts {id}",
     ]
-    assert "p2c links accounts link 'A 1'" in p2c("failures", FLOW, "--cause", "target_exists")
+    assert f"p2c links accounts link {id}" in p2c("failures", FLOW, "--cause", "target_exists")
     assert "p2c retry accounts --cause target_exists" in p2c("failures")
+
+
+def test_the_command_that_is_told_names_one_of_two_records_with_one_number(sync: Product) -> None:
+    first, second = sync.account("A-1"), sync.account("A-1")
+    sync.tick()
+    (rejected,) = (id for id in (first, second) if answer("explain", FLOW, id)["acts"])
+    *_, again = answer("explain", FLOW, rejected)["acts"]
+    sync.clock.sleep(1)
+    assert "sent again: 1" in p2c(*shlex.split(again)[1:])
+    assert "2 records of accounts have the number 'A-1'" in p2c("retry", FLOW, "A-1", code=2)
 
 
 @pytest.mark.parametrize("cause", sorted(CAUSES))

@@ -68,8 +68,8 @@ def test_both_values_are_shown_and_nothing_is_done_before_the_question_is_answer
 
 
 def test_the_remedy_and_the_listed_failure_name_the_command(stopping: Product) -> None:
-    stopped(stopping)
-    assert "p2c resolve accounts A-1" in p2c("failures", FLOW, "--cause", "conflict")
+    id = stopped(stopping)
+    assert f"p2c resolve accounts {id}" in p2c("failures", FLOW, "--cause", "conflict")
 
 
 def test_what_is_taken_of_the_source_is_written_once_and_resolves_the_failure(stopping: Product) -> None:
