@@ -80,10 +80,14 @@ def located(to: Connection, flow: str, given: list[str]) -> list[str]:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask before something is changed, unless `yes`. A no ends the command well; raises Mistake if nobody answers."""
+    """Ask before something is changed, unless `yes`. A no ends the command well; raises Mistake if nobody answers,
+    and typer.Abort for Ctrl-C."""
     try:
         agreed = yes or typer.confirm(visible(question))
     except typer.Abort as nobody:
+        # The library ends in the same way by Ctrl-C, and where the input has no answer.
+        if isinstance(nobody.__context__, KeyboardInterrupt):
+            raise
         raise Mistake("nothing was changed; answer y, or pass --yes") from nobody
     if not agreed:
         say("Nothing was changed.")

@@ -1,10 +1,12 @@
 """Values that the sync has written are put back: shown first, asked, audited; only where the history knows them, and
 only what nobody has changed since."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from p2c.__main__ import main
 from shared.errors import StorageTrouble
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
@@ -48,6 +50,33 @@ def test_a_value_is_shown_asked_for_and_put_back(keeping: Product) -> None:
     assert name_there(keeping) == "Account A-0"
     (act,) = answer("audit")
     assert (act["what"], act["reason"].split(": ")[1]) == ("undo", "OrganizationName")
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "code", "said"),
+    [(True, 130, ""), (False, 2, "nothing was changed; answer y, or pass --yes\n")],
+    ids=["Ctrl-C", "no answer"],
+)
+def test_ctrl_c_at_a_question_interrupts_and_no_answer_is_a_mistake(
+    keeping: Product,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    interrupted: bool,
+    code: int,
+    said: str,
+) -> None:
+    class Asked:
+        def readline(self) -> str:
+            if interrupted:
+                raise KeyboardInterrupt
+            return ""
+
+    changed(keeping, name="Renamed")
+    monkeypatch.setattr(sys, "stdin", Asked())
+    with pytest.raises(SystemExit) as ended:
+        main(["undo", FLOW, "A-0"])
+    assert (ended.value.code, capsys.readouterr().err) == (code, said)
+    assert name_there(keeping) == "Renamed"
 
 
 def test_what_was_put_back_stays_until_it_changes_in_the_source(keeping: Product) -> None:
