@@ -4,10 +4,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 import typer
 
-from p2c.output import tell
+from p2c.output import is_of_output, tell
+from p2c.troubles import MISTAKE
 
 INTERRUPTED, UNREAD = 130, 141
 """The exit codes of shells for Ctrl-C, and for an output that nobody reads any more."""
@@ -19,15 +22,8 @@ _OF_ONE = re.compile(r"Invalid value for '?([\w<>-]+)'?: (?:Value error, )?")
 def end_of(app: typer.Typer, arguments: Sequence[str] | None) -> int:
     """Run the application, and return its exit code. `arguments` are those of the process where there are none."""
     try:
-        code = app(None if arguments is None else list(arguments), prog_name="p2c", standalone_mode=False)
+        code = _run(app, arguments)
         sys.stdout.flush()
-    except typer.TyperException as mistake:
-        told = _sentence(mistake)
-        if told:
-            tell(told)
-        return mistake.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        return INTERRUPTED
     except BrokenPipeError:
         return _unread()
     except SystemExit as ended:
@@ -35,13 +31,44 @@ def end_of(app: typer.Typer, arguments: Sequence[str] | None) -> int:
         if isinstance(ended.__context__, BrokenPipeError):
             return _unread()
         raise
+    except OSError as wrong:
+        if not is_of_output(wrong):
+            raise
+        return _unwritable(wrong)
+    return code
+
+
+def _run(app: typer.Typer, arguments: Sequence[str] | None) -> int:
+    try:
+        code = app(None if arguments is None else list(arguments), prog_name="p2c", standalone_mode=False)
+    except typer.TyperException as mistake:
+        told = _sentence(mistake)
+        if told:
+            tell(told)
+        return mistake.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 
 def _unread() -> int:
-    """What is still buffered has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop(sys.stdout)
     return UNREAD
+
+
+def _unwritable(wrong: OSError) -> int:
+    """Standard error may be on the same full disk: then nothing can be said."""
+    _drop(sys.stdout)
+    with suppress(OSError):
+        tell(f"the output cannot be written ({wrong.strerror}); free some space, or write it elsewhere")
+        return MISTAKE
+    _drop(sys.stderr)
+    return MISTAKE
+
+
+def _drop(stream: TextIO) -> None:
+    """What is still buffered has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _sentence(mistake: typer.TyperException) -> str:

@@ -1,5 +1,6 @@
 """Answers on the terminal: tables for people, JSON for programs."""
 
+import errno
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ from shared.visible import visible, visible_in_json
 
 _UNFOLDED = 10_000
 _INDENT = "  "
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def write_what_can_be_written(*streams: TextIO) -> None:
@@ -27,6 +29,12 @@ def write_what_can_be_written(*streams: TextIO) -> None:
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether an error means that standard output or standard error takes no more, as on a full disk. An error of a
+    file that the program has opened names it, or is told where it is written."""
+    return error.errno in _UNWRITABLE and error.filename is None
 
 
 def console() -> Console:

@@ -10,6 +10,7 @@ from pathlib import Path
 try:
     import typer
 
+    from p2c.output import is_of_output
     from shared.counting import counted
     from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
     from tests.simulation.history import Played
@@ -43,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads on: what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as wrong:
+        if not is_of_output(wrong):
+            raise
+        typer.echo(f"the output cannot be written ({wrong.strerror}); free some space, or write it elsewhere", err=True)
+        return 2
 
 
 def _play(parsed: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """What the command line writes arrives, whatever the terminal, file or pipe can hold."""
 
+import errno
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from shared.records import Json
 from tests.support.patience import PATIENCE_S
 
 NAME = "Müller & Łódź 株式会社 → …"
+FULL = os.strerror(errno.ENOSPC)
 ENCODINGS = ["ascii", "cp1252", "utf-8", "utf-16"]
 
 
@@ -162,6 +164,45 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     )
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+@pytest.mark.parametrize("at_once", [True, False], ids=["while it writes", "at its end"])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_an_output_that_takes_no_more_is_reported_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], at_once: bool
+) -> None:
+    with full(at_once=at_once) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert (
+            mistake(capsys, *arguments)
+            == f"the output cannot be written ({FULL}); free some space, or write it elsewhere"
+        )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_a_disk_too_full_even_for_the_sentence_ends_the_command_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with full(at_once=True) as output, full(at_once=True) as errors:
+        monkeypatch.setattr(sys, "stdout", output)
+        monkeypatch.setattr(sys, "stderr", errors)
+        with pytest.raises(SystemExit) as ended:
+            main(["--version"])
+    assert ended.value.code == 2
+
+
+def test_an_error_of_a_file_is_not_taken_for_one_of_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, FULL, "elsewhere")
+
+    monkeypatch.setattr("p2c.app.connect", broken)
+    with pytest.raises(OSError, match="elsewhere"):
+        main(["status"])
+
+
+def full(*, at_once: bool) -> io.TextIOWrapper:
+    """A stream to a full disk, which is noticed at once, or where the buffer is emptied."""
+    disk = io.BufferedWriter(io.FileIO("/dev/full", "w"), 1 if at_once else 100_000)
+    return io.TextIOWrapper(disk, "utf-8", write_through=at_once)
 
 
 @pytest.mark.process
