@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_a_reader_who_has_gone_ends_it_without_a_traceback() -> None:
     ended = subprocess.run(command, cwd=_ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_an_output_that_takes_no_more_ends_it_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Nothing is kept in a buffer, which would be written again when the file is closed.
+    with TextIOWrapper(BufferedWriter(FileIO("/dev/full", "w"), 1), "utf-8", write_through=True) as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--seeds", "1", "--steps", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("the output cannot be written (")
+    assert said.count("\n") == 1
 
 
 # In history 3008 several parents are linked at once, and children wait for each of them. History 0 has orders.
