@@ -1,6 +1,6 @@
 """Address blocks: a block is sent as a whole or not at all (rules.md, Addresses)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -99,6 +99,10 @@ class AddressBlock:
             return ()
         sent = not listed and self.rules.send_state_without_list
         return (Remark(STATE_AS_TEXT if sent else STATE_LEFT_OUT, f"{country} {name}"),)
+
+    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+        """The codes of states."""
+        return ((f"{self.target}State{self.code}", place, code) for place, code in maps.state_codes)
 
     def _given(self, row: Values) -> dict[str, Json]:
         return {part: value_of(row, f"{self.source}_{part}") for part in self._parts}

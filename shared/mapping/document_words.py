@@ -17,6 +17,7 @@ from shared.mapping.days import day
 from shared.mapping.lookups import lookup_by_key
 from shared.mapping.map_document import MapDocument
 from shared.mapping.names import TYPES, ColumnKind, Name
+from shared.mapping.texts import no_texts, unit_symbols
 from shared.mapping.units import finops_unit, sales_unit
 from shared.mapping.value_maps import ValueMaps, folded
 from shared.mapping.word_checks import (
@@ -102,9 +103,8 @@ def _line(
     match spec:
         case specs.Copy(source=path):
             column, kind = copied(path, "from", into.name, known, ends)
-            return _converted(
-                column, into, _as_text if kind in (ColumnKind.ID, ColumnKind.MEMBER) else _as_it_is, "as it is"
-            )
+            convert = _as_text if kind in (ColumnKind.ID, ColumnKind.MEMBER) else lambda value: value
+            return _converted(column, into, convert, "as it is")
         case specs.Constant(value=value):
             return _constant(value, into, known)
         case specs.Default(name=name):
@@ -176,8 +176,10 @@ def _rules(spec: specs.Rules, into: TargetField, known: Name, ends: Ends, standa
         return spec.otherwise if falls_back is None else falls_back.read(row, maps)
 
     told = "; ".join(f"`{rule.value}` if {described(rule.when)}" for rule in spec.rules)
-    otherwise = _told(spec.otherwise) if falls_back is None else falls_back.meaning
-    return Line(tuple(columns.values()), into, f"{told}; otherwise {otherwise}", read)
+    otherwise, texts = (
+        (_told(spec.otherwise), no_texts) if falls_back is None else (falls_back.meaning, falls_back.texts)
+    )
+    return Line(tuple(columns.values()), into, f"{told}; otherwise {otherwise}", read, texts)
 
 
 def _told(value: Json) -> str:
@@ -190,10 +192,6 @@ def _converted(column: Column, into: TargetField, convert: Callable[[Json], Json
         return None if value is None else convert(value)
 
     return Line((column,), into, meaning, read)
-
-
-def _as_it_is(value: Json) -> Json:
-    return value
 
 
 def _as_text(value: Json) -> Json:
@@ -293,8 +291,8 @@ def _by_value_map(spec: specs.ByValueMap, into: TargetField, known: Name, ends: 
 def _unit(path: str, into: TargetField, known: Name, ends: Ends) -> Line:
     column, _ = column_at(path, "from", ends, (ColumnKind.TEXT,))
     require_kind(known, "word", "unit", (ColumnKind.TEXT,), into.name)
-    towards = ends.towards
-    find = finops_unit if towards is System.FINOPS else sales_unit
+    to_finops = ends.towards is System.FINOPS
+    find, texts = (finops_unit, unit_symbols) if to_finops else (sales_unit, no_texts)
 
     def read(row: Values, maps: ValueMaps) -> Json:
         name = value_of(row, path)
@@ -305,11 +303,11 @@ def _unit(path: str, into: TargetField, known: Name, ends: Ends) -> Line:
                 f"{path} is {name!r}, which is not in the value map `units`",
                 remedy="add the unit to the value map, or correct the record",
                 value=str(name),
-                lacks=("units", str(name), "SYMBOL") if towards is System.FINOPS else ("units", "NAME", str(name)),
+                lacks=("units", str(name), "SYMBOL") if to_finops else ("units", "NAME", str(name)),
             )
         return found
 
-    return Line((column,), into, "value map `units`", read)
+    return Line((column,), into, "value map `units`", read, texts)
 
 
 def _day(path: str, into: TargetField, known: Name, ends: Ends) -> Line:

@@ -9,6 +9,7 @@ from shared.discretion import named
 from shared.mapping.dates import Behavior
 from shared.mapping.document_words import name_of, word_of
 from shared.mapping.field_specs import LookupByKey, Override, WordSpec
+from shared.mapping.literals import texts_of
 from shared.mapping.map_document import MapDocument
 from shared.mapping.spelling import nearest
 from shared.mapping.word_checks import Ends, WrongWord
@@ -68,7 +69,8 @@ def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
                 naming[name] = name_of(name, worded[name], standard.named[name], ends, document)
             else:
                 usual, instead = _usual(standard, name), _line_of(standard, name)
-                lines[name] = word_of(name, worded[name], ends, document, usual=usual, standard=instead)
+                line = word_of(name, worded[name], ends, document, usual=usual, standard=instead)
+                lines[name] = _with_texts(line, texts_of(worded[name], place, document))
         except WrongWord as wrong:
             mistakes.append(f"{place}{f'.{wrong.place}' if wrong.place else ''}: {wrong}")
     replaced = tuple(_replaced(word, lines, naming) for word in standard.words)
@@ -80,6 +82,11 @@ def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
     lengths = {name: spec.length for name, spec in specs.items() if spec.length is not None}
     dates = _dates(standard, document, (*lines.values(), *naming.values()))
     return EffectiveMap(words, naming, ownership, lengths, dates, tuple(mistakes))
+
+
+def _with_texts(line: Line, texts: tuple[tuple[str, str], ...]) -> Line:
+    """A line that may also send these texts of the document."""
+    return replace(line, texts=lambda maps: (*line.texts(maps), *texts))
 
 
 def _dates(standard: StandardMap, document: MapDocument, lines: Iterable[Line]) -> dict[str, Behavior]:

@@ -14,11 +14,13 @@ from shared.mapping.condition_specs import NamedFilter, leaves_of
 from shared.mapping.conditions import columns_in, holds, mistakes_in
 from shared.mapping.effective import StandardMap, effective_map
 from shared.mapping.field_row import FieldRow
+from shared.mapping.literals import TextLimits
 from shared.mapping.map_document import MapDocument
 from shared.mapping.map_source import mistaken
 from shared.mapping.names import Names
 from shared.mapping.ranges import Ranges, check_range, is_in_range, range_of
 from shared.mapping.row_models import attribute_of, column_of, source_model, target_model
+from shared.mapping.texts import counted, length_of
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (
@@ -30,10 +32,8 @@ from shared.mapping.words import (
     Word,
     blank,
     columns_of,
-    counted,
     expand_of,
     fields_of,
-    length_of,
     select_of,
     value_of,
 )
@@ -132,6 +132,8 @@ class FieldTable:
         self._attributes = tuple((attribute_of(column.name), column.name) for column in self.columns)
         self._usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
         self._lengths = {field.name: _shortest(field.max_length, self._usual.get(field.name)) for field in self.fields}
+        limits = TextLimits(part, self._lengths_part, target_set, document, self._lengths, effective.lengths)
+        self.mistakes = (*self.mistakes, *limits.mistakes(used))
         self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
         self._target_model = target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)

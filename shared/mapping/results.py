@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, create_model, model_validator
 
 from shared import exact_json
+from shared.mapping.texts import length_of
 from shared.mapping.value_maps import Part, ValueMaps
-from shared.mapping.words import length_of
 from shared.records import Json, Values
 from shared.visible import visible
 

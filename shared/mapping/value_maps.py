@@ -112,6 +112,15 @@ class ValueMaps(Part):
         return self.currencies.get(code.strip().upper())
 
     @cached_property
+    def state_codes(self) -> tuple[tuple[str, str], ...]:
+        """The codes of states, each with its place: there are thousands, and every address asks for them."""
+        return tuple(
+            (f"states.{country}.{named(name)}", code)
+            for country, states in self.states.items()
+            for name, code in states.items()
+        )
+
+    @cached_property
     def _country_codes(self) -> Mapping[str, str]:
         return _by_name_or_code(self.countries)
 

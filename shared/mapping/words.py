@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from shared.errors import SyncError
+from shared.mapping.texts import Texts, default_text, no_texts
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Rejected, Remark
 from shared.records import Json, Values
@@ -110,18 +112,23 @@ class Word(Protocol):
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:
         """What it leaves out, or sends in another form than usual."""
 
+    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+        """The texts of the map document that it may send as they stand: each with the field that gets it, and its place
+        in the document."""
+
 
 Convert = Callable[[Json, ValueMaps], Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A word with one target field."""
+    """A word with one target field. `texts` are those of the map document that it may send, each with its place."""
 
     columns: tuple[Column, ...]
     field: TargetField
     meaning: str
     read: Callable[[Values, ValueMaps], Json]
+    texts: Texts = no_texts
 
     @property
     def fields(self) -> tuple[TargetField, ...]:
@@ -139,6 +146,10 @@ class Line:
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
         """None: nothing is left out."""
         return ()
+
+    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+        """Its texts of the map document, for its field."""
+        return ((self.field.name, place, text) for place, text in self.texts(maps))
 
 
 def blank(value: Json) -> bool:
@@ -163,16 +174,6 @@ def _behind(row: Values, path: str) -> Json | Values:
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict | Mapping) else None
     return value
-
-
-def length_of(text: str) -> int:
-    """The length of a text for both systems: they count UTF-16 code units, so an emoji counts two."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def counted(length: int) -> str:
-    """A length in words: people count characters differently from the systems."""
-    return f"{length} characters (UTF-16 units: an emoji counts two)"
 
 
 def lines_of(row: Values, sources: Iterable[str], separator: str = "\n") -> str | None:
@@ -271,7 +272,8 @@ def joined_by(columns: tuple[Column, ...], into: TargetField, separator: str) ->
 def default(target: str, name: str, *, ownership: Ownership = Ownership.ON_CREATE, fold_case: bool = False) -> Line:
     """A default of the map document."""
     into = TargetField(target, ownership, fold_case=fold_case)
-    return Line((), into, f"default `{name}`", lambda _row, maps: maps.defaults.value(name))
+    texts = partial(default_text, name)
+    return Line((), into, f"default `{name}`", lambda _row, maps: maps.defaults.value(name), texts)
 
 
 def currency(source: str, target: str, *, ownership: Ownership) -> Line:

@@ -1,6 +1,6 @@
 """The words of documents that go from F&O to Sales: amounts of a currency, prices, days, addresses, marks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from shared.discretion import named
 from shared.mapping.amounts import rounded_half_up
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.dates import FIRST_DAY, Behavior, in_sales
@@ -170,6 +171,11 @@ class FinopsAddress:
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
         """None: nothing is left out."""
         return ()
+
+    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+        """The names of countries."""
+        names = as_known_to(CountryNames, maps).country_names
+        return ((f"{self.target}_country", f"country_names.{named(code)}", name) for code, name in names.items())
 
     def _lines(self, street: str, number: Json) -> list[str]:
         places = _STREET_LINES - 1 if self.street_number else _STREET_LINES

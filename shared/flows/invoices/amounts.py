@@ -103,6 +103,10 @@ class PriceAndDiscount:
         """None: nothing is left out."""
         return ()
 
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, str, str], ...]:  # noqa: ARG002 - it has none
+        """None: it sends no text of the map document."""
+        return ()
+
 
 def _base(quantity: Decimal, price: Decimal, line: Values) -> Decimal:
     return _rounded(_EXACT.multiply(quantity, price), line, CURRENCY_DECIMALS)

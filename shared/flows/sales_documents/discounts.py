@@ -107,3 +107,7 @@ class DiscountSplit:
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
         """What it leaves out, or sends in another form than usual."""
         return ()
+
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, str, str], ...]:  # noqa: ARG002 - it has none
+        """None: it sends no text of the map document."""
+        return ()

@@ -6,10 +6,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from shared.discretion import named
 from shared.flows.sales_documents.discounts import number_of, plain, require_decimals
 from shared.flows.sales_documents.value_maps import SalesDocumentMaps
 from shared.mapping.addresses import AddressBlock, AddressRules
 from shared.mapping.lookups import looked_up_name
+from shared.mapping.texts import default_text, unit_symbols
 from shared.mapping.units import finops_unit
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.words import Column, Line, Ownership, TargetField, Unmappable, Word, value_of
@@ -54,7 +56,7 @@ def sales_unit_symbol(source: str, target: str) -> Line:
             )
         return symbol
 
-    return Line((Column(source),), TargetField(target), "value map `units`", read)
+    return Line((Column(source),), TargetField(target), "value map `units`", read, unit_symbols)
 
 
 def quantity(source: str, target: str) -> Line:
@@ -90,9 +92,14 @@ def storage(target: str, part: Literal["site", "warehouse"]) -> Line:
         stored = as_known_to(SalesDocumentMaps, maps).storage_of(str(value_of(row, PRODUCT)))
         return maps.defaults.value(part) if stored is None else stored.value(part)
 
+    def texts(maps: ValueMaps) -> tuple[tuple[str, str], ...]:
+        listed = as_known_to(SalesDocumentMaps, maps).storage.items()
+        by_product = ((f"storage.{named(product)}.{part}", stored.value(part)) for product, stored in listed)
+        return (*default_text(part, maps), *((place, text) for place, text in by_product if text is not None))
+
     columns = (Column(PRODUCT), Column(_PRODUCT_TYPE, int), Column(_LINE_TYPE, int))
     meaning = f"value map `storage` by product number, otherwise default `{part}`; none for services"
-    return Line(columns, TargetField(target, Ownership.ON_CREATE), meaning, read)
+    return Line(columns, TargetField(target, Ownership.ON_CREATE), meaning, read, texts)
 
 
 def delivery_address(rules: AddressRules) -> Word:
