@@ -41,6 +41,8 @@ def _panel(axes: Axes, flow: str, beside: Sequence[Mapping[str, str]]) -> None:
     axes.set_xlabel("latency of every answer")
     axes.set_ylabel("records/s (logarithmic)")
     axes.set_title(MEASURED[flow].title)
-    axes.legend(loc="upper right", fontsize=8)
+    # Above the highest bar.
+    axes.set_ylim(top=axes.get_ylim()[1] * 4)
+    axes.legend(loc="upper right", fontsize=8, ncols=3)
     axes.margins(y=0.2)
     axes.spines[["top", "right"]].set_visible(False)
