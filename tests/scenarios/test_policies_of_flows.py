@@ -249,6 +249,40 @@ def test_a_crash_at_any_step_of_a_second_creation_without_an_answer_leaves_no_dr
         raise AssertionError("the work does not come to an end")
 
 
+@pytest.mark.parametrize("policy", ["target_wins", "stop"])
+def test_what_a_row_held_before_it_was_taken_over_is_no_change_of_others_though_the_write_was_lost(policy: str) -> None:
+    """An operator has unlinked the product, so its next write takes the row over, whatever it holds."""
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict=policy)) as desk:
+        taken_over_without_an_answer(desk)
+        disturbed(desk, None, "sales")
+        assert desk.failure("P-1") is None
+        assert name_and_price(desk) == ("Ours again", "Bicycle", 14)
+
+
+@pytest.mark.parametrize(("policy", "name"), [("target_wins", "Bicycle"), ("stop", "Bike")])
+def test_what_others_change_after_a_take_over_without_an_answer_is_their_change(policy: str, name: str) -> None:
+    with assortment(MAP_DOCUMENT=deciding(PRODUCTS, on_conflict=policy)) as desk:
+        taken_over_without_an_answer(desk)
+        people_rename(desk, "Theirs")
+        disturbed(desk, None, "sales")
+        description, now, _ = name_and_price(desk)
+        assert (description, now) == ("Theirs", name)
+        if policy == "stop":
+            assert conflict_of(desk, "P-1") == "description"
+
+
+def taken_over_without_an_answer(desk: Assortment) -> None:
+    """An unlinked product changes in F&O, and the write to its row is lost on its way."""
+    desk.put("P-1", ProductDescription="Ours")
+    desk.tick()
+    with operated(desk):
+        p2c("links", PRODUCTS, "unlink", "P-1", "--yes")
+    desk.change("P-1", ProductDescription="Ours again", ProductName="Bicycle", SalesPrice=14)
+    desk.sales.faults.add(Rule(Kind.DROP_BEFORE, WRITES, path="Microsoft.Dynamics.CRM.UpdateMultiple", times=1))
+    desk.tick()
+    assert name_and_price(desk)[0] == "Ours"
+
+
 def test_a_price_that_others_delete_after_a_write_was_refused_is_their_change() -> None:
     maps = json.loads(deciding(PRODUCTS, on_conflict="stop"))
     maps["fields"] = {PRODUCTS: {"msdynce_ismaintainedexternally": "off"}}

@@ -14,7 +14,6 @@ from tests.simulation.script import STEPS, read_script, write_script
 
 _ROOT = Path(__file__).parents[2]
 _KEPT = sorted((Path(__file__).parent / "histories").glob("*.json"))
-_OPEN = sorted((Path(__file__).parent / "histories" / "open").glob("*.json"))
 _AT_ONCE = 20
 # Ten thousand others are played at night (`make simulate`).
 _SEEDS = 200
@@ -31,10 +30,6 @@ def test_a_history_that_was_broken_once_ends_as_it_must(path: Path) -> None:
     assert play(read_script(path)).problems == []
 
 
-@pytest.mark.xfail(strict=True, reason="known, and not mended yet: docs/simulation.md tells it")
-@pytest.mark.parametrize("path", _OPEN, ids=lambda path: path.stem)
-def test_a_history_that_is_known_to_end_otherwise_ends_as_it_must(path: Path) -> None:
-    assert play(read_script(path)).problems == []
 
 
 def test_a_history_has_as_many_acts_as_asked_for_and_its_workers_do_real_steps() -> None:

@@ -49,8 +49,8 @@ def _too_large(route: Route, planned: Planned, target: WrittenTarget | None) -> 
     """The outcome of a record whose link cannot hold the note."""
     record, write = planned.record, planned.write
     content = replace(record.link.content, applied={**record.link.content.applied, **write.values})
-    if _counts(route, record.link, write):
-        content = replace(content, sent=_sent(route, content, write))
+    if _counts(route, write):
+        content = replace(content, sent=_not_of_others(route, record.link, content, write))
     link = replace(record.link, intent=record.intent_of(write), content=content)
     try:
         check_size((link if target is None else target.on(link)).to_row())
@@ -93,7 +93,8 @@ def _noted(route: Route, planned: Planned, target: WrittenTarget | None) -> Link
 def _with_values(route: Route, planned: Planned, link: Link, write: Write) -> Link:
     """The intent of a first write to a row, also of one that is created again, and the fields that this write fills for
     the first time. A take-over needs both: its intent does not count if the id of the row is not ours. Where changes of
-    others count, what is sent as well: if the answer is lost, it must not look like one."""
+    others count, what is sent as well, and what the row holds that is taken over: if the answer is lost, neither must
+    look like one."""
     is_first = not link.linked
     if is_first or write.create:
         link = replace(link, intent=planned.record.intent_of(write))
@@ -103,14 +104,32 @@ def _with_values(route: Route, planned: Planned, link: Link, write: Write) -> Li
     first = sorted(set(write.values) - set(content.applied) - set(content.touched))
     if first:
         content = replace(content, touched=(*content.touched, *first))
-    if _counts(route, link, write):
-        content = replace(content, sent=_sent(route, content, write))
+    if _counts(route, write):
+        content = replace(content, sent=_not_of_others(route, link, content, write))
     return link if content is link.content else replace(link, content=content)
 
 
-def _counts(route: Route, link: Link, write: Write) -> bool:
-    """Whether what a write sends must be told from the changes of others."""
-    return route.looks_for_conflicts and write.before is not None and link.linked
+def _counts(route: Route, write: Write) -> bool:
+    """Whether what a write sends, or writes over, must be told from the changes of others."""
+    return route.looks_for_conflicts and write.before is not None
+
+
+def _not_of_others(route: Route, link: Link, content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
+    """What is no change of others in the row, whether or not this write is applied. What a take-over sends stands in
+    its intent."""
+    return _sent(route, content, write) if link.linked else _written_over(route, content, write)
+
+
+def _written_over(route: Route, content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
+    """The values that a row holds, and that a take-over is to replace: the row holds them still if the write is not
+    applied."""
+    there: Values = {} if write.before is None else write.before.values
+    replaced = {
+        name: there[name]
+        for name, value in write.values.items()
+        if name in there and not route.rules.agree(name, value, there[name])
+    }
+    return (*(each for each in content.sent if each != replaced), *([replaced] if replaced else ()))[-SENT_KEPT:]
 
 
 def _sent(route: Route, content: LinkContent, write: Write) -> tuple[dict[str, Json], ...]:
