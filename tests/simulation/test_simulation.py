@@ -30,8 +30,6 @@ def test_a_history_that_was_broken_once_ends_as_it_must(path: Path) -> None:
     assert play(read_script(path)).problems == []
 
 
-
-
 def test_a_history_has_as_many_acts_as_asked_for_and_its_workers_do_real_steps() -> None:
     played = [play(write_script(seed)) for seed in range(5)]
     assert all(len(each.script.acts) == STEPS for each in played)

@@ -187,8 +187,27 @@ def test_where_changes_of_others_count_the_last_three_writes_are_known_and_what_
     assert noted(link, NAME, before=TargetRow({"name": there})).now.content.sent == sent
 
 
-def test_a_first_write_needs_no_such_list_for_its_intent_says_what_was_sent() -> None:
-    assert noted(NEW, NAME, before=ROW, **LOOKS).now.content.sent == ()
+@pytest.mark.parametrize(
+    ("sent", "there", "values", "kept"),
+    [
+        ((), "old", NAME, (named("old"),)),
+        ((), "new", NAME, ()),
+        ((), "old", {**NAME, **PHONE}, (named("old"),)),
+        ((A,), "b", NAME, (A, B)),
+        ((A,), "a", NAME, (A,)),
+        ((A, B), "a", NAME, (B, A)),
+        ((A, B, C), "d", NAME, (B, C, D)),
+    ],
+)
+def test_of_a_row_that_is_taken_over_what_it_held_is_known_and_the_intent_says_what_was_sent(
+    sent: tuple[dict[str, Json], ...], there: str, values: dict[str, Json], kept: tuple[dict[str, Json], ...]
+) -> None:
+    link, row = replace(NEW, content=LinkContent(sent=sent)), TargetRow({"name": there})
+    result = noted(link, values, before=row, **LOOKS)
+    assert result.now.content.sent == kept
+    assert result.now.intent == Intent("K", (values,))
+    assert noted(link, values, before=row).now.content.sent == sent
+    assert noted(link, values, create=True, **LOOKS).now.content.sent == sent
 
 
 def test_a_record_that_leaves_its_row_notes_the_key_that_it_is_about_to_own_and_nothing_else() -> None:
