@@ -115,8 +115,8 @@ class LinkContent:
 
     Where changes of others count (see Route.on_conflict), `kept` are the owned fields in which the target's own value
     stays, with that value; `overruled` those in which an operator has decided for the source, with the target's value
-    that the decision is about; and `sent` what writes without a clear answer have sent, and what they were to replace in
-    a row that they took over, so that it is not taken for a change of others.
+    that the decision is about; and `sent` what writes without a clear answer have sent, and what they were to replace
+    in a row that they took over, so that it is not taken for a change of others.
     """
 
     applied: dict[str, Json] = field(default_factory=dict)
