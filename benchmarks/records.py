@@ -1,8 +1,9 @@
 """The records that are measured: those of the sample, few of them or more, the same at each run."""
 
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from local import jsonlines
@@ -23,19 +24,29 @@ _WHOLE = ("transactioncurrencies", "systemusers", "uomschedules", "uoms", "price
 Records = Mapping[str, Sequence[Values]]
 
 
-def write_samples(folder: Path, *, records: int | None = None, more_accounts: int = 0, more_contacts: int = 0) -> None:
+def write_samples(
+    folder: Path,
+    *,
+    records: int | None = None,
+    more_accounts: int = 0,
+    more_contacts: int = 0,
+    more_quotes: int = 0,
+) -> None:
     """Write the records of the sample into a folder, or about `records` of each flow, which belong together; and
-    generated accounts and contacts beside them. Contacts without an account are left out: they stay in Sales."""
+    generated accounts, contacts and quotes beside them. Contacts without an account are left out: they stay in
+    Sales."""
     files = {name: SAMPLES / f"{name}.jsonl" for name in (*_WHOLE, *_FLOWING)}
     sample: dict[str, list[Values]] = {
         name: [row for _place, row in jsonlines.read(file)] for name, file in files.items()
     }
     chosen = sample if records is None else {**sample, **_few(sample, records)}
     parents = [str(row["accountid"]) for row in chosen[_ACCOUNTS]]
-    generated = {
+    generated: dict[str, Iterable[Values]] = {
         _ACCOUNTS: map(_account, range(more_accounts)),
         _CONTACTS: (_contact(number, parents[number % len(parents)]) for number in range(more_contacts)),
     }
+    quotes = list(_copies(chosen[_QUOTES], chosen[_LINES], more_quotes))
+    generated |= {_QUOTES: (quote for quote, _ in quotes), _LINES: chain.from_iterable(lines for _, lines in quotes)}
     for name, rows in chosen.items():
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(exact_json.dumps(dict(row)) + "\n" for row in (*rows, *generated.get(name, ())))
@@ -97,3 +108,18 @@ def _contact(number: int, account: str) -> Values:
         "statecode": 0,
         "statuscode": 1,
     }
+
+
+def _copies(quotes: Sequence[Values], lines: Sequence[Values], count: int) -> Iterator[tuple[Values, list[Values]]]:
+    """As many quotes, with their lines, as those of the sample in turn, each with a number of its own."""
+    of_quote: dict[str, list[Values]] = defaultdict(list)
+    for line in lines:
+        of_quote[str(line["_quoteid_value"])].append(line)
+    for number in range(count):
+        quote = quotes[number % len(quotes)]
+        id = str(uuid.uuid5(_SPACE, f"quote {number}"))
+        copied: list[Values] = [
+            {**line, "quotedetailid": str(uuid.uuid5(_SPACE, f"line {number} {at}")), "_quoteid_value": id}
+            for at, line in enumerate(of_quote[str(quote["quoteid"])])
+        ]
+        yield {**quote, "quoteid": id, "quotenumber": f"BENCH{number:08d}"}, copied

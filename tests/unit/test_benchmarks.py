@@ -50,6 +50,17 @@ def test_generated_records_stand_beside_the_sample_and_are_all_different(tmp_pat
     assert not (tmp_path / "contacts_individuals.jsonl").exists()
 
 
+def test_generated_quotes_are_those_of_the_sample_in_turn_with_all_their_lines(tmp_path: Path) -> None:
+    write_samples(tmp_path, records=5, more_quotes=7)
+    quotes, of_lines = ids(tmp_path, "quotes", "quoteid"), ids(tmp_path, "quotedetails", "_quoteid_value")
+    assert (len(quotes), len(set(quotes)), len(set(ids(tmp_path, "quotes", "quotenumber")))) == (12, 12, 12)
+    lines = [of_lines.count(quote) for quote in quotes]
+    assert lines == [*lines[:5], *lines[:5], *lines[:2]]
+    assert len(set(ids(tmp_path, "quotedetails", "quotedetailid"))) == len(of_lines)
+    customers = ids(tmp_path, "quotes", "_customerid_value")
+    assert customers == [*customers[:5], *customers[:5], *customers[:2]]
+
+
 def test_the_share_of_a_limit_is_that_of_whole_windows_after_the_warm_up() -> None:
     warm_up = [Asked(float(at), None) for at in range(20)]
     steady = [Asked(20.0, None), Asked(25.0, None), Asked(31.0, None), Asked(32.0, 5.0), Asked(40.0, None)]
