@@ -193,10 +193,11 @@ class Oracle:
 
     def _key_of(self, parent: Parent) -> str | None:
         """The number that a parent has in the target: that of the row which was written for it."""
-        rows = self._of.get((ENTITIES[parent.flow, parent.route], (parent.flow, parent.id)), [])
-        entry = self._books.entries.get((parent.flow, parent.id))
-        if entry is not None and entry.entity == ENTITIES[parent.flow, parent.route] and not rows:
-            # Somebody has removed the row, and nobody has looked since.
+        entity, record = ENTITIES[parent.flow, parent.route], (parent.flow, parent.id)
+        rows = self._of.get((entity, record), [])
+        entry = self._books.entries.get(record)
+        if entry is not None and entry.entity == entity and all(self._is_left(record, entity, row) for row in rows):
+            # Somebody has removed the row, and nobody has looked since. What the record has left before may be there.
             return entry.key
         if entry is not None and any(fold(row.key) == fold(entry.key) for row in rows):
             # Each knows it as it was written there, perhaps in another case. Of several rows it is the one to which

@@ -92,9 +92,14 @@ class TradeJudge:
         """The sales order that was made of an order, also if people have removed it since."""
         rows = self.rows.get((ORDERS, record), ())
         removed = self.facts.trade.removed_orders.get(fold(record[1]))
-        if rows or removed is None or removed.of != record:
+        if rows or removed is None or not (removed.of == record or self._has_learned(record, removed)):
             return rows[-1] if rows else None
         return removed
+
+    def _has_learned(self, record: Record, removed: Row) -> bool:
+        """Whether the worker that made a sales order has told of it only after people had deleted it."""
+        entry, made_of = self.books.entries.get(record), self.facts.trade.signs.get(str(removed.values.get("Email")))
+        return entry is not None and bool(entry.key) and entry.made_of == made_of and removed.made
 
     def _made_of(self, record: Record, row: Row | None) -> str:
         """The order of Sales that a sales order was made of. Of one that was taken over, also from another order with
