@@ -1,9 +1,10 @@
 """Address blocks: a block is sent as a whole or not at all (rules.md, Addresses)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, Ownership, TargetField, Unmappable, lines_of, value_of
@@ -100,9 +101,9 @@ class AddressBlock:
         sent = not listed and self.rules.send_state_without_list
         return (Remark(STATE_AS_TEXT if sent else STATE_LEFT_OUT, f"{country} {name}"),)
 
-    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
         """The codes of states."""
-        return ((f"{self.target}State{self.code}", place, code) for place, code in maps.state_codes)
+        return ((f"{self.target}State{self.code}", maps.state_codes),)
 
     def _given(self, row: Values) -> dict[str, Json]:
         return {part: value_of(row, f"{self.source}_{part}") for part in self._parts}

@@ -20,7 +20,7 @@ from shared.mapping.map_source import mistaken
 from shared.mapping.names import Names
 from shared.mapping.ranges import Ranges, check_range, is_in_range, range_of
 from shared.mapping.row_models import attribute_of, column_of, source_model, target_model
-from shared.mapping.texts import counted, length_of
+from shared.mapping.text_lengths import counted, length_of
 from shared.mapping.value_maps import ValueMaps, as_known_to
 from shared.mapping.verdicts import Filtered, Remark
 from shared.mapping.words import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.discretion import named
 from shared.mapping.field_specs import ByValueMap, Constant, Option, Rules, WordSpec
 from shared.mapping.map_document import MapDocument
-from shared.mapping.texts import counted, length_of
+from shared.mapping.text_lengths import counted
 from shared.mapping.words import Word
 
 
@@ -45,15 +45,19 @@ class TextLimits:
         """Every text that is too long, once, by its place and length: it may be secret, so it is not told."""
         found: set[str] = set()
         for word in words:
-            for field, place, text in word.literals(self.document):
-                limit, length = self.of.get(field), length_of(text)
-                if limit is not None and length > limit and place not in found:
-                    found.add(place)
-                    changed = self._place_of(field, limit)
-                    yield (
-                        f"{place} has {counted(length)}, and {field} of {self.target_set} takes {limit}: shorten it"
-                        f"{f', or correct {changed} if the field takes more' if changed else ''}"
-                    )
+            for field, texts in word.literals(self.document):
+                limit = self.of.get(field)
+                if limit is not None:
+                    longer = {place: length for place, length in texts.longer_than(limit) if place not in found}
+                    found |= longer.keys()
+                    yield from (self._mistake(field, limit, place, length) for place, length in longer.items())
+
+    def _mistake(self, field: str, limit: int, place: str, length: int) -> str:
+        changed = self._place_of(field, limit)
+        return (
+            f"{place} has {counted(length)}, and {field} of {self.target_set} takes {limit}: shorten it"
+            f"{f', or correct {changed} if the field takes more' if changed else ''}"
+        )
 
     def _place_of(self, field: str, limit: int) -> str:
         """Where the document says how long a field is; empty for a verified length."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.mapping.field_table import NEVER_IN_NUMBERS, refuse_characters
-from shared.mapping.texts import counted, length_of
+from shared.mapping.text_lengths import counted, length_of
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.words import Column, Line, Ownership, TargetField, Unmappable, value_of
 from shared.records import Json, Values, trimmed

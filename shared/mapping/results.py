@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, create_model, model_validator
 
 from shared import exact_json
-from shared.mapping.texts import length_of
+from shared.mapping.text_lengths import length_of
 from shared.mapping.value_maps import Part, ValueMaps
 from shared.records import Json, Values
 from shared.visible import visible

@@ -1,21 +1,10 @@
-"""Texts: how long they are for both systems, and those of the map document that words send as they stand, each with its
-place in the document."""
+"""The texts of the map document that words send as they stand, each with its place in the document."""
 
 from collections.abc import Callable, Iterable
 
 from shared.mapping.value_maps import ValueMaps
 
 Texts = Callable[[ValueMaps], Iterable[tuple[str, str]]]
-
-
-def length_of(text: str) -> int:
-    """The length of a text for both systems: they count UTF-16 code units, so an emoji counts two."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def counted(length: int) -> str:
-    """A length in words: people count characters differently from the systems."""
-    return f"{length} characters (UTF-16 units: an emoji counts two)"
 
 
 def no_texts(_maps: ValueMaps) -> tuple[tuple[str, str], ...]:

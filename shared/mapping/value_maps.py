@@ -21,6 +21,7 @@ from shared import exact_json
 from shared.discretion import named, shown
 from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.spelling import nearest
+from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.units import Units
 from shared.records import Json
 
@@ -112,12 +113,14 @@ class ValueMaps(Part):
         return self.currencies.get(code.strip().upper())
 
     @cached_property
-    def state_codes(self) -> tuple[tuple[str, str], ...]:
-        """The codes of states, each with its place: there are thousands, and every address asks for them."""
-        return tuple(
-            (f"states.{country}.{named(name)}", code)
-            for country, states in self.states.items()
-            for name, code in states.items()
+    def state_codes(self) -> PlacedTexts:
+        """The codes of states, each with its place."""
+        return PlacedTexts(
+            tuple(
+                (f"states.{country}.{named(name)}", code)
+                for country, states in self.states.items()
+                for name, code in states.items()
+            )
         )
 
     @cached_property

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from shared.errors import SyncError
+from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.texts import Texts, default_text, no_texts
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Rejected, Remark
@@ -112,9 +113,8 @@ class Word(Protocol):
     def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:
         """What it leaves out, or sends in another form than usual."""
 
-    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
-        """The texts of the map document that it may send as they stand: each with the field that gets it, and its place
-        in the document."""
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
+        """The texts of the map document that it may send as they stand, by the field that gets them."""
 
 
 Convert = Callable[[Json, ValueMaps], Json]
@@ -147,9 +147,9 @@ class Line:
         """None: nothing is left out."""
         return ()
 
-    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
         """Its texts of the map document, for its field."""
-        return ((self.field.name, place, text) for place, text in self.texts(maps))
+        return ((self.field.name, PlacedTexts(tuple(self.texts(maps)))),)
 
 
 def blank(value: Json) -> bool:

@@ -1,9 +1,10 @@
 """The words of documents that go from F&O to Sales: amounts of a currency, prices, days, addresses, marks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from shared.mapping.amounts import rounded_half_up
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.dates import FIRST_DAY, Behavior, in_sales
 from shared.mapping.ranges import Range, Ranges
+from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.value_maps import Code, Iso2, ValueMaps, as_known_to
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, Line, Ownership, TargetField, value_of
@@ -42,6 +44,11 @@ class CountryNames(ValueMaps):
     """A part of the map document: how Sales names a country, by ISO code."""
 
     country_names: dict[Iso2, Code] = Field(default_factory=dict)
+
+    @cached_property
+    def placed_names(self) -> PlacedTexts:
+        """The names, each with its place."""
+        return PlacedTexts(tuple((f"country_names.{named(code)}", name) for code, name in self.country_names.items()))
 
 
 def amount(source: str, target: str) -> Line:
@@ -172,10 +179,9 @@ class FinopsAddress:
         """None: nothing is left out."""
         return ()
 
-    def literals(self, maps: ValueMaps) -> Iterable[tuple[str, str, str]]:
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
         """The names of countries."""
-        names = as_known_to(CountryNames, maps).country_names
-        return ((f"{self.target}_country", f"country_names.{named(code)}", name) for code, name in names.items())
+        return ((f"{self.target}_country", as_known_to(CountryNames, maps).placed_names),)
 
     def _lines(self, street: str, number: Json) -> list[str]:
         places = _STREET_LINES - 1 if self.street_number else _STREET_LINES

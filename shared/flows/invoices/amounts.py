@@ -14,6 +14,7 @@ from shared.flows.finops_documents.references import LINE_NUMBER_FIELD
 from shared.flows.finops_documents.words import CURRENCY_DECIMALS
 from shared.flows.sales_documents.discounts import number_of
 from shared.mapping.amounts import DECIMALS
+from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, TargetField, value_of
@@ -103,7 +104,7 @@ class PriceAndDiscount:
         """None: nothing is left out."""
         return ()
 
-    def literals(self, maps: ValueMaps) -> tuple[tuple[str, str, str], ...]:  # noqa: ARG002 - it has none
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:  # noqa: ARG002 - it has none
         """None: it sends no text of the map document."""
         return ()
 

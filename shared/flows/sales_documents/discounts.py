@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from shared.mapping.amounts import DECIMALS, rounded_half_up
+from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, TargetField, Unmappable, value_of
@@ -108,6 +109,6 @@ class DiscountSplit:
         """What it leaves out, or sends in another form than usual."""
         return ()
 
-    def literals(self, maps: ValueMaps) -> tuple[tuple[str, str, str], ...]:  # noqa: ARG002 - it has none
+    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:  # noqa: ARG002 - it has none
         """None: it sends no text of the map document."""
         return ()

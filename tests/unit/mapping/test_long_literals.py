@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mapping.field_table import FieldTable
-from shared.mapping.texts import length_of
+from shared.mapping.text_lengths import length_of
 from shared.mapping.words import Unmappable
 from shared.records import Json
 from tests.unit.mapping.samples import document, maps

@@ -14,7 +14,7 @@ from shared.flows.quotations.results import QuotationColumns
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
 from shared.mapping.results import STATE_LENGTH, ResultColumns, cut, digest_of
-from shared.mapping.texts import length_of
+from shared.mapping.text_lengths import length_of
 from shared.state.links import LinkState
 from tests.support.project import ROOT
 from tests.unit.mapping.test_wrong_map_documents import SETTINGS

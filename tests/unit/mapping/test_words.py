@@ -11,7 +11,7 @@ from shared.flows.registry import FLOWS
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.days import day
 from shared.mapping.field_table import FieldTable
-from shared.mapping.texts import length_of
+from shared.mapping.text_lengths import length_of
 from shared.mapping.words import Line, Unmappable, choice, joined, yes_no
 from shared.records import Json, Values
 

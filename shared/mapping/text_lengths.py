@@ -1,0 +1,34 @@
+"""How long texts are for both systems."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+
+def length_of(text: str) -> int:
+    """The length of a text for both systems: they count UTF-16 code units, so an emoji counts two."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def counted(length: int) -> str:
+    """A length in words: people count characters differently from the systems."""
+    return f"{length} characters (UTF-16 units: an emoji counts two)"
+
+
+@dataclass(frozen=True)
+class PlacedTexts:
+    """Texts of the map document, each with its place there. A document may have thousands, and each address of each
+    mapping asks whether one is too long: they are measured once."""
+
+    texts: tuple[tuple[str, str], ...]
+
+    def longer_than(self, limit: int) -> Iterator[tuple[str, int]]:
+        """The place and the length of each text that is longer."""
+        if self._longest > limit:
+            for place, text in self.texts:
+                if (length := length_of(text)) > limit:
+                    yield place, length
+
+    @cached_property
+    def _longest(self) -> int:
+        return max((length_of(text) for _, text in self.texts), default=0)
