@@ -38,6 +38,7 @@ from tests.unit.local.dataverse_world import World as Sales
 from tests.unit.local.finops_environment import Caller as Finops
 
 FLOW = "accounts"
+_ADDRESSES = ("DATAVERSE_URL", "FINOPS_URL")
 USD = "11111111-2222-3333-4444-555555555555"
 
 
@@ -114,7 +115,13 @@ class Product:
 
     def _assembled(self, state: State) -> Service:
         credential = FixedCredential(self.clock, self._tokens)
-        return assemble(self.deployment, state, self.queues, credential, self.clock, carrier=self._shortcut)
+        deployment = self.deployment
+        others = {name: value for name, value in self._settings.items() if name not in _ADDRESSES}
+        mappings = _mappings(self.flows, frozenset(others.items()))
+        deployment.made.update(mappings)
+        service = assemble(deployment, state, self.queues, credential, self.clock, carrier=self._shortcut)
+        mappings.update(deployment.made)
+        return service
 
     def account(self, number: str | None = "A-1", **values: object) -> str:
         """Create an account in Sales; its id."""
@@ -238,6 +245,12 @@ def product_between(sales: SalesSettings | None, finops: FinopsSettings | None, 
     """The product between two fresh simulators that are set up so."""
     with dataverse_world.dataverse(settings=sales) as world, finops_environment.environment(finops) as caller:
         yield Product(world, caller, **settings)
+
+
+@lru_cache(maxsize=4)
+def _mappings(_flows: Flows, _settings: frozenset[tuple[str, str]]) -> dict[object, Any]:
+    """What was made for such a deployment: most tests have the same one, and no mapping depends on addresses."""
+    return {}
 
 
 @lru_cache(maxsize=4)
