@@ -63,6 +63,6 @@ def show_undo(plan: UndoPlan) -> None:
     if plan.undone:
         table(["field", "now", "before"], ((each.field, short(each.there), short(each.before)) for each in plan.undone))
     if plan.already:
-        say(f"  put back already: {', '.join(plan.already)}")
+        say(f"  as before already: {', '.join(plan.already)}")
     if plan.left:
         say(f"  changed by others since, and left: {', '.join(plan.left)}")

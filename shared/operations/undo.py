@@ -35,7 +35,8 @@ class Undone:
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
     """What would be put back of one record, `lines` of its document. `left` are fields that others have changed since:
-    they stay. `already` are fields and lines that are as they were before the write: they were put back already."""
+    they stay. `already` are fields and lines that are as they were before the write: they were put back already, or the
+    write was the same again."""
 
     id: str
     key: str
@@ -72,14 +73,15 @@ class Undoing:
         if row is None:
             raise Refused(f"{key} is not in {route.entity} any more: there is nothing to put back")
         fields = [name for name in entry.values if not is_of_line(name)]
-        still = [name for name in fields if route.rules.agree(name, entry.values[name][1], row.values.get(name))]
+        before = dict(_values(route, entry, fields))
+        # A write in full may have written the same again: what is as before is nothing to put back, whoever wrote it.
+        already = [name for name in fields if route.rules.agree(name, before[name], row.values.get(name))]
+        differs = [name for name in fields if name not in already]
+        still = [name for name in differs if route.rules.agree(name, entry.values[name][1], row.values.get(name))]
         lines = list(_lines(entry, route, row))
         undone = [Undone(name, row.values.get(name), entry.values[name][0]) for name in still]
         undone += [Undone(name, there, before) for each in lines for name, (there, before) in each.undone.items()]
-        changed = [name for name in fields if name not in still]
-        before = dict(_values(route, entry, changed))
-        already = [name for name in changed if route.rules.agree(name, before[name], row.values.get(name))]
-        left = [name for name in changed if name not in already] + [name for each in lines for name in each.left]
+        left = [name for name in differs if name not in still] + [name for each in lines for name in each.left]
         already += [name for each in lines for name in each.already]
         plan = UndoPlan(
             id,
@@ -89,7 +91,7 @@ class Undoing:
             tuple(left),
             row,
             route,
-            dict(_values(route, entry, still)),
+            {name: before[name] for name in still},
             tuple(each.write for each in lines if each.write is not None),
             tuple(already),
         )

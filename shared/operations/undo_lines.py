@@ -59,8 +59,9 @@ def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) ->
     if there is None:
         is_removed = change.as_a_whole == ADDED
         return LineUndo(already=(line,)) if is_removed else LineUndo(left=tuple(_named(line, change.fields or [""])))
-    still = [name for name, (_, new) in change.fields.items() if rules.agree_on_line(name, new, there.get(name))]
+    agrees = {name: rules.agree_on_line(name, new, there.get(name)) for name, (_, new) in change.fields.items()}
     if change.as_a_whole == ADDED:
+        still = [name for name in agrees if agrees[name]]
         if len(still) < len(change.fields):
             return LineUndo(left=(line,))
         undone: dict[str, Change] = {f"{line} {name}": (there.get(name), None) for name in still}
@@ -68,11 +69,12 @@ def undo_line(change: LineChange, there: Values | None, rules: DocumentRules) ->
     before: dict[str, Json] = {
         name: rules.empty_line(name) if old is None else old for name, (old, _) in change.fields.items()
     }
+    already = [name for name in before if rules.agree_on_line(name, before[name], there.get(name))]
+    differs = [name for name in before if name not in already]
+    still = [name for name in differs if agrees[name]]
     values = {name: before[name] for name in still}
     put_back = {f"{line} {name}": (there.get(name), change.fields[name][0]) for name in still}
-    others = [name for name in change.fields if name not in still]
-    already = [name for name in others if rules.agree_on_line(name, before[name], there.get(name))]
-    left = [name for name in others if name not in already]
+    left = [name for name in differs if not agrees[name]]
     write = LineWrite(change.number, LineAction.UPDATE, values) if values else None
     return LineUndo(write, put_back, tuple(_named(line, left)), tuple(_named(line, already)))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.simulator.faults import Kind, Rule
 from p2c.__main__ import main
 from shared.errors import StorageTrouble
 from shared.flows.orders import ORDERS
@@ -87,7 +88,7 @@ def test_what_was_put_back_stays_until_it_changes_in_the_source(keeping: Product
     keeping.settle()
     assert name_there(keeping) == "Account A-0"
     again = p2c("undo", FLOW, id, "--yes")
-    assert "put back already: OrganizationName" in again
+    assert "as before already: OrganizationName" in again
     assert "by others" not in again
     undone = answer("history", FLOW, id)[0]
     assert (undone["outcome"], undone["by"]) == ("put back", "undo by operator@contoso")
@@ -103,6 +104,38 @@ def test_what_was_put_back_stays_until_it_changes_in_the_source(keeping: Product
     keeping.tick()
     assert name_there(keeping) == "Renamed once more"
     assert "Put back" not in " ".join(answer("explain", FLOW, id)["sentences"])
+
+
+def test_a_write_of_the_same_again_puts_back_only_what_differs(keeping: Product) -> None:
+    (id,) = keeping.linked(1)
+    keeping.clock.sleep(1)
+    keeping.finops.patch(URL, {"OrganizationName": "By hand"}, {"cross-company": "true"})
+    p2c("reconcile", FLOW, id, "--repair", code=1)
+    keeping.settle()
+    assert name_there(keeping) == "Account A-0"
+    written = answer("history", FLOW, id)[0]
+    assert written["values"]["OrganizationName"] == ["By hand", "Account A-0"]
+    same = [name for name, (old, new) in written["values"].items() if old == new]
+    assert "IsExternallyMaintained" in same
+    said = p2c("undo", FLOW, id, "--yes")
+    assert f"as before already: {', '.join(same)}" in said
+    assert "put back: 1." in said
+    assert name_there(keeping) == "By hand"
+
+
+def test_a_write_of_nothing_but_the_same_again_has_nothing_to_put_back(keeping: Product) -> None:
+    (id,) = keeping.linked(1)
+    keeping.clock.sleep(1)
+    keeping.finops.faults.add(Rule(Kind.DROP_AFTER, frozenset({"PATCH"}), times=1))
+    keeping.edit(id, name="Renamed")
+    keeping.settle()
+    assert name_there(keeping) == "Renamed"
+    written = answer("history", FLOW, id)[0]
+    assert all(old == new for old, new in written["values"].values())
+    said = p2c("undo", FLOW, id, "--yes")
+    assert f"as before already: {', '.join(written['values'])}" in said
+    assert "There is nothing to put back." in said
+    assert answer("audit") == []
 
 
 def test_values_that_were_put_back_are_told_although_the_history_cannot_be_written(
@@ -257,7 +290,7 @@ def test_lines_that_were_put_back_already_are_no_change_of_others(desk: Trading)
     p2c("undo", "quotations", number, "--yes")
     assert quantities(desk, number) == {1: 2, 2: 2, 3: 2}
     said = p2c("undo", "quotations", number)
-    assert "put back already: line 1 RequestedSalesQuantity, line 2, line 4" in said
+    assert "as before already: line 1 RequestedSalesQuantity, line 2, line 4" in said
     assert "There is nothing to put back." in said
     assert "others" not in said
     desk.at_finops(
@@ -265,8 +298,19 @@ def test_lines_that_were_put_back_already_are_no_change_of_others(desk: Trading)
         lines=[{"LineCreationSequenceNumber": line, "RequestedSalesQuantity": 4} for line in (1, 2)],
     )
     said = p2c("undo", "quotations", number)
-    assert "put back already: line 4" in said
+    assert "as before already: line 4" in said
     assert "left: line 1 RequestedSalesQuantity, line 2" in said
+
+
+def test_lines_that_were_written_the_same_again_are_nothing_to_put_back(desk: Trading) -> None:
+    _, number = quoted(desk)
+    desk.at_finops(number, lines=[{"LineCreationSequenceNumber": 1, "RequestedSalesQuantity": 4}])
+    p2c("reconcile", "quotations", number, "--repair", code=1)
+    desk.settle()
+    assert quantities(desk, number) == {1: 2, 2: 2}
+    said = p2c("undo", "quotations", number, "--yes")
+    assert "put back: 1." in said
+    assert quantities(desk, number) == {1: 4, 2: 2}
 
 
 def test_a_quotation_that_f_and_o_lets_nobody_change_is_named_with_its_status(desk: Trading) -> None:
