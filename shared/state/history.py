@@ -22,6 +22,8 @@ KEPT = "kept"
 """The property that holds what stays in the target, and what the source has there."""
 PUT_BACK = "put back"
 """The outcome of an entry that tells what an operator has undone."""
+IN_STEP_AGAIN = "in step again"
+"""The outcome of an entry that tells that a failure has closed and nothing had to be written."""
 ADDED, REMOVED = "added", "removed"
 """What an entry says, as its new value, of a line of a document as a whole."""
 OF_LINE = re.compile(r"line ([0-9]+)(?: (.+))?")
@@ -112,7 +114,7 @@ def _line_or_field(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was done with a record: `outcome` as committed, and the names of the fields that were written.
+    """One thing that was done with a record: `outcome` as committed (or one of the two above), and the names of the fields that were written.
     `run` did it; `sent_by` is the run, or the act of an operator, that had the record looked at, and `why` the reason
     (a word of Why); `map` begins the fingerprint of the mapping. `values` are the fields with their old and new values,
     where a deployment keeps them or a policy has looked at the target. `kept` are the fields in which the target's own

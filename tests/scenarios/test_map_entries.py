@@ -77,6 +77,31 @@ def test_the_remedy_of_a_rejected_record_is_a_command_that_mends_it_without_anot
     assert audited(short) == [("map set", "countries Wakanda = WK", "a new customer")]
 
 
+def test_the_history_tells_that_a_mended_record_is_in_step_again_although_nothing_was_written(short: Product) -> None:
+    id = short.account("A-1", address1_country="Germany", address1_city="Bonn")
+    short.tick()
+    short.clock.sleep(1)
+    short.edit(id, address1_country="Allemagne")
+    short.tick()
+    short.clock.sleep(1)
+    p2c("map", "set", FLOW, "countries", "Allemagne", "DE", *WHY)
+    short.tick()
+    assert short.failure(id) is None
+    told = [(entry["outcome"], entry["by"]) for entry in answer("history", FLOW, id)]
+    assert told == [
+        ("in step again", "a look again by the sync"),
+        ("rejected: country_unknown", "a change in the source"),
+        ("created", "a change in the source"),
+    ]
+    assert "in step again" in p2c("history", FLOW, id)
+    short.clock.sleep(1)
+    short.edit(id, description="More")
+    short.tick()
+    p2c("map", "unset", FLOW, "countries", "Allemagne", *WHY)
+    short.settle()
+    assert answer("history", FLOW, id)[0]["outcome"] == "rejected: country_unknown"
+
+
 def test_each_value_map_that_lacks_something_is_named_with_the_value_of_the_record(short: Product) -> None:
     fields = {"accounts": {"LineOfBusinessId": {"word": "value_map", "from": "sic", "map": "industries"}}}
     short.start(MAP_DOCUMENT=json.dumps({**SHORT, "fields": fields, "value_maps": {"industries": {"Retail": "RTL"}}}))

@@ -10,7 +10,7 @@ from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import Write, fold
 from shared.state.decided_contents import decided_row
 from shared.state.failures import STATE_UNREADABLE, renewed
-from shared.state.history import Change, history_row
+from shared.state.history import IN_STEP_AGAIN, Change, history_row
 from shared.state.keys import Owner
 from shared.state.link_parts import Seen
 from shared.state.links import Link, Links
@@ -219,15 +219,17 @@ class Committing:
         return write.before is not None and link.linked and self._flow.route(link.route).looks_for_conflicts
 
     def _history(self, record: Record, outcome: Outcome) -> list[Operation]:
-        if outcome.kind not in _IN_HISTORY and not outcome.kept:
+        closes = _closes_failure(record, outcome)
+        if outcome.kind not in _IN_HISTORY and not outcome.kept and not closes:
             return []
+        done = IN_STEP_AGAIN if closes and outcome.kind is Kind.UNCHANGED else outcome.kind
         row = history_row(
             self._flow.name,
             record.id,
             time=self._clock.now(),
             claim=self._claim_id,
             run=self._run_id,
-            outcome=outcome.kind if not outcome.reason else f"{outcome.kind}: {outcome.reason}",
+            outcome=done if not outcome.reason else f"{done}: {outcome.reason}",
             fields=",".join(outcome.fields),
             sent_by=self._message.origin,
             why=self._message.why or "",
@@ -236,3 +238,8 @@ class Committing:
             kept=outcome.kept,
         )
         return [Insert(row)]
+
+
+def _closes_failure(record: Record, outcome: Outcome) -> bool:
+    """Whether the failure of the record closes by this outcome: the history tells that in any case."""
+    return record.failure is not None and outcome.rejection is None and outcome.kind in DECIDED

@@ -12,7 +12,19 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.apply.record import Concluded, Record
 from shared.sync.flow import OnConflict
 from tests.support.trade import CONTACT
-from tests.unit.sync.test_commit import LINKED, NEW, ROW, End, committed, deleted, filtered, rejected, retried, updated
+from tests.unit.sync.test_commit import (
+    FAILURE,
+    LINKED,
+    NEW,
+    ROW,
+    End,
+    committed,
+    deleted,
+    filtered,
+    rejected,
+    retried,
+    updated,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +60,25 @@ def kept(of: Record) -> Concluded:
 def test_what_stays_in_the_target_is_history_also_where_nothing_was_written() -> None:
     (entry,) = committed(kept).history
     assert (entry.outcome, entry.kept) == ("unchanged", {"name": ("theirs", "new")})
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (lambda of: of.concluded(Kind.UNCHANGED, LinkState.WRITTEN, applied={"name": "new"}), "in step again"),
+        (kept, "in step again"),
+        (filtered, "filtered: foreign"),
+        (updated, "updated"),
+        (rejected, "rejected: bad"),
+        (retried, None),
+    ],
+)
+def test_the_history_tells_how_a_failure_was_closed_also_where_nothing_was_written(
+    end: End, outcome: str | None
+) -> None:
+    found = committed(end, failure=FAILURE)
+    assert [entry.outcome for entry in found.history] == ([] if outcome is None else [outcome])
+    assert (found.failure is None) is (outcome not in {"rejected: bad", None})
 
 
 def written(before: TargetRow | None) -> End:
