@@ -61,7 +61,8 @@ def simulate(  # noqa: PLR0917 - the options of a command
     ] = 0,
 ) -> None:
     """Play random histories of the whole product with your value map and records like yours: faults, crashes, edits and
-    operators between models of both systems. It writes nothing. Exit code 1 if a history ends in a wrong state."""
+    operators between models of both systems. It writes nothing. Exit code 1 if a history ends in a wrong state, or if
+    the map rejects every record of a flow in the sample."""
     with connected(looks_only=True, without_state=True) as to:
         if sample is not None and from_sandbox:
             raise Mistake("--sample and --from-sandbox are both given; choose one of them")

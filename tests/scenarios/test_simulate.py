@@ -90,8 +90,10 @@ def test_without_a_map_the_document_of_the_settings_counts(
     text = json.dumps({**maps, "countries": {"Switzerland": "CH"}})
     folder_of(tmp_path / "rows", accounts=[ACCOUNT])
     monkeypatch.setenv("MAP_DOCUMENT", text)
-    assert played(tmp_path) == 0
-    assert "rejected: country_unknown: 1 (100 %)" in capfd.readouterr().out
+    assert played(tmp_path) == 1
+    told = capfd.readouterr().out
+    assert "rejected: country_unknown: 1 (100 %)" in told
+    assert "; 0 broken" in told
 
 
 @pytest.mark.process

@@ -12,7 +12,7 @@ try:
 
     from p2c.output import is_of_output
     from shared.counting import counted
-    from tests.simulation.calling import Miscalled, as_called, material_of, told_of_sample
+    from tests.simulation.calling import Miscalled, as_called, material_of, shares_of_sample, told_of_sample
     from tests.simulation.history import Played
     from tests.simulation.material import Material
     from tests.simulation.mutations import MUTATIONS
@@ -28,8 +28,8 @@ _SHRUNK_AT_MOST = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when nothing broke, 1 otherwise, 2 for a mistake in the call, 130 for Ctrl-C, 141 where nobody reads
-    what it says."""
+    """Exit code 0 when nothing broke and some of each flow was judged, 1 otherwise, 2 for a mistake in the call, 130
+    for Ctrl-C, 141 where nobody reads what it says."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _play(parsed: argparse.Namespace) -> int:
     material = material_of(parsed.map, parsed.sample)
-    for line in told_of_sample(material):
+    shares = shares_of_sample(material)
+    for line in told_of_sample(shares):
         typer.echo(line)
     if parsed.script is not None:
         return _play_script(parsed.script, material, parsed.mutation)
@@ -66,7 +67,11 @@ def _play(parsed: argparse.Namespace) -> int:
         called = parsed.called or as_called(parsed.map, parsed.sample, parsed.mutation)
         typer.echo(f"Play a seed again: {called} --seeds 1 --first SEED")
     again = partial(play, material=material, mutation=parsed.mutation)
-    return _tell(report, again, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
+    code = _tell(report, again, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
+    unjudged = [share.flow for share in shares if not share.is_judged]
+    if unjudged:
+        typer.echo(f"Nothing of the sample's {' and '.join(unjudged)} was judged: every record is rejected; see above.")
+    return 1 if unjudged else code
 
 
 def _play_script(path: Path, material: Material, mutation: str) -> int:

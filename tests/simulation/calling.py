@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from shared import exact_json
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import map_source
-from tests.simulation.census import census
+from tests.simulation.census import Share, census
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.sample import SampleUnusable, read_sample
 from tests.simulation.samplefiles import read_folder
@@ -55,14 +55,20 @@ def _text_of(maps: str) -> str:
     return exact_json.dumps(source.content()) if source.is_yaml else source.text
 
 
-def told_of_sample(material: Material) -> Iterator[str]:
-    """What the mapping makes of each record of the sample. Raises Miscalled."""
+def shares_of_sample(material: Material) -> list[Share]:
+    """What the mapping makes of each record of the sample, by flow; nothing without a sample. Raises Miscalled."""
     if material.sample is None:
-        return
+        return []
     try:
-        shares = census(material.completed, material.mappers, material.tables, datetime.now(UTC))
+        return census(material.completed, material.mappers, material.tables, datetime.now(UTC))
     except SampleUnusable as unusable:
         raise Miscalled(str(unusable)) from unusable
+
+
+def told_of_sample(shares: Sequence[Share]) -> Iterator[str]:
+    """The same in words."""
+    if not shares:
+        return
     yield "What this mapping makes of the sample where the targets are empty:"
     for share in shares:
         yield from share.lines()

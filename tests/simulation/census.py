@@ -16,6 +16,7 @@ from tests.simulation.settings import Mappers
 
 WRITTEN, FILTERED, REJECTED, WAITING = "written", "filtered", "rejected", "waiting"
 _ONLY_ROUTES = {"accounts": "customer", "products": "product", "quotations": "quotation"}
+_NO_GROUP, _GROUPS = "unit_group_unknown", "uomschedules"
 # Values of a cause that are told.
 _VALUES_TOLD = 5
 End = tuple[str, str]
@@ -25,21 +26,30 @@ Record = tuple[str, str]
 @dataclass(slots=True)
 class Share:
     """How the records of one flow end: counts by end and its reason, the first record of each, and of a cause the
-    values that have it."""
+    values that have it. `helps` is what helps with a cause, as its first record has it."""
 
     flow: str
     records: int = 0
     ends: Counter[End] = field(default_factory=Counter)
     examples: dict[End, str] = field(default_factory=dict)
     values: dict[End, Counter[str]] = field(default_factory=dict)
+    helps: dict[End, str] = field(default_factory=dict)
 
-    def note(self, id: str, end: End, value: str) -> None:
+    @property
+    def is_judged(self) -> bool:
+        """Whether something of the flow may reach its target, so that its histories have something to judge. A flow
+        of which the sample has no records plays with made-up ones."""
+        return not self.records or any(kind != REJECTED for kind, _ in self.ends)
+
+    def note(self, id: str, end: End, value: str, helps: str = "") -> None:
         """Count one record."""
         self.records += 1
         self.ends[end] += 1
         self.examples.setdefault(end, id)
         if value:
             self.values.setdefault(end, Counter())[value] += 1
+        if helps:
+            self.helps.setdefault(end, helps)
 
     def lines(self) -> Iterator[str]:
         """In words, with the share of each end in percent."""
@@ -52,6 +62,10 @@ class Share:
                 values = self.values.get(end, Counter()).most_common(_VALUES_TOLD)
                 named = f": {', '.join(f'{value!r} {times}' for value, times in values)}" if values else ""
                 yield f"  {kind}: {reason}: {count} ({self._percent(count)}), such as {self.examples[end]}{named}"
+        if not self.is_judged:
+            yield f"  Nothing of {self.flow} can be judged: the mapping rejects every record of the sample."
+            helps = dict.fromkeys(self.helps[end] for end, _ in self.ends.most_common() if end in self.helps)
+            yield from (f"  what helps: {text}" for text in helps)
 
     def _percent(self, count: int) -> str:
         return f"{100 * count / self.records:.0f} %"
@@ -80,13 +94,14 @@ class _Census:
         for flow in FLOWS:
             share = Share(flow)
             for row in sample.records.get(flow, ()):
-                end, value = self._end(flow, row)
+                end, value, helps = self._end(flow, row)
                 self._ends[flow, row.id] = end
-                share.note(row.id, end, value)
+                share.note(row.id, end, value, helps)
             shares.append(share)
         return shares
 
-    def _end(self, flow: str, row: SourceRow) -> tuple[End, str]:
+    def _end(self, flow: str, row: SourceRow) -> tuple[End, str, str]:
+        """How a record ends, with the value that a cause names, and what helps."""
         mapper = self._mappers.of(flow)
         parents = mapper.parents(row)
         keys = {
@@ -100,13 +115,21 @@ class _Census:
             raise SampleUnusable(f"the sample, {flow} {row.id}: {drift}") from drift
         match verdict:
             case Filtered(rule):
-                return (FILTERED, rule), ""
-            case Rejected(cause=cause, value=value):
-                return (REJECTED, cause), value
+                return (FILTERED, rule), "", ""
+            case Rejected(cause=cause, value=value, remedy=remedy):
+                return (REJECTED, cause), value, remedy + self._there(cause)
             case Mapped() as mapped:
                 missing = [parent for parent in mapped.parents if parent not in keys]
-                return (self._waits(missing[0]) if missing else self._written((flow, row.id), mapped)), ""
+                return (self._waits(missing[0]) if missing else self._written((flow, row.id), mapped)), "", ""
         raise AssertionError(verdict)
+
+    def _there(self, cause: str) -> str:
+        """What the sample has of the thing that a cause does not find: with a sample the map document is to be
+        corrected, for it is what is tried."""
+        if cause != _NO_GROUP:
+            return ""
+        groups = sorted(repr(str(row["name"])) for row in self._references.get(_GROUPS, ()))
+        return f"; the sample has {' and '.join(groups)}" if groups else ""
 
     def _written(self, record: Record, mapped: Mapped) -> End:
         route = mapped.route or _ONLY_ROUTES[record[0]]

@@ -39,6 +39,7 @@ from tests.simulation.settings import (
     mappers_of,
     settings_of,
 )
+from tests.support.project import ROOT
 from tests.unit.mapping.samples import keeping
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -190,6 +191,26 @@ def test_the_shipped_sample_ends_as_its_columns_say(adventure_works: Material) -
 def test_a_unit_group_that_sales_does_not_have_rejects_every_product(adventure_works: Material) -> None:
     found = shares(adventure_works.sample or Sample({}), SHIPPED.read_text(encoding="utf-8"))
     assert set(found["products"].ends) == {("rejected", "unit_group_unknown")}
+    assert [share.flow for share in found.values() if not share.is_judged] == ["products"]
+
+
+def test_a_flow_of_which_nothing_can_be_judged_is_told_with_what_helps_and_ends_with_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    choose(SAMPLES).write(tmp_path)
+    asked = ["--sample", str(tmp_path), "--seeds", "1", "--steps", "1"]
+    assert main(["--map", str(ROOT / "examples" / "contoso.yaml"), *asked]) == 1
+    told = capsys.readouterr().out
+    assert "  Nothing of products can be judged: the mapping rejects every record of the sample.\n" in told
+    assert (
+        "  what helps: create the unit group, or correct defaults.unit_group of the map document; the sample has "
+        "'AdventureWorks units'\n"
+    ) in told
+    assert told.endswith("Nothing of the sample's products was judged: every record is rejected; see above.\n")
+    assert "; 0 broken" in told
+    (tmp_path / "maps.json").write_text(ADVENTURE_WORKS, encoding="utf-8")
+    assert main(["--map", str(tmp_path / "maps.json"), *asked]) == 0
+    assert "can be judged" not in capsys.readouterr().out
 
 
 # --- the records of a history -----------------------------------------------------------------------------------------
