@@ -6,7 +6,7 @@ from collections.abc import Sequence
 try:
     from p2c import commands
     from p2c.app import app
-    from p2c.endings import end_of
+    from p2c.endings import end_of, require_streams
     from p2c.output import write_what_can_be_written
 except KeyboardInterrupt:
     # Loading takes a moment; Ctrl-C meanwhile shows no traceback.
@@ -17,6 +17,7 @@ __all__ = ["app", "commands", "main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command `p2c`, without arguments with those of the process. Ends by SystemExit with the exit code."""
+    require_streams()
     write_what_can_be_written(sys.stdout, sys.stderr)
     sys.exit(end_of(app, arguments))
 

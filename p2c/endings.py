@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import typer
@@ -36,6 +37,16 @@ def end_of(app: typer.Typer, arguments: Sequence[str] | None) -> int:
             raise
         return _unwritable(wrong)
     return code
+
+
+def require_streams() -> None:
+    """Without a standard error, what is told there goes nowhere. Raises SystemExit without a standard output, which is
+    told in one sentence: a file or connection that is opened later would get its number, and the answer with it."""
+    if sys.__stderr__ is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.__stdout__ is None:
+        tell("standard output is closed, so nothing can be shown: leave out `>&-`, or write to a file or to /dev/null")
+        raise SystemExit(MISTAKE)
 
 
 def _run(app: typer.Typer, arguments: Sequence[str] | None) -> int:

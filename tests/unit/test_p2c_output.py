@@ -166,6 +166,28 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
+def closed(*descriptors: int) -> tuple[int, str]:
+    """How the command ends where these are closed, and what it says on standard error."""
+    closing = " ".join(f"{each}>&-" for each in descriptors)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -m p2c --version {closing}', sys.executable],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes outputs")
+def test_a_standard_output_that_is_closed_is_told_in_one_sentence() -> None:
+    said = "standard output is closed, so nothing can be shown: leave out `>&-`, or write to a file or to /dev/null\n"
+    assert closed(1) == (2, said)
+    assert closed(1, 2) == (2, "")
+    assert closed(2) == (0, "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 @pytest.mark.parametrize("at_once", [True, False], ids=["while it writes", "at its end"])
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
