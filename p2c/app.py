@@ -75,8 +75,9 @@ def main(
 
 
 def located(to: Connection, flow: str, given: list[str]) -> list[str]:
-    """The ids of the records that the user has named by id, number or address. Raises NotFound."""
-    return [to.service.locate(flow, to.meant(text)) for text in given]
+    """The ids of the records that the user has named by id, number or address. Raises NotFound, and
+    Mistake for the address of another table's row."""
+    return [to.service.locate(flow, to.meant_in(flow, text)) for text in given]
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -24,6 +24,7 @@ from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.spec import Deployment, Flows
 from shared.operations.audit_log import AuditLog
+from shared.operations.lookup import table_of_address
 from shared.operations.read_later import ReadLaterTable
 from shared.operations.read_once import ReadOnceTable
 from shared.operations.read_only import ReadOnlyTable
@@ -208,6 +209,16 @@ class Connection:
     def meant(self, text: str) -> str:
         """The id or key in what the user typed, which may be the address of a record."""
         return meant([template for template in self._templates if template], text) or text
+
+    def meant_in(self, flow: str, text: str) -> str:
+        """The same for a record of one flow. Raises Mistake for an address of another table's row."""
+        table, flows = table_of_address(text), [self.registry[name] for name in self.registry.names]
+        tables = {name: each.name for each in flows for name in (each.sales_table, each.results_in) if name}
+        is_other = tables[table] != flow if table in tables else bool(self.registry[flow].sales_table)
+        if table and is_other:
+            helps = f"name the flow {tables[table]}" if table in tables else "no flow has its records"
+            raise Mistake(f"the address is that of a row of `{table}`, which is no record of {flow}: {helps}")
+        return self.meant(text)
 
     @property
     def _templates(self) -> Sequence[str]:

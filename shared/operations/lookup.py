@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from shared.clients.quoting import is_guid
 from shared.records import KEY_SEPARATOR
@@ -75,15 +75,33 @@ def meant(text: str) -> str:
 
 def _id_of_address(text: str) -> str:
     """The id in an address such as .../main.aspx?etn=account&id=ID or .../accounts(ID); empty if it has none."""
-    if not re.match(r"https?://", text, re.IGNORECASE):
-        return ""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
+    parts = _address(text)
+    if parts is None:
         return ""
     ids = [value.strip(_AROUND) for name, value in parse_qsl(parts.query) if name.casefold() == "id"]
     ids += re.findall(r"\(([^()]*)\)", unquote(parts.path))[-1:]
     return next(filter(is_guid, ids), "")
+
+
+def table_of_address(text: str) -> str:
+    """The table of Sales that such an address names, by its logical name or as entity set, in small letters; empty if
+    it names none."""
+    parts = _address(text.strip().strip(_INVISIBLE).strip())
+    if parts is None:
+        return ""
+    tables = [value.strip() for name, value in parse_qsl(parts.query) if name.casefold() == "etn"]
+    tables += re.findall(r"/(\w+)\([^()]*\)$", unquote(parts.path))
+    return next(filter(None, tables), "").casefold()
+
+
+def _address(text: str) -> SplitResult | None:
+    """The parts of an address, None if the text is none."""
+    if not re.match(r"https?://", text, re.IGNORECASE):
+        return None
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
 
 
 def _of_target_key(state: State, flow: Flow, given: str) -> Sequence[str]:

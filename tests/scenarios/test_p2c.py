@@ -677,3 +677,31 @@ def test_a_contact_is_found_by_the_key_that_is_shown_for_it() -> None:
         *_, in_finops = shown_addresses(p2c("explain", "contacts", contact))
         assert [answer("history", "contacts", text)[0]["outcome"] for text in (key, in_finops)] == ["created"] * 2
         assert "no record of contacts" in p2c("history", "contacts", key.replace("A-1", "A-2"), code=2)
+
+
+@pytest.mark.parametrize(
+    ("place", "helps"),
+    [
+        (
+            "main.aspx?pagetype=entityrecord&etn=contact&id={id}",
+            "`contact`, which is no record of accounts: name the flow contacts",
+        ),
+        ("api/data/v9.2/contacts({id})", "`contacts`, which is no record of accounts: name the flow contacts"),
+        ("main.aspx?etn=lead&id={id}", "`lead`, which is no record of accounts: no flow has its records"),
+        ("main.aspx?etn=account&id={id}", ""),
+        ("api/data/v9.2/accounts({id})", ""),
+        ("main.aspx?etc=1&id={id}", ""),
+    ],
+)
+def test_the_address_of_another_tables_row_is_refused_by_the_name_of_its_flow(
+    sync: Product, place: str, helps: str
+) -> None:
+    (id,) = sync.linked(1)
+    address = f"{sync.sales.origin}/{place.format(id=id)}"
+    said = p2c("explain", FLOW, address, code=2 if helps else 0)
+    assert said == f"the address is that of a row of {helps}\n" if helps else id in said
+
+
+def test_the_address_of_a_row_of_sales_is_no_record_of_a_flow_of_finops(sync: Product) -> None:
+    address = f"{sync.sales.origin}/main.aspx?etn=account&id={sync.account('A-1')}"
+    assert "which is no record of products: name the flow accounts" in p2c("explain", "products", address, code=2)

@@ -75,6 +75,23 @@ def test_an_address_that_is_shown_leads_back_to_its_record(record: str, template
     assert addresses.meant([IN_SALES, template], f" {address} ") == record
 
 
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        (f"{SALES}/main.aspx?pagetype=entityrecord&etn=Contact&id={ID}", "contact"),
+        (f" {SALES}/main.aspx?id=%7b{ID}%7d&ETN=account#extra\u200b", "account"),
+        (f"{SALES}/api/data/v9.2/contacts({ID})?$select=fullname", "contacts"),
+        (f"{SALES}/api/data/v9.2/contacts%28{ID}%29", "contacts"),
+        (f"{SALES}/main.aspx?etc=1&id={ID}", ""),
+        (f"etn=contact&id={ID}", ""),
+        ("http://[", ""),
+        (ID, ""),
+    ],
+)
+def test_the_table_that_an_address_names_is_found(text: str, table: str) -> None:
+    assert locating.table_of_address(text) == table
+
+
 @pytest.mark.parametrize("template", ["", SALES, SALES + "/{table}", "https://["])
 def test_an_address_without_a_record_leads_nowhere(template: str) -> None:
     assert addresses.meant([template], template) is None

@@ -17,11 +17,11 @@ _CHILDREN = 20
 def find(site: Site, request: Request) -> Response:
     """The record with a number, an id or an address; of several, a choice."""
     text, flow = asked(request, "q"), asked(request, "flow")
-    service, meant = site.to.service, site.to.meant(text)
+    service = site.to.service
     if flow:
         (name,) = site.to.flows(flow)
-        return back_to("/record", flow=name, id=service.locate(name, meant))
-    found = service.locate_everywhere(meant)
+        return back_to("/record", flow=name, id=service.locate(name, site.to.meant_in(name, text)))
+    found = service.locate_everywhere(site.to.meant(text))
     if len(found) == 1:
         ((name, id),) = found
         return back_to("/record", flow=name, id=id)
