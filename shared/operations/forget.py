@@ -1,6 +1,5 @@
 """Deletes the personal data of one record from our own storage. Both systems keep what they have."""
 
-from shared.errors import RowConflict
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.owned_keys import owned_by
 from shared.state.failures import failure_key
@@ -8,7 +7,7 @@ from shared.state.history import Histories
 from shared.state.links import Link, LinkState
 from shared.state.relinked import relinked_key
 from shared.state.results import result_key
-from shared.state.storage.tables import Delete, Row, Table, escape, remove
+from shared.state.storage.tables import Row, Stored, Table, escape, remove, remove_as_read
 from shared.sync.apply.claim import claim_ends_in
 from shared.sync.damage import damage_of
 from shared.sync.flow import Flow
@@ -17,7 +16,8 @@ from shared.sync.state import State
 
 
 def forget(flow: Flow, id: str, audit_log: AuditLog, *, state: State, limits: Limits) -> int:
-    """Remove link, failure, history, waits, result and keys of a record that is gone in its source; how many rows.
+    """Remove link, failure, history, waits, result and keys of a record that is gone in its source; how many rows that
+    were.
 
     The link is removed last, so an interrupted call can be repeated. The decided content
     (shared/state/decided_contents.py) stays until the pull has read it: the same number may come back before that.
@@ -42,8 +42,10 @@ def forget(flow: Flow, id: str, audit_log: AuditLog, *, state: State, limits: Li
     if not rows and not keys and link.etag is None:
         raise Refused(f"nothing is stored about {id} of {flow.name}; use the id that `p2c history` accepts")
     audit_log.note("forget", flow.name, id)
-    removed = sum(keys_of.release(key) for keys_of, key in keys) + remove(state.links.table, rows)
-    return removed + _remove_link(state.links.table, link)
+    for keys_of, key in keys:
+        keys_of.release(key)
+    remove(state.links.table, rows)
+    return len(keys) + len(rows) + _remove_link(state.links.table, link)
 
 
 def _rows(table: Table, flow: Flow, link: Link) -> list[Row]:
@@ -57,8 +59,6 @@ def _rows(table: Table, flow: Flow, link: Link) -> list[Row]:
 def _remove_link(table: Table, link: Link) -> int:
     if link.etag is None:
         return 0
-    try:
-        table.transact([Delete(link.to_row(), link.etag)])
-    except RowConflict as conflict:
-        raise Refused(f"{link.id} has changed meanwhile; run forget again") from conflict
+    if not remove_as_read(table, Stored(link.to_row(), link.etag, link.age_s)):
+        raise Refused(f"{link.id} has changed meanwhile; run forget again")
     return 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.clock import Clock
-from shared.errors import Damage, RowConflict, StateUnreadable
+from shared.errors import Damage, StateUnreadable
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.damaged_rows import Damages
 from shared.operations.link import save_link
@@ -17,7 +17,7 @@ from shared.state.link_parts import read_revisions
 from shared.state.link_targets import FormerTarget
 from shared.state.links import Link, LinkState, link_key
 from shared.state.storage.cells import Cells
-from shared.state.storage.tables import Delete, Row, Stored, escape, unescape
+from shared.state.storage.tables import Row, Stored, escape, remove_as_read, unescape
 from shared.sync.apply.judge import judge
 from shared.sync.apply.parents import parent_links
 from shared.sync.apply.record import Judged, Record
@@ -103,7 +103,8 @@ class Repairing:
                     refused = f"{key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}"
                     continue
                 self._note(link.id, str(damage))
-                if not keys.hand_over(replace(owned, key=key), Owner(self.flow.name, route, link.id)):
+                owner = Owner(self.flow.name, route, link.id)
+                if not keys.hand_over(replace(owned, key=key), owner) and not _has(keys, key, owner):
                     raise Refused(f"the owner of {key} has changed meanwhile; try again")
                 mended.append(key)
         if not mended:
@@ -183,10 +184,8 @@ def drop(damages: Damages, audit_log: AuditLog, table: str, partition: str, key:
     """Remove a row that cannot be read. Returns why it cannot. Raises Refused as `droppable` does, StorageTrouble."""
     stored, damage = droppable(damages, table, partition, key)
     audit_log.note("drop", "", f"{table} {partition} {key}", str(damage), anywhere=True)
-    try:
-        damages.tables[table].transact([Delete(stored.row, stored.etag)])
-    except RowConflict as conflict:
-        raise Refused("the row has changed meanwhile; try again") from conflict
+    if not remove_as_read(damages.tables[table], stored):
+        raise Refused("the row has changed meanwhile; try again")
     return damage
 
 
@@ -219,6 +218,12 @@ def _require_droppable(flows: Mapping[str, Flow], state: State, table: str, stor
         )
     if table == "keys" and (rightful := _rightful(flows, state, row)) is not None:
         raise Refused(f"row {row.key} is the key of {rightful.flow} {rightful.id}: {_repair(rightful)}")
+
+
+def _has(keys: Keys, key: str, owner: Owner) -> bool:
+    """Whether a key is this owner's, as after a request that was repeated because its answer got lost."""
+    now = keys.owners([key]).get(key)
+    return now is not None and now.owner == owner
 
 
 def _rightful(flows: Mapping[str, Flow], state: State, row: Row) -> Link | None:

@@ -101,6 +101,18 @@ def test_a_record_that_is_gone_is_forgotten_with_its_history_and_its_key(sync: P
     assert sync.service.state.audit.latest(1)[0].what == "forget"
 
 
+def test_a_record_is_forgotten_though_the_storage_answers_the_repetition_of_its_deletes_only(sync: Product) -> None:
+    one, other = sync.linked(2)
+    for id in (one, other):
+        assert sync.sales.send("DELETE", f"accounts({id})").status_code == 204
+    sync.tick()
+    rows = forgotten(sync, one)
+    state = sync.service.state
+    with repeated(state.links.table), repeated(state.keys):
+        assert forgotten(sync, other) == rows
+    assert other not in str([row for name, row in sync.snapshot().items() if name in ("links", "keys")])
+
+
 class Meddling(AuditLog):
     """Something happens between the note of a deed and the deed."""
 

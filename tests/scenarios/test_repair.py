@@ -153,6 +153,40 @@ def test_a_record_gets_back_the_key_of_which_nobody_knows_the_owner(sync: Produc
     sync.check_in_step([id])
 
 
+def test_a_key_that_is_mended_is_told_so_though_the_storage_answers_the_repetition_only(sync: Product) -> None:
+    (id,) = sync.linked(1)
+    keys = in_memory(sync.service.state.keys)
+    ((partition, key),) = keys.content()
+    damage(keys, partition, key, {"flow": Foreign("float")})
+    with repeated(keys):
+        assert mending(sync).repair(id) == "A-0"
+    assert places(sync) == []
+
+
+def test_a_row_that_is_dropped_is_told_so_though_the_storage_answers_the_repetition_only(sync: Product) -> None:
+    table = in_memory(sync.service.state.links.table)
+    table.transact([Put(Row(FLOW, "F|x", {"x": Foreign("float")}))])
+    with repeated(table):
+        assert "Removed" in p2c("drop", "links", FLOW, "F|x", "--yes")
+    assert answer("damaged") == []
+
+
+def test_a_row_that_changes_before_it_is_dropped_stays(sync: Product) -> None:
+    service = sync.service
+    table = in_memory(service.state.links.table)
+    row = Row(FLOW, "F|x", {"x": Foreign("float")})
+    table.transact([Put(row)])
+    audit_log = service.audit_log("operator")
+
+    def note(*_: object, **__: object) -> None:
+        table.transact([Put(row)])
+
+    audit_log.note = note  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="has changed meanwhile"):
+        drop(service.damages(), audit_log, "links", FLOW, "F|x")
+    assert [place[:2] for place in places(sync)] == [("links", "F|x")]
+
+
 def test_every_damaged_row_is_found_shown_and_dropped(sync: Product) -> None:
     (id,) = sync.linked(1)
     foreign = {"x": Foreign("float")}

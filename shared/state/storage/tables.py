@@ -225,6 +225,18 @@ def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[
     return packed
 
 
+def remove_as_read(table: Table, stored: Stored) -> bool:
+    """Remove a row unless it has changed since it was read; False if it has. A row that is gone by now is removed: the
+    client of the storage repeats a request whose answer got lost, and meets its own first success (protocol A10).
+    Raises StorageTrouble."""
+    row = stored.row
+    try:
+        table.transact([Delete(row, stored.etag)])
+    except RowConflict:
+        return row.key not in table.read(row.partition, [row.key])
+    return True
+
+
 def remove(table: Table, rows: Sequence[Row]) -> int:
     """Remove rows of one partition, whatever they hold by now; missing rows are skipped. How many were removed. Raises
     StorageTrouble."""
