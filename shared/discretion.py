@@ -12,8 +12,9 @@ from decimal import Decimal
 
 HIDDEN = "set (its value is not shown)"
 _LONGEST = 64
-# Words of letters may be long; with digits and signs among them, what is long may be a key.
-_RUN = re.compile(r"[^\W\d]{0,40}|[\w.:*/%+\-'’()&$\[\]]{1,16}")
+# Words of letters may be long, also with the end of a sentence or a year behind them; with digits and signs among them,
+# what is long may be a key. An operator has signs only.
+_RUN = re.compile(r"[^\W\d]{0,40}(?:[!?]|[_-]\d{1,4})?|[\w.:*/%+\-'’()&$\[\]]{1,16}|[<>=!&|~^]{1,3}")
 
 
 def is_harmless(text: str) -> bool:

@@ -24,6 +24,11 @@ from tests.support.secret import SECRETS
         "IsContactPersonExternallyMaintained",
         "msdynce_ismaintainedexternally",
         "O'Neil & Söhne (CH)",
+        "==",
+        ">=",
+        "!",
+        "Pilot customers!",
+        "Pilot_customers_2026",
     ],
 )
 def test_words_numbers_and_schedules_are_shown(text: str) -> None:
@@ -39,6 +44,9 @@ def test_words_numbers_and_schedules_are_shown(text: str) -> None:
         "AccountName=a;AccountKey=b",
         "https://user@host",
         "p4ssw0rd!",
+        "key==",
+        "<secret>",
+        "a" * 41 + "_2026",
         "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
         "8Q~abcdefghijklmnop",
         "a\nb",

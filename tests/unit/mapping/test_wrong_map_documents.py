@@ -247,6 +247,12 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
          "filters.accounts.0.keep.column: primarycontactid.fullname is a column behind a lookup: a filter reads columns of the record"),
         ({"filters": keeping(column="name", operator="like", value="A")},
          "filters.accounts.0.keep.operator is 'like': write 'eq'"),
+        *(({"filters": keeping(column="name", operator=operator, value="A")},
+           f"filters.accounts.0.keep.operator is {operator!r}: write 'eq', 'ne', 'gt', 'ge', 'lt', 'le', 'in', 'contains', 'begins', 'blank' or 'filled'")
+          for operator in ("=", "==", "<>", ">=", "starts with", "not equal!")),
+        *(({"filters": {"accounts": [{"name": name, "keep": {"column": "name", "operator": "filled"}}]}},
+           f"filters.accounts.0.name is {name!r}: write small letters, digits and underscores, such as pilot")
+          for name in ("Pilot One!", "for-finance", "Pilot_customers_2026", "<>")),
         ({"filters": keeping(column="customertypecode", operator="eq", value="3")},
          "filters.accounts.0.keep.value: '3': customertypecode holds a number"),
         ({"filters": keeping(column="customertypecode", operator="in", value=[3, "x"])},
