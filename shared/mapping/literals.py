@@ -8,6 +8,7 @@ from shared.discretion import named
 from shared.mapping.field_specs import ByValueMap, Constant, Option, Rules, WordSpec
 from shared.mapping.map_document import MapDocument
 from shared.mapping.text_lengths import counted
+from shared.mapping.too_long import TakesLess, TooLong
 from shared.mapping.words import Word
 
 
@@ -41,23 +42,18 @@ class TextLimits:
     of: Mapping[str, int | None]
     given: Mapping[str, int]
 
-    def mistakes(self, words: Iterable[Word]) -> Iterator[str]:
-        """Every text that is too long, once, by its place and length: it may be secret, so it is not told."""
-        found: set[str] = set()
+    def mistakes(self, words: Iterable[Word]) -> Iterator[TooLong]:
+        """Every text that is too long for a field of the mapping."""
         for word in words:
             for field, texts in word.literals(self.document):
                 limit = self.of.get(field)
-                if limit is not None:
-                    longer = {place: length for place, length in texts.longer_than(limit) if place not in found}
-                    found |= longer.keys()
-                    yield from (self._mistake(field, limit, place, length) for place, length in longer.items())
+                longer = () if limit is None else texts.longer_than(limit)
+                yield from (self._mistake(field, place, length) for place, length in longer)
 
-    def _mistake(self, field: str, limit: int, place: str, length: int) -> str:
-        changed = self._place_of(field, limit)
-        return (
-            f"{place} has {counted(length)}, and {field} of {self.target_set} takes {limit}: shorten it"
-            f"{f', or correct {changed} if the field takes more' if changed else ''}"
-        )
+    def _mistake(self, field: str, place: str, length: int) -> TooLong:
+        limit = self.of[field] or 0
+        by = TakesLess(f"{field} of {self.target_set}", limit, self._place_of(field, limit))
+        return TooLong(place, counted(length), (by,))
 
     def _place_of(self, field: str, limit: int) -> str:
         """Where the document says how long a field is; empty for a verified length."""

@@ -15,6 +15,7 @@ from shared.counting import counted
 from shared.discretion import named
 from shared.errors import FileUnreadable, MapInvalid, SettingsInvalid
 from shared.mapping import map_yaml
+from shared.mapping.too_long import told_once
 from shared.records import Json
 from shared.text_files import read_text
 
@@ -117,7 +118,7 @@ def written(content: Mapping[str, Json], *, as_yaml: bool) -> str:
 
 def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:
     """The error that lists mistakes of a map document."""
-    listed = tuple(dict.fromkeys(mistakes))
+    listed = tuple(told_once(mistakes))
     lines = [f"MAP_DOCUMENT: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
     return MapInvalid("\n".join(lines), listed)
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from shared.errors import SyncError
+from shared.mapping.plain_word import PlainWord
 from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.texts import Texts, default_text, no_texts
 from shared.mapping.value_maps import ValueMaps
@@ -121,7 +122,7 @@ Convert = Callable[[Json, ValueMaps], Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(PlainWord):
     """A word with one target field. `texts` are those of the map document that it may send, each with its place."""
 
     columns: tuple[Column, ...]
@@ -142,10 +143,6 @@ class Line:
     def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - it has one
         """The columns from which the field is made."""
         return tuple(column.name for column in self.columns)
-
-    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
-        """None: nothing is left out."""
-        return ()
 
     def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
         """Its texts of the map document, for its field."""

@@ -14,6 +14,7 @@ SHORT = {
     "collector.py": "how app and tests collect garbage",
     "counting.py": "one function that many modules need",
     "flows/registry.py": "the list of flows",
+    "mapping/plain_word.py": "what words of the mapping language and of three flows have in common",
     "mapping/spelling.py": "one function for the map document and the names that it is checked against",
     "operations/sender.py": "how operators put records into a queue, which several commands share",
     "outbound.py": "what shared/ and p2c/ agree on about the way of a request",

@@ -13,10 +13,10 @@ from shared.discretion import named
 from shared.mapping.amounts import rounded_half_up
 from shared.mapping.date_columns import behavior_name
 from shared.mapping.dates import FIRST_DAY, Behavior, in_sales
+from shared.mapping.plain_word import PlainWord
 from shared.mapping.ranges import Range, Ranges
 from shared.mapping.text_lengths import PlacedTexts
 from shared.mapping.value_maps import Code, Iso2, ValueMaps, as_known_to
-from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, Line, Ownership, TargetField, value_of
 from shared.records import Json, Values
 
@@ -118,7 +118,7 @@ def text_without(other: str, source: str, target: str, meaning: str) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
-class FinopsAddress:
+class FinopsAddress(PlainWord):
     """A word for an address of F&O: `InvoiceAddressCity` ... becomes `billto_city` ... `state` is the end of the name
     of its state. With `street_number` the second line is F&O's street number; otherwise the lines of the street are
     lines one to three."""
@@ -174,10 +174,6 @@ class FinopsAddress:
         if name == "line2" and self.street_number:
             return (f"{self.source}StreetNumber",)
         return (f"{self.source}{of.get(name, 'Street')}",)
-
-    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
-        """None: nothing is left out."""
-        return ()
 
     def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
         """The names of countries."""

@@ -14,9 +14,8 @@ from shared.flows.finops_documents.references import LINE_NUMBER_FIELD
 from shared.flows.finops_documents.words import CURRENCY_DECIMALS
 from shared.flows.sales_documents.discounts import number_of
 from shared.mapping.amounts import DECIMALS
-from shared.mapping.text_lengths import PlacedTexts
+from shared.mapping.plain_word import PlainWord
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, TargetField, value_of
 from shared.records import Json, Values
 
@@ -70,7 +69,7 @@ def _of_text(text: str, price: Decimal) -> dict[str, Json]:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceAndDiscount:
+class PriceAndDiscount(PlainWord):
     """The word for price and discount of a line."""
 
     @property
@@ -99,14 +98,6 @@ class PriceAndDiscount:
     def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - both are made of all
         """The columns from which one of its fields is made."""
         return tuple(column.name for column in self.columns)
-
-    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
-        """None: nothing is left out."""
-        return ()
-
-    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:  # noqa: ARG002 - it has none
-        """None: it sends no text of the map document."""
-        return ()
 
 
 def _base(quantity: Decimal, price: Decimal, line: Values) -> Decimal:

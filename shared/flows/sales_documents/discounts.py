@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from shared.mapping.amounts import DECIMALS, rounded_half_up
-from shared.mapping.text_lengths import PlacedTexts
+from shared.mapping.plain_word import PlainWord
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.verdicts import Remark
 from shared.mapping.words import Column, TargetField, Unmappable, value_of
 from shared.records import Json, Values
 
@@ -73,7 +72,7 @@ def decimals_of(row: Values) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class DiscountSplit:
+class DiscountSplit(PlainWord):
     """The word for a line's discount: both fields are always sent, also 0."""
 
     @property
@@ -104,11 +103,3 @@ class DiscountSplit:
     def sources(self, field: str) -> tuple[str, ...]:  # noqa: ARG002 - both are made of all
         """The columns from which one of its fields is made."""
         return tuple(column.name for column in self.columns)
-
-    def remarks(self, row: Values, maps: ValueMaps) -> tuple[Remark, ...]:  # noqa: ARG002 - it has none
-        """What it leaves out, or sends in another form than usual."""
-        return ()
-
-    def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:  # noqa: ARG002 - it has none
-        """None: it sends no text of the map document."""
-        return ()
