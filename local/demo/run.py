@@ -66,7 +66,7 @@ def run(options: Options, console: Console) -> int:
     if options.host == FUNC:
         hosts.command(os.environ, Path(), 0)
     samples.check_folder(options.data, samples.KNOWN)
-    _require_folders(options)
+    require_writable(options)
     named, own, schema = str(screen.near(options.data)), *_columns(options)
     with ExitStack() as folders:
         if options.small:
@@ -171,10 +171,21 @@ def _tell_trouble(console: Console, text: str) -> None:
     _say(console, text, style="yellow")
 
 
-def _require_folders(options: Options) -> None:
+def require_writable(options: Options) -> None:
+    """Raises UserMistake for a picture that could not be written at the end."""
     for option, file in (("--picture", options.picture), ("--explain-picture", options.explanation)):
-        if file is not None and not file.absolute().parent.is_dir():
+        if file is None:
+            continue
+        if not file.absolute().parent.is_dir():
             raise UserMistake(f"{option} {file}: there is no such folder; name a file in one that exists.")
+        try:
+            is_new = not file.exists()
+            # What stands there stays until the picture takes its place.
+            file.open("a", encoding="utf-8").close()
+            if is_new:
+                file.unlink()
+        except OSError as refused:
+            raise UserMistake(f"{option} {file}: {refused.strerror}; name a file that can be written.") from refused
 
 
 def _play(

@@ -248,6 +248,23 @@ def test_a_functions_host_that_is_named_gets_a_python_of_its_own_unless_that_is_
     assert own not in what_make_would_do(target, tmp_path, {"PATH": os.environ["PATH"]})
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(("code", "ends"), [(0, 0), (1, 2), (2, 2), (130, 2)])
+def test_make_ends_with_2_where_the_demo_ends_with_another_code_and_names_that(
+    tmp_path: Path, code: int, ends: int
+) -> None:
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+    python.chmod(0o755)
+    command = ["make", "--old-file=.venv/.ready", "--old-file=node_modules/.ready", "demo"]
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == ends
+    assert (f"Error {code}\n" in ended.stderr) == bool(code)
+
+
 def what_make_would_do(target: str, folder: Path, environment: dict[str, str]) -> str:
     """The commands of a target where nothing is installed."""
     command = ["make", "--dry-run", target]

@@ -22,7 +22,7 @@ from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.logs import keep
 from local.demo.memory import MANIFEST
-from local.demo.run import how_to_continue
+from local.demo.run import how_to_continue, require_writable
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
 from shared.flows.invoices import INVOICES
@@ -69,6 +69,28 @@ def test_what_an_argument_may_be_is_reported(capsys: pytest.CaptureFixture[str])
 def test_a_small_sample_and_its_pictures_are_asked_for() -> None:
     options = parse(["--small", "--picture", "a.svg", "--explain-picture", "b.svg"])
     assert (options.small, options.picture, options.explanation) == (True, Path("a.svg"), Path("b.svg"))
+
+
+@pytest.mark.parametrize("option", ["--picture", "--explain-picture"])
+def test_a_picture_that_cannot_be_written_is_refused_before_anything_starts(tmp_path: Path, option: str) -> None:
+    for file, why in (
+        (tmp_path / "none" / "a.svg", "there is no such folder"),
+        (tmp_path, "Is a directory; name a file that can be written"),
+    ):
+        with pytest.raises(UserMistake, match=f"{option} {file}: {why}"):
+            require_writable(parse([option, str(file)]))
+    new, old = tmp_path / "new.svg", tmp_path / "old.svg"
+    old.write_text("<svg/>", encoding="utf-8")
+    for file in (new, old):
+        require_writable(parse([option, str(file)]))
+    assert not new.exists()
+    assert old.read_text(encoding="utf-8") == "<svg/>"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that even root cannot write")
+def test_a_picture_in_a_folder_that_cannot_be_written_is_refused_before_anything_starts() -> None:
+    with pytest.raises(UserMistake, match=r"--picture /proc/a\.svg: .+; name a file that can be written"):
+        require_writable(parse(["--picture", "/proc/a.svg"]))
 
 
 def test_a_kept_demo_names_the_command_that_continues_it_with_all_its_options() -> None:
