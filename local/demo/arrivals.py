@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.demo.comparison import differences
+from local.demo.customers import kept_numbers
 from local.demo.flows import Watched
 from local.demo.memory import Memory
 from local.demo.progress_reader import ProgressReader
@@ -45,7 +46,7 @@ class Arrivals:
 
     def mapped(self, id: str) -> Mapped | None:
         """What the mapping makes of a source record as it is now; None if it is not for the target."""
-        verdict = self.flow.verdict(self.session.systems, id)
+        verdict = self.flow.verdict(self.session.systems, id, kept_numbers(self.memory))
         return verdict if isinstance(verdict, Mapped) else None
 
     def seen(self, id: str) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from local.demo.customers import read_customers, unless_waiting
-from local.demo.flows import Collection, Systems, Watched
+from local.demo.flows import Collection, Kept, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.contacts import CONTACTS
 from shared.flows.contacts import mapping as contacts
@@ -84,9 +84,9 @@ class ContactView:
     mapper: ContactMapper
     company: str
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
         """What the mapping may know about a source record; read for one key, or for all of them."""
-        now, customers = datetime.now(UTC), read_customers(systems, self.company)
+        now, customers = datetime.now(UTC), read_customers(systems, self.company, kept)
 
         def known(row: SourceRow) -> Known:
             is_customer = customers.is_person(row.values.get(contacts.KEY_COLUMN))

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local.demo.flows import Collection, Systems
+from local.demo.flows import Collection, Kept, Systems
+from local.demo.memory import Memory
 from local.demo.systems import DATAVERSE, FINOPS
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.accounts import mapping as accounts
@@ -18,7 +19,8 @@ WAITS = "waits for another record"
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """The customers of a moment. `numbers` are those of accounts and contacts by the record that carries them."""
+    """The customers of a moment. `numbers` are those of accounts and contacts by the record that carries them, and has
+    become a customer with it, or would become one."""
 
     numbers: Mapping[Parent, str]
     kinds: Mapping[str, str]
@@ -37,7 +39,17 @@ class Customers:
         return self.kinds.get(fold(str(number))) == "Person"
 
 
-def read_customers(systems: Systems, company: str) -> Customers:
+def kept_numbers(memory: Memory) -> Kept:
+    """The numbers under which records became customers, as the comparison remembers it."""
+    made = {Parent(ACCOUNTS, "customer", id): key for id, key in memory.keys.get(ACCOUNTS, {}).items()}
+    for id, key in memory.keys.get(CONTACTS, {}).items():
+        route, _, number = key.partition(" ")
+        if route == contacts.CUSTOMER:
+            made[Parent(CONTACTS, "customer", id)] = number
+    return made
+
+
+def read_customers(systems: Systems, company: str, kept: Kept) -> Customers:
     """Look at both systems."""
     customers = Collection(FINOPS, accounts.TARGET_SET, accounts.KEY_FIELD, (_TYPE,), company=company)
     numbers: dict[Parent, str] = {}
@@ -48,7 +60,7 @@ def read_customers(systems: Systems, company: str) -> Customers:
         for row in Collection(DATAVERSE, value.ENTITY_SET, value.ID_COLUMN, (column,), by_id=True).rows(systems):
             if row[column]:
                 numbers[Parent(flow, "customer", str(row[value.ID_COLUMN]).lower())] = str(row[column])
-    return Customers(numbers, {fold(key): str(row[_TYPE]) for key, row in customers.keyed(systems)})
+    return Customers({**numbers, **kept}, {fold(key): str(row[_TYPE]) for key, row in customers.keyed(systems)})
 
 
 def unless_waiting(verdict: Verdict, known: Known) -> Verdict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from local.demo.customers import unless_waiting
-from local.demo.flows import API, Collection, Systems
+from local.demo.flows import API, Collection, Kept, Systems
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients import quoting
 from shared.flows.sales_documents import rows as document_rows
@@ -20,6 +20,7 @@ _TOTAL = "totallineitemamount"
 _LINE_AMOUNT = "LineAmount"
 Columns = tuple[str, ...]
 Expanded = Mapping[str, Columns]
+Knows = Callable[[Systems, Kept], Callable[[SourceRow], Known]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,13 @@ class DocumentView:
     header that counts. With `once`, what was sent at creation is compared too: nobody has changed it."""
 
     rules: SalesDocumentRules
-    knows: Callable[[Systems], Callable[[SourceRow], Known]]
+    knows: Knows
     header_of: Callable[[SourceRow], Values]
     once: bool = False
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
         """What the mapping may know about a source record; read for one key, or for all of them."""
-        return self.knows(systems)
+        return self.knows(systems, kept)
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
         """A verdict as the comparison uses it: what the target should hold."""

@@ -1,6 +1,7 @@
 """Notes what existed before the first sync, and compares both systems when they are in step."""
 
 from local.demo.comparison import compare, expected_keys
+from local.demo.customers import kept_numbers
 from local.demo.flows import Watched
 from local.demo.progress_reader import ProgressReader
 from local.demo.report import FlowResult, Result
@@ -24,13 +25,16 @@ def result_of(
     session: Session, place: Place, flows: tuple[Watched, ...], standings: Standings, *, in_step: bool
 ) -> Result:
     """Compare both systems, and collect the result of the session. The expected keys are stored."""
+    for flow in flows:
+        for id, key in standings[flow.name].unlinked():
+            place.memory.unlink(flow.name, id, key)
     results = {flow.name: _result(session, place, flow, standings[flow.name]) for flow in flows}
     counts = {name: counted.total for name, counted in session.counts().items()}
     return Result(results, in_step, session.peak_memory_mb, counts)
 
 
 def _result(session: Session, place: Place, flow: Watched, reader: ProgressReader) -> FlowResult:
-    verdicts = flow.verdicts(session.systems)
+    verdicts = flow.verdicts(session.systems, kept_numbers(place.memory))
     account = reader.account_for(list(verdicts))
     past = flow.past(place.memory, verdicts, account.failures)
     targets = flow.targets(session.systems)

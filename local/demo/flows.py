@@ -10,12 +10,16 @@ from local.demo.comparison import Past
 from local.demo.memory import Memory
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access, Asked
 from shared.clients import quoting
-from shared.mapping.verdicts import Filtered, Known, Verdict
+from shared.mapping.verdicts import Filtered, Known, Parent, Verdict
 from shared.records import KEY_SEPARATOR, Json, SourceRow, Values
 from shared.state.failures import Failure
 from shared.sync.flow import Mapper, TargetRules
 
 Systems = Mapping[str, Access]
+# The numbers under which accounts and contacts became customers. A number that is changed later in Sales changes none
+# of them: it is refused, and everything that names the customer keeps to it.
+Kept = Mapping[Parent, str]
+NOTHING_KEPT: Kept = {}
 
 API = "/api/data/v9.2"
 _DATA = "/data"
@@ -116,7 +120,7 @@ class Collection:
 class View(Protocol):
     """What is known about a flow besides the rows of its source and target."""
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:
         """What the mapping may know about a source record; read for one key, or for all of them."""
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:
@@ -141,7 +145,7 @@ class PlainView:
 
     rules: TargetRules
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - nothing to read
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - nothing to read
         """What the mapping may know about a source record; read for one key, or for all of them."""
         known = Known(datetime.now(UTC))
         return lambda _row: known
@@ -193,15 +197,15 @@ class Watched:
         """Every source record as it is now, or those with an id."""
         return self.source.records(systems, id)
 
-    def verdicts(self, systems: Systems) -> dict[str, Verdict]:
+    def verdicts(self, systems: Systems, kept: Kept = NOTHING_KEPT) -> dict[str, Verdict]:
         """What the mapping makes of every source record, by id."""
-        known = self.view.known(systems, None)
+        known = self.view.known(systems, None, kept)
         return {row.id: self._judged(row, known(row)) for row in self.sources(systems)}
 
-    def verdict(self, systems: Systems, id: str) -> Verdict | None:
+    def verdict(self, systems: Systems, id: str, kept: Kept = NOTHING_KEPT) -> Verdict | None:
         """What the mapping makes of one source record, None if there is none."""
         row = next(iter(self.sources(systems, id)), None)
-        return None if row is None else self._judged(row, self.view.known(systems, id)(row))
+        return None if row is None else self._judged(row, self.view.known(systems, id, kept)(row))
 
     def targets(self, systems: Systems, key: str | None = None) -> list[tuple[str, Values]]:
         """Every target record as it is now, or those with a key; each with its key."""

@@ -10,7 +10,7 @@ from functools import partial
 from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers
 from local.demo.documents import LINES, decimal_of, filled, lines_agree, lines_of
-from local.demo.flows import Collection, Systems
+from local.demo.flows import Collection, Kept, Systems
 from local.demo.systems import DATAVERSE
 from shared.clients.dataverse.rows import WriteTable
 from shared.flows.finops_documents import references
@@ -117,11 +117,13 @@ class InSales:
         return Known(self.now, references=self.tables, keys=keys, rows=rows, flows=self.flows)
 
 
-def read_in_sales(systems: Systems, company: str, dates: DateColumns, ids: Mapping[str, Mapping[str, str]]) -> InSales:
+def read_in_sales(
+    systems: Systems, company: str, kept: Kept, dates: DateColumns, ids: Mapping[str, Mapping[str, str]]
+) -> InSales:
     """Look at both systems. `dates` are the columns whose behaviour is read, `ids` are those of the flow's own
     collections."""
     tables = {name: tuple(_rows(systems, name, select)) for name, select in references.TABLES.items()}
-    customers = read_customers(systems, company)
+    customers = read_customers(systems, company, kept)
     made = {
         Parent.with_key(references.CUSTOMERS, number): record
         for record, number in customers.numbers.items()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from local.demo.customers import unless_waiting
 from local.demo.finopsdocuments import FinopsDocuments
-from local.demo.flows import Collection, Systems, Watched
+from local.demo.flows import Collection, Kept, Systems, Watched
 from local.demo.insales import DocumentsOfSales, ids_by_number, read_in_sales
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients.dataverse.rows import WriteTable
@@ -80,11 +80,11 @@ class InvoiceView:
     documents: DocumentsOfSales
     company: str
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - all are read
         """What the mapping may know about a source record; read for one key, or for all of them."""
         of = invoices
         orders = {of.ORDERS: ids_by_number(systems, of.ORDERS, of.ORDER_ID, of.ORDER_NUMBER)}
-        there = read_in_sales(systems, self.company, price_lists.DATE_COLUMNS, orders)
+        there = read_in_sales(systems, self.company, kept, price_lists.DATE_COLUMNS, orders)
         return lambda row: there.known(self.mapper.parents(row))
 
     def judged(self, row: SourceRow, verdict: Verdict, known: Known) -> Verdict:

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.records import fold
+
 MANIFEST, JOURNAL = "demo.json", "expected.jsonl"
 FORMAT = 4
+# What stands in the journal for a record that was unlinked.
+_NO_KEY = ""
 
 
 @dataclass(slots=True)
@@ -46,6 +50,13 @@ class Memory:
             os.fsync(journal.fileno())
         for entry in news:
             self._take(*entry)
+
+    def unlink(self, flow: str, id: str, key: str) -> None:
+        """Note that an operator has unlinked a source record from its target record, which stays: it may get another
+        one. Nothing happens if the record has another key by now, or if it was noted before."""
+        known = self.keys.get(flow, {}).get(id)
+        if known is not None and fold(known) == fold(key):
+            self.expect(flow, {id: _NO_KEY})
 
     def note_theirs(self, flow: str, key: str) -> None:
         """Note a target record that its users have made."""
@@ -94,6 +105,8 @@ class Memory:
         if keys.get(id, key) != key:
             self.left.setdefault(flow, []).append(keys[id])
         keys[id] = key
+        if key == _NO_KEY:
+            del keys[id]
 
 
 def read_memory(root: Path) -> Memory | None:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers
-from local.demo.documents import Documents, DocumentsOfFinops, DocumentView, headers_of
-from local.demo.flows import Collection, Systems, Watched
+from local.demo.documents import Documents, DocumentsOfFinops, DocumentView, Knows, headers_of
+from local.demo.flows import Collection, Kept, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.orders import ORDERS
 from shared.flows.orders import mapping as orders
@@ -36,10 +36,10 @@ def watched_orders(deployment: Deployment) -> Watched:
     )
 
 
-def _knowing(mapper: OrderMapper, company: str) -> Callable[[Systems], Callable[[SourceRow], Known]]:
-    def knows(systems: Systems) -> Callable[[SourceRow], Known]:
+def _knowing(mapper: OrderMapper, company: str) -> Knows:
+    def knows(systems: Systems, kept: Kept) -> Callable[[SourceRow], Known]:
         """The numbers of customers and quotations in F&O, and how dates behave."""
-        now, customers = datetime.now(UTC), read_customers(systems, company)
+        now, customers = datetime.now(UTC), read_customers(systems, company, kept)
         there = Collection(FINOPS, quotations.TARGET_SET, quotations.KEY_FIELD, (), company=company)
         numbers = {number for number, _ in there.keyed(systems)}
         behaviors = read_behaviors(systems, orders.DATE_COLUMNS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from local.demo.customers import unless_waiting
 from local.demo.finopsdocuments import FinopsDocuments
-from local.demo.flows import Collection, Systems, Watched
+from local.demo.flows import Collection, Kept, Systems, Watched
 from local.demo.insales import DocumentsOfSales, read_in_sales
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients.dataverse.closings import STATE
@@ -102,7 +102,7 @@ class OrderBackView:
     statuses: Mapping[str, int]
     company: str
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:
         """What the mapping may know about a source record; read for one key, or for all of them."""
         rows = _ORDERS.keyed(systems, key)
         # Of several orders with a number, the one that is no draft.
@@ -111,7 +111,7 @@ class OrderBackView:
         made = {
             number: str(row[HEADER_ID_COLUMN]).lower() for number, row in by_number.items() if not _is_of_finops(row)
         }
-        there = read_in_sales(systems, self.company, _DATES, {back.ENTITY_SET: made})
+        there = read_in_sales(systems, self.company, kept, _DATES, {back.ENTITY_SET: made})
 
         def known(row: SourceRow) -> Known:
             order = by_number.get(fold(row.id))

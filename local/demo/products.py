@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from local.demo.behaviors import read_behaviors
-from local.demo.flows import API, Collection, Systems, Watched
+from local.demo.flows import API, Collection, Kept, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.clients import quoting
 from shared.flows.products import PRODUCTS, catalogue, price_lists
@@ -55,7 +55,7 @@ class ProductView:
 
     mapper: ProductMapper
 
-    def known(self, systems: Systems, key: str | None) -> Callable[[SourceRow], Known]:
+    def known(self, systems: Systems, key: str | None, kept: Kept) -> Callable[[SourceRow], Known]:  # noqa: ARG002 - not asked
         """What the mapping may know about a source record; read for one key, or for all of them."""
         now = datetime.now(UTC)
         tables = {name: tuple(_rows(systems, name, select)) for name, select in catalogue.TABLES.items()}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.operations.link import UNLINK
+from shared.state.audit import Audit
 from shared.state.checkpoint_parts import Phase
 from shared.state.checkpoints import Checkpoints
 from shared.state.control import Control, Gate
@@ -19,6 +21,7 @@ from shared.systems import System
 
 _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000
+_ACTS_AT_ONCE = 1000
 _UNDECIDED = (LinkState.NEW, LinkState.RETRYING)
 # Outcomes that the same record does not have over and over: one that waits is looked at again and again.
 _GOT_ON = ("created", "updated", "unchanged", "filtered", "ended", "deleted")
@@ -135,6 +138,7 @@ class ProgressReader:
         self._since = since
         self._links = Links(links)
         self._failures = Failures(links)
+        self._audit = Audit(storage.table("runs"))
         self._runs = Runs(storage.table("runs"))
         self._checkpoints = Checkpoints(storage.table("checkpoints"))
         self._control = Control(storage.table("control"))
@@ -208,6 +212,12 @@ class ProgressReader:
             page, after = self._failures.page(self._flow, after, _FAILURES_AT_ONCE)
             found += page
         return tuple(found)
+
+    def unlinked(self) -> list[tuple[str, str]]:
+        """The records that an operator has unlinked, each with the key of the target record that it had."""
+        acts = self._audit.latest(_ACTS_AT_ONCE)
+        subjects = (act.subject.partition(" ") for act in acts if (act.flow, act.what) == (self._flow, UNLINK))
+        return [(id, key) for id, _, key in subjects]
 
     def closed(self) -> str:
         """Why nothing moves, empty if it may."""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from local.demo.behaviors import read_behaviors
 from local.demo.customers import read_customers
-from local.demo.documents import Documents, DocumentsOfFinops, DocumentView, headers_of, is_filtered
-from local.demo.flows import Systems, Watched
+from local.demo.documents import Documents, DocumentsOfFinops, DocumentView, Knows, headers_of, is_filtered
+from local.demo.flows import Kept, Systems, Watched
 from local.demo.systems import DATAVERSE, FINOPS, Asked
 from shared.flows.quotations import QUOTATIONS, quote_rows
 from shared.flows.quotations import mapping as quotations
@@ -53,10 +53,10 @@ class _QuotationView(DocumentView):
         return verdict
 
 
-def _knowing(mapper: QuotationMapper, company: str) -> Callable[[Systems], Callable[[SourceRow], Known]]:
-    def knows(systems: Systems) -> Callable[[SourceRow], Known]:
+def _knowing(mapper: QuotationMapper, company: str) -> Knows:
+    def knows(systems: Systems, kept: Kept) -> Callable[[SourceRow], Known]:
         """The numbers of the customers in F&O, and how dates behave."""
-        now, customers = datetime.now(UTC), read_customers(systems, company)
+        now, customers = datetime.now(UTC), read_customers(systems, company, kept)
         behaviors = read_behaviors(systems, quotations.DATE_COLUMNS)
         return lambda row: Known(now, references=behaviors, keys=customers.keys_of(mapper.parents(row)))
 

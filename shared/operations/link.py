@@ -16,6 +16,9 @@ from shared.sync.damage import damage_of
 from shared.sync.flow import TARGET_DELETED, Flow
 from shared.sync.link_writer import Group, LinkWriter, holds, link_operation
 
+UNLINK = "unlink"
+"""What the audit calls it that a record is unlinked; its subject is the id and the key."""
+
 
 @dataclass(frozen=True, slots=True)
 class Linking:
@@ -41,7 +44,7 @@ class Linking:
         as new. Returns the link as it was. Raises Refused."""
         link = self._free(id)
         self.require_linked(link)
-        self.audit_log.note("unlink", self.flow.name, f"{id} {link.last_target_key}")
+        self.audit_log.note(UNLINK, self.flow.name, f"{id} {link.last_target_key}")
         # The row under its former key is noted as its own while it stays out of the target.
         unseen = replace(link.seen, fingerprint=None)
         unlinked = replace(
