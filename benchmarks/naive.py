@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from benchmarks.stage import COMPANY, Stage
 from local.demo.errors import DemoFailed
-from local.demo.flows import API
+from local.demo.flows import API, NOTHING_KEPT
 from local.demo.systems import DATAVERSE, FINOPS, Access
 from shared.clients.dataverse.rows import WriteTable
 from shared.clients.finops.keys import FinopsKey
@@ -59,7 +59,7 @@ def run_naively(stage: Stage, flow: str, ids: list[str]) -> Naive:
     the target."""
     watched, write = stage.watched(flow), _WRITES[flow]
     # A script would look up once what its records refer to.
-    known = watched.view.known(stage.systems, None)
+    known = watched.view.known(stage.systems, None, NOTHING_KEPT)
     systems = stage.as_clients()
     try:
         began = time.monotonic()

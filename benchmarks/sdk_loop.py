@@ -23,6 +23,7 @@ from benchmarks.naive import Naive, product_columns
 from benchmarks.stage import Stage
 from local.certificates import self_signed
 from local.demo.errors import DemoFailed
+from local.demo.flows import NOTHING_KEPT
 from local.demo.parts import Part
 from shared.clients.dataverse.rows import BULK_ROWS
 from shared.flows.products import PRODUCTS
@@ -53,7 +54,7 @@ def run_by_sdk(stage: Stage, latency_ms: float) -> Naive:
     from PowerPlatform.Dataverse.client import DataverseClient  # noqa: PLC0415
 
     watched = stage.watched(PRODUCTS)
-    known = watched.view.known(stage.systems, None)
+    known = watched.view.known(stage.systems, None, NOTHING_KEPT)
     systems = stage.as_clients()
     try:
         with _served(stage, latency_ms) as (url, token), DataverseClient(url, FixedToken(token)) as client:

@@ -16,7 +16,7 @@ FAILED, MISTAKE, INTERRUPTED, SIGNALLED = 1, 2, 130, 128
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; see the exit codes in docs/report.md, also what `make` makes of them."""
+    """Run the demo; see the exit codes in docs/report.md."""
     console.take_any_character()
     loopback.spare(os.environ)
     options = parse(arguments)
