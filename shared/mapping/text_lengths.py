@@ -1,8 +1,7 @@
 """How long texts are for both systems."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 
 def length_of(text: str) -> int:
@@ -15,20 +14,22 @@ def counted(length: int) -> str:
     return f"{length} characters (UTF-16 units: an emoji counts two)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlacedTexts:
     """Texts of the map document, each with its place there. A document may have thousands, and each address of each
-    mapping asks whether one is too long: they are measured once."""
+    mapping asks whether one is too long: so the `longest` is known, and the places are told only where one is."""
 
-    texts: tuple[tuple[str, str], ...]
+    longest: int
+    placed: Callable[[], Iterable[tuple[str, str]]]
 
     def longer_than(self, limit: int) -> Iterator[tuple[str, int]]:
         """The place and the length of each text that is longer."""
-        if self._longest > limit:
-            for place, text in self.texts:
+        if self.longest > limit:
+            for place, text in self.placed():
                 if (length := length_of(text)) > limit:
                     yield place, length
 
-    @cached_property
-    def _longest(self) -> int:
-        return max((length_of(text) for _, text in self.texts), default=0)
+
+def longest_of(texts: Iterable[str]) -> int:
+    """The length of the longest of these texts; 0 if there is none."""
+    return max(map(length_of, texts), default=0)

@@ -21,7 +21,7 @@ from shared import exact_json
 from shared.discretion import named, shown
 from shared.mapping.map_source import map_source, mistaken
 from shared.mapping.spelling import nearest
-from shared.mapping.text_lengths import PlacedTexts
+from shared.mapping.text_lengths import PlacedTexts, longest_of
 from shared.mapping.units import Units
 from shared.records import Json
 
@@ -115,13 +115,13 @@ class ValueMaps(Part):
     @cached_property
     def state_codes(self) -> PlacedTexts:
         """The codes of states, each with its place."""
-        return PlacedTexts(
-            tuple(
-                (f"states.{country}.{named(name)}", code)
-                for country, states in self.states.items()
-                for name, code in states.items()
-            )
-        )
+        codes = {code for states in self.states.values() for code in states.values()}
+        return PlacedTexts(longest_of(codes), self._placed_codes)
+
+    def _placed_codes(self) -> Iterator[tuple[str, str]]:
+        for country, states in self.states.items():
+            for name, code in states.items():
+                yield f"states.{country}.{named(name)}", code
 
     @cached_property
     def _country_codes(self) -> Mapping[str, str]:

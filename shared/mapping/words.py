@@ -14,7 +14,7 @@ from typing import Protocol
 
 from shared.errors import SyncError
 from shared.mapping.plain_word import PlainWord
-from shared.mapping.text_lengths import PlacedTexts
+from shared.mapping.text_lengths import PlacedTexts, longest_of
 from shared.mapping.texts import Texts, default_text, no_texts
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Rejected, Remark
@@ -146,7 +146,8 @@ class Line(PlainWord):
 
     def literals(self, maps: ValueMaps) -> tuple[tuple[str, PlacedTexts], ...]:
         """Its texts of the map document, for its field."""
-        return ((self.field.name, PlacedTexts(tuple(self.texts(maps)))),)
+        texts = tuple(self.texts(maps))
+        return ((self.field.name, PlacedTexts(longest_of(text for _, text in texts), lambda: texts)),) if texts else ()
 
 
 def blank(value: Json) -> bool:

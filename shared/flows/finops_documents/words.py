@@ -1,6 +1,6 @@
 """The words of documents that go from F&O to Sales: amounts of a currency, prices, days, addresses, marks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ from shared.mapping.date_columns import behavior_name
 from shared.mapping.dates import FIRST_DAY, Behavior, in_sales
 from shared.mapping.plain_word import PlainWord
 from shared.mapping.ranges import Range, Ranges
-from shared.mapping.text_lengths import PlacedTexts
+from shared.mapping.text_lengths import PlacedTexts, longest_of
 from shared.mapping.value_maps import Code, Iso2, ValueMaps, as_known_to
 from shared.mapping.words import Column, Line, Ownership, TargetField, value_of
 from shared.records import Json, Values
@@ -48,7 +48,11 @@ class CountryNames(ValueMaps):
     @cached_property
     def placed_names(self) -> PlacedTexts:
         """The names, each with its place."""
-        return PlacedTexts(tuple((f"country_names.{named(code)}", name) for code, name in self.country_names.items()))
+        return PlacedTexts(longest_of(self.country_names.values()), self._placed_names)
+
+    def _placed_names(self) -> Iterator[tuple[str, str]]:
+        for code, name in self.country_names.items():
+            yield f"country_names.{named(code)}", name
 
 
 def amount(source: str, target: str) -> Line:
