@@ -12,8 +12,8 @@ from urllib3.util import parse_url
 from shared.errors import OperatorNeeded, SettingsInvalid
 from shared.systems import System
 
-# Creations go to one address each time, and every request is checked twice.
-_ADDRESSES_KEPT = 64
+# Every request is checked twice, and there are few systems.
+_STARTS_KEPT = 64
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # Blanks, control characters and backslashes are where parsers of addresses disagree.
 _UNSAFE = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")
@@ -74,14 +74,19 @@ def is_at(url: str, origin: Origin) -> bool:
     return _origin(url) == origin
 
 
-@lru_cache(maxsize=_ADDRESSES_KEPT)
 def _origin(url: str) -> Origin | None:
     """The origin as read by both parsers that handle a request; None if they could disagree."""
     start = _START.match(url)
     if _UNSAFE.search(url) or start is None or "@" in start.group() or not start.group().isascii():
         return None
+    return _origin_of(start.group())
+
+
+@lru_cache(maxsize=_STARTS_KEPT)
+def _origin_of(start: str) -> Origin | None:
+    """What stands before the path, the query and the fragment of an address; for both parsers it ends there."""
     try:
-        sent, second = parse_url(url), urlsplit(url)
+        sent, second = parse_url(start), urlsplit(start)
         second_port = second.port
     except (HTTPError, ValueError):
         return None
