@@ -14,8 +14,8 @@ from local.host import summary
 from shared.collector import COLLECTED_AFTER, settle_memory
 from tests.infra import compiler
 from tests.odata import recording
-from tests.support import memory, shares
-from tests.support.events import Heard, listening
+from tests.support import memory, reports, shares
+from tests.support.events import Heard, keep_warnings, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
 settings.register_profile("project", deadline=None, max_examples=25)
@@ -35,6 +35,12 @@ gc.set_threshold(*COLLECTED_AFTER)
 _PEAKS_MB: list[float] = []
 # Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What a test process tells and keeps of each test."""
+    reports.configure(config)
+    keep_warnings(config)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from shared.telemetry import EVENTS
 
 LOGGER = "p2c"
@@ -41,11 +43,27 @@ def listening() -> Iterator[Heard]:
     heard, logger = Heard(), logging.getLogger(LOGGER)
     level = logger.level
     logger.addHandler(heard)
-    logger.setLevel(logging.INFO)
+    _set_level(logger, logging.INFO)
     try:
         yield heard
     finally:
         logger.removeHandler(heard)
+        _set_level(logger, level)
+
+
+def keep_warnings(config: pytest.Config) -> None:
+    """What is kept of each test, for the report of one that fails: warnings. --log-level=INFO keeps the events, too:
+    with them a test that plays a thousand crashes takes 60 MB, and a third of its time. The levels are set once: pytest
+    would set those of its option for each phase of each test, and each time all loggers forget what they know."""
+    logging.getLogger(LOGGER).setLevel(logging.INFO)
+    kept = config.pluginmanager.get_plugin("logging-plugin")
+    if kept is not None and kept.log_level is None:
+        for handler in (kept.caplog_handler, kept.report_handler):
+            handler.setLevel(logging.WARNING)
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    if logger.level != level:
         logger.setLevel(level)
 
 

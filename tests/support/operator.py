@@ -5,11 +5,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from p2c.__main__ import app
@@ -19,6 +21,9 @@ from shared.operations.audit_log import AuditLog
 from shared.service import Service
 from shared.settings import Settings
 from tests.support.product import Product
+
+# Typer puts all commands together anew for each call.
+_put_together = cache(get_command)
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,19 @@ def operated(made: Product, **environ: str) -> Iterator[None]:
 def p2c_in(environment: Mapping[str, str], *arguments: str) -> Result:
     """What a command says that knows no other variables than these."""
     with patch.dict(os.environ, environment, clear=True):
-        return CliRunner().invoke(app, list(arguments))
+        return _ended(*arguments)
 
 
 def p2c(*arguments: str, code: int = 0, said: str | None = None) -> str:
     """What a command says; it must end with this code. `said` is what the operator answers."""
-    ended = CliRunner().invoke(app, list(arguments), input=said)
+    ended = _ended(*arguments, said=said)
     assert ended.exit_code == code, ended.output
     return ended.output
+
+
+def _ended(*arguments: str, said: str | None = None) -> Result:
+    with patch("typer.testing._get_command", _put_together):
+        return CliRunner().invoke(app, list(arguments), input=said)
 
 
 def answer(*arguments: str, code: int = 0) -> Any:
