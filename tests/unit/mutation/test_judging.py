@@ -50,7 +50,7 @@ from tests.mutation.mutants import mutant_of
 from tests.mutation.running import Change, Stage
 root, *names = sys.argv[1:]
 root = Path(root)
-playing.CPU_S = 1
+playing.CPU_S = 0.6
 sys.path.insert(0, str(root))
 calls = known_calls(root, ["test_tiny.py"], ["tiny.py"], jobs=1)
 mutants = [mutant_of(f"tiny.py:{name}", root) for name in names]
@@ -205,14 +205,14 @@ def test_dies():
     os.kill(os.getpid(), signal.SIGTERM)
 
 def work():
-    end = time.process_time() + 0.6
+    end = time.process_time() + 0.4
     while time.process_time() < end:
         pass
 """
 HOWEVER_THEY_ARE_PLAYED = """
 import os, signal
 from tests.mutation.loaded import LoadedTests
-playing.CPU_S = 1
+playing.CPU_S = 0.6
 
 def told(running):
     try:
