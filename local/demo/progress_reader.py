@@ -145,12 +145,18 @@ class ProgressReader:
         self._queues = storage.queues
         self._sum = _Sum()
 
-    def glance(self) -> Glance:
-        """A cheap look. Runs are read before queues: a pull notes itself after it has sent its hints."""
+    def control(self) -> Control:
+        """The control rows of all flows, as they are at this moment."""
+        return self._control.at_once()
+
+    def glance(self, control: Control | None = None) -> Glance:
+        """A cheap look; whoever looks at several flows reads their `control` rows once. Runs are read before queues: a
+        pull notes itself after it has sent its hints."""
+        control = control or self.control()
         for run in self._runs.latest(self._flow, _RUNS_AT_ONCE):
             if run.started >= self._since and run.id not in self._sum.seen:
                 self._add(run)
-        checkpoint, control = self._checkpoints.load(self._flow), self._control.at_once()
+        checkpoint = self._checkpoints.load(self._flow)
         return Glance(
             counts=dict(self._sum.counts),
             pulls=self._sum.pulls,
@@ -221,7 +227,7 @@ class ProgressReader:
 
     def closed(self) -> str:
         """Why nothing moves, empty if it may."""
-        return self._closed_in(self._control.at_once())
+        return self._closed_in(self.control())
 
     def _closed_in(self, control: Control) -> str:
         flow = control.flow(self._flow)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from local.demo.flows import Systems, Watched
 from local.demo.progress_reader import Account, Glance, ProgressReader
+from shared.state.control import Control
 
 # An account reads every link of a flow: it is taken when something has happened or after a while, and never takes more
 # than a fifth of the time.
@@ -71,10 +72,11 @@ class Stocktaking:
     def look(self, *, anew: bool = False) -> dict[str, Position]:
         """Look now; `anew` reads the state of every record again, over the records that both systems have at this
         moment."""
-        return {flow.name: self._look(flow, anew=anew) for flow in self._flows}
+        control = self._standings[self._flows[0].name].control()
+        return {flow.name: self._look(flow, control, anew=anew) for flow in self._flows}
 
-    def _look(self, flow: Watched, *, anew: bool) -> Position:
-        glance = self._standings[flow.name].glance()
+    def _look(self, flow: Watched, control: Control, *, anew: bool) -> Position:
+        glance = self._standings[flow.name].glance(control)
         taken = self._taken.get(flow.name)
         if taken is None or anew or self._is_due(taken, glance):
             taken = self._taken[flow.name] = self._take(flow, glance, anew=anew)

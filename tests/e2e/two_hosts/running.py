@@ -60,7 +60,7 @@ _REAL_HOST = {
 # Of each answer of both systems, so that whoever is killed is at work.
 _LATENCY_MS = 60.0
 # Every look reads the links of all flows.
-_LOOK_EVERY_S = 0.3
+_LOOK_EVERY_S = 0.5
 _AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
 # So many functions the other host has executed when one was alone, and so many connections were cut, in a trouble.
 _ALONE, _CUT = 6, 4
