@@ -30,7 +30,7 @@ param settings { *: string } = {}
 
 @minValue(1)
 @maxValue(1000)
-@description('Most instances of each function. Few are enough: both systems limit what one user may ask for.')
+@description('Most instances of each function. Few are enough: both systems limit what one user may ask for. Raise batchSize of host.json with it.')
 param maximumInstanceCount int = 2
 
 @allowed([2048, 4096])

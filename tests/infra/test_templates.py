@@ -238,7 +238,7 @@ def test_a_mistake_in_azure_yaml_is_found_and_named(old: str, new: str, named: s
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ('"batchSize": 4', '"batchSize": 64', "64 is greater than the maximum of 32"),
+        ('"batchSize": 1', '"batchSize": 64', "64 is greater than the maximum of 32"),
         ('"maxDequeueCount"', '"maxDequeueCounts"', "'maxDequeueCounts' was unexpected"),
         ('"Host.Results": "Information"', '"Host.Results": "Info"', "'Info' is not one of"),
     ],
