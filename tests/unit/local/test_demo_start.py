@@ -22,7 +22,7 @@ from local.demo.configuration import read_configuration
 from local.demo.errors import DemoFailed, UserMistake
 from local.demo.logs import keep
 from local.demo.memory import MANIFEST
-from local.demo.run import how_to_continue, require_writable
+from local.demo.run import how_to_continue, is_hasty, require_writable
 from local.demo.state_dir import Place, free_ports, place
 from local.demo.story import tell, told_by_turns
 from shared.flows.invoices import INVOICES
@@ -30,6 +30,7 @@ from shared.flows.ordersback import ORDERSBACK
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
 from shared.mapping.units import sales_unit
+from tests.support.project import ROOT
 
 SYSTEMS = ("dataverse", "finops")
 FILES = frozenset({"accounts.jsonl", "contacts.jsonl"})
@@ -249,7 +250,30 @@ def test_the_same_orders_are_delivered_in_the_same_way_each_time_and_halved_wher
 
 
 def test_the_claims_of_a_killed_worker_end_sooner_where_one_is_killed() -> None:
-    assert read_configuration({}, hasty=True).claim_live_s < read_configuration({}).claim_live_s
+    assert (read_configuration({}, hasty=True).claim_live_s, read_configuration({}).claim_live_s) == (55, 600)
+
+
+@pytest.mark.parametrize(
+    ("asked", "hasty"),
+    [
+        ([], True),
+        (["--once"], False),
+        (["--once", "--trust"], True),
+        (["--keep", "d"], True),
+        (["--once", "--keep", "d"], False),
+        (["--keep", "d", "--latency-ms", "300"], False),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_the_claims_of_a_dead_process_hold_a_demo_up_for_55_seconds_or_ten_minutes_as_its_document_says(
+    asked: list[str], hasty: bool
+) -> None:
+    options = parse(asked)
+    assert is_hasty(options) == hasty
+    assert read_configuration({}, hasty=is_hasty(options)).claim_live_s == (55 if hasty else 600)
+    told = " ".join((ROOT / "docs" / "demo.md").read_text(encoding="utf-8").split())
+    assert "55 seconds in a demo that kills its functions, so one without `--once` or with `--trust`" in told
+    assert "ten minutes with the default settings, which a demo with `--once` has" in told
 
 
 @pytest.mark.parametrize(("records", "at_once"), [(0, 0), (12, 12), (50, 20), (700, 140)])
