@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.mapping.verdicts import Filtered, Mapped, Verdict
-from shared.records import Json, Values, fold
+from shared.records import KEY_SEPARATOR, Json, Values, fold
 
 
 class Fields(Protocol):
@@ -62,8 +62,8 @@ class Past:
     source id, the key under which a record was expected at an earlier comparison; it never changes, and stays when its
     source ends.
     `refused`: ids of records that the target itself refuses at present, which no mapping can foresee.
-    `adopt`: whether rows that were there before become ours. `moves`: whether a record may get another key; what it
-    leaves behind is then ignored. `left`: the keys that records had before the last one.
+    `adopt`: whether rows that were there before become ours. `moves`: whether a record may get another key with the
+    same number; what it leaves behind is then ignored. `left`: the keys that records had before the last one.
     """
 
     before: frozenset[str] = frozenset()
@@ -82,8 +82,9 @@ def expected_keys(verdicts: Mapping[str, Verdict], past: Past) -> dict[str, list
         if not isinstance(verdict, Mapped) or id in past.refused:
             continue
         key = fold(verdict.key)
-        moved = fold(past.keys.get(id, key)) != key and not past.moves
-        if moved or (key in before and not past.adopt):
+        known = fold(past.keys.get(id, key))
+        is_refused = known != key and not (past.moves and _number_in(known) == _number_in(key))
+        if is_refused or (key in before and not past.adopt):
             continue
         expected[key].append((id, verdict))
     return expected
@@ -133,6 +134,11 @@ def differences(
         if not fields.agree(name, ours, values.get(name)):
             wrong.append(Difference(key, name, ours, values.get(name)))
     return wrong
+
+
+def _number_in(key: str) -> str:
+    """The number of a record in its key, which has the route before it and may have another record's number behind."""
+    return (key.partition(" ")[2] or key).partition(KEY_SEPARATOR)[0]
 
 
 def _ended_keys(verdicts: Mapping[str, Verdict], past: Past) -> Iterator[str]:

@@ -29,7 +29,7 @@ BIKE = Wanted("BK-1", 3)
 OF_CUSTOMERS = (ACCOUNTS, CONTACTS, QUOTATIONS, ORDERS, ORDERSBACK, INVOICES)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def running() -> Iterator[Trade]:
     with trade() as world:
         yield world
@@ -121,3 +121,16 @@ def test_the_customer_of_an_account_that_an_operator_has_unlinked_is_expected_un
     found = compared(running, again)
     assert {name: each for name, each in found.items() if not each.clean} == {}
     assert again.keys[ACCOUNTS][id] == f"{number}-NEW"
+
+
+def test_a_contact_whose_number_was_changed_keeps_its_contact_person(running: Trade, memory: Memory) -> None:
+    account, number = a_customer(running)
+    contact, _ = running.contact(account)
+    running.sync()
+    assert all(each.clean for each in compared(running, memory).values())
+    changed = {"msdynce_contactnumber": f"{number}-PERSON"}
+    assert running.shop.sales.patch(f"contacts({contact})", changed, If_Match="*").ok
+    running.sync()
+    found = compared(running, memory)
+    assert {name: each for name, each in found.items() if not each.clean} == {}
+    assert running.shop.service.state.failures.load(CONTACTS, [contact])[contact].cause == "key_changed"
