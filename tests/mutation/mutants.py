@@ -40,10 +40,10 @@ class Mutant:
 
     def source(self, root: Path) -> str:
         """The changed text of the module. Raises LookupError when there is no such place."""
-        changed = mutate_code(_text(root / self.file), OPERATORS[self.operator], self.occurrence)
+        changed = _changed(_text(root / self.file), self.operator, self.occurrence)
         if changed is None:
             raise LookupError(f"{self.name}: {self.operator} has fewer places there; choose a smaller last number")
-        return str(changed)
+        return changed
 
     def diff(self, root: Path) -> list[str]:
         """What it changes, as a unified diff without context."""
@@ -63,7 +63,7 @@ class Mutant:
             changed = ast.parse(self.source(root))
         except SyntaxError:
             return False
-        return ast.dump(changed) != ast.dump(ast.parse(_text(root / self.file)))
+        return ast.dump(changed) != _meaning(_text(root / self.file))
 
 
 def mutant_of(name: str, root: Path) -> Mutant:
@@ -127,6 +127,18 @@ def _is_mark(node: NodeOrLeaf, operator: str) -> bool:
 
 def _within(span: Span, other: Span) -> bool:
     return other[0] <= span[0] and span[1] <= other[1]
+
+
+@lru_cache(maxsize=256)
+def _changed(text: str, operator: str, occurrence: int) -> str | None:
+    """The same module is read anew for each change of it: the last ones are kept."""
+    changed = mutate_code(text, OPERATORS[operator], occurrence)
+    return None if changed is None else str(changed)
+
+
+@lru_cache(maxsize=64)
+def _meaning(text: str) -> str:
+    return ast.dump(ast.parse(text))
 
 
 @lru_cache
