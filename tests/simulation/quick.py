@@ -1,5 +1,5 @@
 """Constructors of the engine's frozen dataclasses that take less time, for a process that plays thousands of histories:
-these objects are what a history makes most of. A process that does anything else keeps the constructors that it has.
+these objects are what a history makes most of. All else that a process does keeps the constructors that it has.
 
 A frozen dataclass fills its slots through `object.__setattr__`, which finds the slot of each name anew. Its slots can
 as well be filled directly. What is made is the same, and as frozen as before.
@@ -8,6 +8,7 @@ as well be filled directly. What is made is the same, and as frozen as before.
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from operator import attrgetter
 from types import ModuleType
@@ -28,6 +29,21 @@ def quicken() -> None:
     for module in _modules():
         if vars(module).get("replace") is replace:
             setattr(module, "replace", _replace)  # noqa: B010 - each module has its own name for it
+
+
+@contextmanager
+def quickened() -> Iterator[None]:
+    """The same for some time, in a process that does other things later."""
+    shipped = [(each, each.__init__) for each, _ in constructors()]  # type: ignore[misc]
+    replacing = [module for module in _modules() if vars(module).get("replace") is replace]
+    quicken()
+    try:
+        yield
+    finally:
+        for each, constructor in shipped:
+            each.__init__ = constructor  # type: ignore[misc]
+        for module in replacing:
+            setattr(module, "replace", replace)  # noqa: B010 - as above
 
 
 def constructors() -> list[tuple[type, Any]]:

@@ -1,10 +1,11 @@
 """The quick constructors of processes that play histories make what those of the engine make."""
 
 import inspect
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from tests.simulation.quick import constructors
+from shared.sync import flow
+from tests.simulation.quick import constructors, quickened
 from tests.simulation.run import stage_of_process
 
 
@@ -27,6 +28,16 @@ def test_a_quick_constructor_takes_and_fills_what_that_of_its_class_does() -> No
                 _of(made_quickly, field.name) for field in fields(each)
             ]
     assert len(found) > 100
+
+
+def test_afterwards_everything_is_made_as_the_engine_makes_it() -> None:
+    stage_of_process()
+    shipped = {each: each.__init__ for each, _ in constructors()}  # type: ignore[misc]
+    with quickened():
+        assert all(each.__init__ is not constructor for each, constructor in shipped.items())  # type: ignore[misc]
+        assert vars(flow)["replace"] is not replace
+    assert all(each.__init__ is constructor for each, constructor in shipped.items())  # type: ignore[misc]
+    assert vars(flow)["replace"] is replace
 
 
 def _kind(taken: inspect.Parameter) -> tuple[Any, bool]:

@@ -12,6 +12,8 @@ from tests.simulation.__main__ import main
 from tests.simulation.run import play
 from tests.simulation.script import STEPS, read_script, write_script
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 _ROOT = Path(__file__).parents[2]
 _KEPT = sorted((Path(__file__).parent / "histories").glob("*.json"))
 _AT_ONCE = 20
