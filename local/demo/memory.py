@@ -54,8 +54,9 @@ class Memory:
     def unlink(self, flow: str, id: str, key: str) -> None:
         """Note that an operator has unlinked a source record from its target record, which stays: it may get another
         one. Nothing happens if the record has another key by now, or if it was noted before."""
-        known = self.keys.get(flow, {}).get(id)
-        if known is not None and fold(known) == fold(key):
+        known = self.keys.get(flow, {}).get(id, _NO_KEY)
+        # Where a flow has several targets, the key here has the route before it.
+        if known and fold(key) in {fold(known), fold(known.partition(" ")[2])}:
             self.expect(flow, {id: _NO_KEY})
 
     def note_theirs(self, flow: str, key: str) -> None:

@@ -123,7 +123,9 @@ def test_the_customer_of_an_account_that_an_operator_has_unlinked_is_expected_un
     assert again.keys[ACCOUNTS][id] == f"{number}-NEW"
 
 
-def test_a_contact_whose_number_was_changed_keeps_its_contact_person(running: Trade, memory: Memory) -> None:
+def test_a_contact_whose_number_was_changed_keeps_its_contact_person_until_it_is_unlinked(
+    running: Trade, memory: Memory
+) -> None:
     account, number = a_customer(running)
     contact, _ = running.contact(account)
     running.sync()
@@ -134,3 +136,10 @@ def test_a_contact_whose_number_was_changed_keeps_its_contact_person(running: Tr
     found = compared(running, memory)
     assert {name: each for name, each in found.items() if not each.clean} == {}
     assert running.shop.service.state.failures.load(CONTACTS, [contact])[contact].cause == "key_changed"
+    service = running.shop.service
+    service.linking(CONTACTS, service.audit_log("operator")).unlink(contact)
+    assert running.shop.sales.patch(f"contacts({contact})", {"lastname": "Alvarez"}, If_Match="*").ok
+    running.sync()
+    found = compared(running, memory)
+    assert {name: each for name, each in found.items() if not each.clean} == {}
+    assert memory.keys[CONTACTS][contact] == f"contact {number}-PERSON/{number}"
