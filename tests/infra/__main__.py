@@ -14,7 +14,8 @@ def main() -> int:
     if compiler.compiler() is None:
         sys.stderr.write(f"{compiler.MISSING}\n")
         return 1
-    told = [compiler.format_all(INFRA), *map(compiler.write_snapshot, parameters_files())]
+    with compiler.running() as bicep:
+        told = [bicep.format_all(INFRA), *map(bicep.write_snapshot, parameters_files())]
     sys.stderr.write("".join(f"{each}\n" for each in told if each))
     return int(any(told))
 

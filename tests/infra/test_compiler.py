@@ -5,6 +5,7 @@ Where there is no compiler these tests are left out, and a line at the end says 
 
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,16 @@ from tests.support.project import ROOT
 needs_the_compiler = pytest.mark.skipif(compiler.compiler() is None, reason=compiler.MISSING)
 
 
+@pytest.fixture(scope="module")
+def bicep() -> Iterator[compiler.Compiler]:
+    with compiler.running() as running:
+        yield running
+
+
 @needs_the_compiler
-def test_every_template_has_the_form_of_the_compiler(tmp_path: Path) -> None:
+def test_every_template_has_the_form_of_the_compiler(bicep: compiler.Compiler, tmp_path: Path) -> None:
     infra = copied(tmp_path) / "infra"
-    assert compiler.format_all(infra) == ""
+    assert bicep.format_all(infra) == ""
     files = [*INFRA.glob("*.bicep"), *parameters_files()]
     other = [file.name for file in files if file.read_bytes() != (infra / file.relative_to(INFRA)).read_bytes()]
     assert other == [], "run `make infra`"
@@ -30,12 +37,12 @@ def test_every_template_has_the_form_of_the_compiler(tmp_path: Path) -> None:
 @needs_the_compiler
 @pytest.mark.parametrize("parameters", parameters_files(), ids=lambda file: file.stem)
 def test_the_snapshot_is_what_the_templates_make_and_the_compiler_says_nothing(
-    parameters: Path, tmp_path: Path
+    bicep: compiler.Compiler, parameters: Path, tmp_path: Path
 ) -> None:
     made = copied(tmp_path) / "infra" / "snapshots" / parameters.name
     snapshot = made.with_suffix(".snapshot.json")
     snapshot.unlink()
-    assert compiler.write_snapshot(made) == ""
+    assert bicep.write_snapshot(made) == ""
     kept = (SNAPSHOTS / snapshot.name).read_text(encoding="utf-8").splitlines()
     different = list(difflib.unified_diff(kept, snapshot.read_text(encoding="utf-8").splitlines(), lineterm=""))
     assert different == [], "run `make infra`, and look at the difference before you commit it"
@@ -63,12 +70,12 @@ COMPILED = {
 
 
 @needs_the_compiler
-def test_a_mistake_in_a_template_is_found_and_named(tmp_path: Path) -> None:
-    """All of them at once: the compiler takes seconds."""
+def test_a_mistake_in_a_template_is_found_and_named(bicep: compiler.Compiler, tmp_path: Path) -> None:
+    """All of them at once."""
     infra = copied(tmp_path) / "infra"
     for file, old, new, _ in COMPILED.values():
         change(infra / file, old, new)
-    said = compiler.build(infra / "main.bicep").splitlines()
+    said = bicep.build(infra / "main.bicep").splitlines()
     missed = [
         mistake
         for mistake, (file, _, _, named) in COMPILED.items()
@@ -78,14 +85,16 @@ def test_a_mistake_in_a_template_is_found_and_named(tmp_path: Path) -> None:
 
 
 @needs_the_compiler
-def test_mistakes_that_the_compiler_lets_pass_are_found_in_the_snapshot(tmp_path: Path) -> None:
+def test_mistakes_that_the_compiler_lets_pass_are_found_in_the_snapshot(
+    bicep: compiler.Compiler, tmp_path: Path
+) -> None:
     """A tier that there is not; roles on the whole resource group, missing ones, and some named after nobody."""
     infra = copied(tmp_path) / "infra"
     change(infra / "app.bicep", "'FlexConsumption'", "'FlexConsumptio'")
     change(infra / "access.bicep", "[blobDataOwner, queueDataContributor, ", "[blobDataOwner, ")
     change(infra / "access.bicep", "guid(storage.id, appPrincipalId, role)", "guid(storage.id, role)")
     change(infra / "access.bicep", "    scope: storage\n", "")
-    assert compiler.write_snapshot(infra / "snapshots" / f"{NETWORK}.bicepparam") == ""
+    assert bicep.write_snapshot(infra / "snapshots" / f"{NETWORK}.bicepparam") == ""
     mistaken = read_snapshot(NETWORK, infra / "snapshots")
     assert members(mistaken) == [
         "sku.tier of Microsoft.Web/serverfarms is 'FlexConsumptio'; it must be 'FlexConsumption'"
