@@ -61,8 +61,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test process but one begins with its part of the tests that take longest and of those that wait for
-    processes of their own. Only those count that are left when pytest has taken out what `-m` leaves out."""
+    """Half of the test processes, rounded up, begin with their part of the tests that take longest and of those that
+    wait for processes of their own. Only those count that are left when pytest has taken out what `-m` leaves out."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     _begin_with_one_of_those_that_share_a_run(items)
     # Others wait for the run that they share.

@@ -21,8 +21,8 @@ def in_order(
 ) -> list[T]:
     """All tests. The `long` ones are dealt out in their order, each to the process that has the fewest seconds of them
     so far, and head the share of each. An equal part of those that are `waiting` for other processes follows. Both
-    leave a core free: so the first of several processes begins with `others`, which only compute."""
-    spare = 1 if workers > 1 else 0
+    leave cores free: so half of the processes, rounded down, begin with `others`, which only compute."""
+    spare = workers // 2
     heads: list[list[T]] = [[] for _ in range(workers)]
     for each in long:
         min(heads[spare:], key=lambda head: sum(map(seconds, head))).append(each)

@@ -13,20 +13,20 @@ def shares(ordered: list[int], workers: int) -> list[list[int]]:
 
 
 @given(long=st.integers(0, 9), waiting=st.integers(0, 9), others=st.integers(40, 60), workers=st.integers(1, 4))
-def test_every_test_is_run_once_and_the_first_of_several_processes_begins_with_others(
+def test_every_test_is_run_once_and_half_of_several_processes_begin_with_others(
     long: int, waiting: int, others: int, workers: int
 ) -> None:
     numbers = range(long + waiting + others)
     first, second, third = numbers[:long], numbers[long : long + waiting], numbers[long + waiting :]
     ordered = in_order(first, second, third, workers, seconds=float)
     assert sorted(ordered) == [*numbers]
-    own, *further = shares(ordered, workers)
-    if further:
-        assert own == [*third[: len(own)]]
-    for share in further:
+    given_out = shares(ordered, workers)
+    computing, playing = given_out[: workers // 2], given_out[workers // 2 :]
+    assert [test for share in computing for test in share] == [*third[: sum(map(len, computing))]]
+    for share in playing:
         kinds = [0 if test in first else 1 if test in second else 2 for test in share]
         assert kinds == sorted(kinds)
-    assert sum(share.count(test) for share in further or [own] for test in (*first, *second)) == long + waiting
+    assert sum(share.count(test) for share in playing for test in (*first, *second)) == long + waiting
 
 
 def test_a_long_test_goes_to_the_process_that_has_least_to_do_and_those_that_wait_are_split() -> None:
