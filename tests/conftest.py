@@ -3,7 +3,6 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
 # The run that many end-to-end tests look at is played once (tests/e2e/conftest.py), in so many seconds.
 REHEARSAL_S = 65
-_END_TO_END = Path(__file__).parent / "e2e"
+_END_TO_END = "tests/e2e/"
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
 gc.set_threshold(*COLLECTED_AFTER)
 _PEAKS_MB: list[float] = []
@@ -81,7 +80,7 @@ def _begin_with_one_of_those_that_share_a_run(items: list[pytest.Item]) -> None:
 
 
 def _waits(item: pytest.Item) -> bool:
-    return item.path.is_relative_to(_END_TO_END) and not _shares_a_run(item)
+    return item.nodeid.startswith(_END_TO_END) and not _shares_a_run(item)
 
 
 def _shares_a_run(item: pytest.Item) -> bool:

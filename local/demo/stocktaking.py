@@ -10,8 +10,8 @@ from local.demo.progress_reader import Account, Glance, ProgressReader
 from shared.state.control import Control
 
 # An account reads every link of a flow: it is taken when something has happened or after a while, and never takes more
-# than a fifth of the time.
-_ANEW_AFTER_S = 3.0
+# than a fifth of the time. Whoever changes links also leaves a run or takes a message, which a glance sees.
+_ANEW_AFTER_S = 10.0
 _SHARE = 0.2
 
 Standings = Mapping[str, ProgressReader]
