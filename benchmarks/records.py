@@ -115,7 +115,7 @@ def _copies(quotes: Sequence[Values], lines: Sequence[Values], count: int) -> It
     of_quote: dict[str, list[Values]] = defaultdict(list)
     for line in lines:
         of_quote[str(line["_quoteid_value"])].append(line)
-    for number in range(count):
+    for number in range(count if quotes else 0):
         quote = quotes[number % len(quotes)]
         id = str(uuid.uuid5(_SPACE, f"quote {number}"))
         copied: list[Values] = [

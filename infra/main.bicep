@@ -30,7 +30,7 @@ param settings { *: string } = {}
 
 @minValue(1)
 @maxValue(1000)
-@description('Most instances of each function. Few are enough: both systems limit what one user may ask for. Raise batchSize of host.json with it.')
+@description('Most instances of each function. Few are enough: both systems limit what one user may ask for. If you raise it, raise batchSize of host.json too: the platform starts an instance for each batchSize messages that wait.')
 param maximumInstanceCount int = 2
 
 @allowed([2048, 4096])

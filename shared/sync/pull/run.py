@@ -276,8 +276,8 @@ class Pull:
         limit = self._limits.hints_per_message
         # The links of a message lie side by side in storage, and are read at once.
         usable = sorted((hint for hint in hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
-        # A host takes several messages at once. If they are of one size, nothing is written before all of them are read
-        # and planned.
+        # A host has several messages in hand. If the first ones are of one size, nothing is written before all of them
+        # are read and planned.
         first = _FIRST_HINTS if len(usable) > _FEW_MESSAGES * limit else limit
         for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch, why=why):
             self._queues.send(self._flow.name, message.to_body())
