@@ -7,8 +7,8 @@ from shared.state.storage.memory import MemoryTable
 from shared.state.storage.tables import Row
 from tests.support.clock import ManualClock
 
-# Still played at the end of a time in which nothing happened, as two rounds: what stands must stand for good.
-_LAST_MINUTES_S = 120
+# Still played at the end of a time in which nothing happened, as one round: what stands must stand for good.
+_LAST_MINUTE_S = 60
 _IDLE = (LinkState.DELETED, LinkState.ENDED, LinkState.FILTERED, LinkState.WAITING)
 
 
@@ -34,7 +34,7 @@ class Rest:
         """Let the time pass until a failure is to be tried again, at the latest until shortly before `end`."""
         tries = [row.cells.get("next_try") for row in self._rows()]
         left = [(at - self._clock.now()).total_seconds() for at in tries if isinstance(at, datetime)]
-        self._clock.sleep(max(0, min([*left, end - _LAST_MINUTES_S - self._clock.seconds])))
+        self._clock.sleep(max(0, min([*left, end - _LAST_MINUTE_S - self._clock.seconds])))
 
     def _rows(self) -> list[Row]:
         return [*self._links.content().values(), *self._control.content().values()]
