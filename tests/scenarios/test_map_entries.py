@@ -97,6 +97,7 @@ def test_the_history_tells_that_a_mended_record_is_in_step_again_although_nothin
     short.clock.sleep(1)
     short.edit(id, description="More")
     short.tick()
+    short.clock.sleep(1)
     p2c("map", "unset", FLOW, "countries", "Allemagne", *WHY)
     short.settle()
     assert answer("history", FLOW, id)[0]["outcome"] == "rejected: country_unknown"
