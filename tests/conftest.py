@@ -34,12 +34,18 @@ gc.set_threshold(*COLLECTED_AFTER)
 _PEAKS_MB: list[float] = []
 # Microsoft's compiler and functions host watch themselves to become faster, which pays in hours and not in seconds.
 os.environ.setdefault("DOTNET_TieredPGO", "0")
+# Pydantic looks for plug-ins among all installed packages, in each process that a test starts; there are none.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What a test process tells and keeps of each test."""
+    """What a test process tells of each test."""
     reports.configure(config)
-    keep_warnings(config)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What a test process keeps of each test."""
+    keep_warnings(session.config)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

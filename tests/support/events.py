@@ -57,7 +57,8 @@ def keep_warnings(config: pytest.Config) -> None:
     would set those of its option for each phase of each test, and each time all loggers forget what they know."""
     logging.getLogger(LOGGER).setLevel(logging.INFO)
     kept = config.pluginmanager.get_plugin("logging-plugin")
-    if kept is not None and kept.log_level is None:
+    assert kept is not None, "pytest has no plugin for logging yet: call this later"
+    if kept.log_level is None:
         for handler in (kept.caplog_handler, kept.report_handler):
             handler.setLevel(logging.WARNING)
 
