@@ -23,7 +23,10 @@ KEPT = "kept"
 PUT_BACK = "put back"
 """The outcome of an entry that tells what an operator has undone."""
 IN_STEP_AGAIN = "in step again"
-"""The outcome of an entry that tells that a failure has closed and nothing had to be written."""
+"""The outcome of an entry that tells that a failure has closed and nothing had to be written: both systems have the
+same."""
+FAILURE_CLOSED = "failure closed"
+"""The same where nothing was to be written because the target keeps values that the source does not have."""
 ADDED, REMOVED = "added", "removed"
 """What an entry says, as its new value, of a line of a document as a whole."""
 OF_LINE = re.compile(r"line ([0-9]+)(?: (.+))?")

@@ -91,6 +91,7 @@ def test_what_is_taken_of_the_target_stays_until_one_of_the_two_changes(stopping
     stopping.drain()
     assert memo_and_name(stopping) == ("Theirs", "Their name")
     assert (stopping.link(id).state, stopping.failure(id)) == (LinkState.WRITTEN, None)
+    assert "failure closed" in [entry["outcome"] for entry in answer("history", FLOW, id)]
     stopping.edit(id, telephone1="1")
     stopping.settle()
     p2c("reconcile", FLOW, "--repair", "--yes")

@@ -9,8 +9,8 @@ from shared.clock import Clock
 from shared.errors import InvariantBroken, RowTooLarge
 from shared.records import Write, fold
 from shared.state.decided_contents import decided_row
-from shared.state.failures import STATE_UNREADABLE, renewed
-from shared.state.history import IN_STEP_AGAIN, Change, history_row
+from shared.state.failures import STATE_UNREADABLE, Failure, renewed
+from shared.state.history import FAILURE_CLOSED, IN_STEP_AGAIN, Change, history_row
 from shared.state.keys import Owner
 from shared.state.link_parts import Seen
 from shared.state.links import Link, Links
@@ -205,9 +205,8 @@ class Committing:
                 self._flow.name, record.id, self._flow.number_of(record.row), self._clock.now()
             )
             return [Put(renewed(record.failure, failure).to_row())]
-        if record.failure is not None and outcome.kind in DECIDED:
-            return [Delete(record.failure.to_row())]
-        return []
+        closed = _closed_failure(record, outcome)
+        return [] if closed is None else [Delete(closed.to_row())]
 
     def _values(self, record: Record, outcome: Outcome) -> Mapping[str, Change]:
         if outcome.write is None or not (self._keeps_values or self._has_looked(outcome.write, outcome.link)):
@@ -219,10 +218,10 @@ class Committing:
         return write.before is not None and link.linked and self._flow.route(link.route).looks_for_conflicts
 
     def _history(self, record: Record, outcome: Outcome) -> list[Operation]:
-        closes = _closes_failure(record, outcome)
+        closes = _closed_failure(record, outcome) is not None
         if outcome.kind not in _IN_HISTORY and not outcome.kept and not closes:
             return []
-        done = IN_STEP_AGAIN if closes and outcome.kind is Kind.UNCHANGED else outcome.kind
+        done = _closing_without_a_write(outcome) if closes and outcome.kind is Kind.UNCHANGED else outcome.kind
         row = history_row(
             self._flow.name,
             record.id,
@@ -240,6 +239,12 @@ class Committing:
         return [Insert(row)]
 
 
-def _closes_failure(record: Record, outcome: Outcome) -> bool:
-    """Whether the failure of the record closes by this outcome: the history tells that in any case."""
-    return record.failure is not None and outcome.rejection is None and outcome.kind in DECIDED
+def _closed_failure(record: Record, outcome: Outcome) -> Failure | None:
+    """The failure that closes by this outcome, which the history tells in any case; None if none does."""
+    return record.failure if outcome.rejection is None and outcome.kind in DECIDED else None
+
+
+def _closing_without_a_write(outcome: Outcome) -> str:
+    """What the history calls it: the systems are in step unless values stay in the target that the source does not
+    have."""
+    return FAILURE_CLOSED if outcome.link.content.kept else IN_STEP_AGAIN

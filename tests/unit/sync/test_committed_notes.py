@@ -53,8 +53,12 @@ def test_the_history_of_a_record_has_what_was_done_with_it_by_whom_and_why(
 
 
 def kept(of: Record) -> Concluded:
-    done = of.concluded(Kind.UNCHANGED, LinkState.WRITTEN, applied={"name": "new"})
+    done = kept_before(of)
     return replace(done, outcome=replace(done.outcome, kept={"name": ("theirs", "new")}))
+
+
+def kept_before(of: Record) -> Concluded:
+    return of.concluded(Kind.UNCHANGED, LinkState.WRITTEN, applied={"name": "new"}, kept={"name": "theirs"})
 
 
 def test_what_stays_in_the_target_is_history_also_where_nothing_was_written() -> None:
@@ -66,7 +70,8 @@ def test_what_stays_in_the_target_is_history_also_where_nothing_was_written() ->
     ("end", "outcome"),
     [
         (lambda of: of.concluded(Kind.UNCHANGED, LinkState.WRITTEN, applied={"name": "new"}), "in step again"),
-        (kept, "in step again"),
+        (kept, "failure closed"),
+        (kept_before, "failure closed"),
         (filtered, "filtered: foreign"),
         (updated, "updated"),
         (rejected, "rejected: bad"),
