@@ -4,6 +4,7 @@ from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.owned_keys import owned_by
 from shared.state.failures import failure_key
 from shared.state.history import Histories
+from shared.state.keys import Keys, OwnedKey
 from shared.state.links import Link, LinkState
 from shared.state.relinked import relinked_key
 from shared.state.results import result_key
@@ -42,10 +43,20 @@ def forget(flow: Flow, id: str, audit_log: AuditLog, *, state: State, limits: Li
     if not rows and not keys and link.etag is None:
         raise Refused(f"nothing is stored about {id} of {flow.name}; use the id that `p2c history` accepts")
     audit_log.note("forget", flow.name, id)
-    for keys_of, key in keys:
-        keys_of.release(key)
+    released = sum(_release(keys_of, key, id) for keys_of, key in keys)
     remove(state.links.table, rows)
-    return len(keys) + len(rows) + _remove_link(state.links.table, link)
+    return released + len(rows) + _remove_link(state.links.table, link)
+
+
+def _release(keys: Keys, owned: OwnedKey, id: str) -> int:
+    """Give a key up; 0 if another record has got it meanwhile. It may be gone by our own request, whose answer got
+    lost. Raises Refused if it has changed and still is this record's."""
+    if keys.release(owned):
+        return 1
+    now = keys.owners([owned.key]).get(owned.key)
+    if now is not None and (now.owner.flow, now.owner.id) == (owned.owner.flow, owned.owner.id):
+        raise Refused(f"the key {owned.key} of {id} has changed meanwhile; run forget again")
+    return int(now is None)
 
 
 def _rows(table: Table, flow: Flow, link: Link) -> list[Row]:

@@ -9,10 +9,10 @@ import pytest
 from shared.operations.audit_log import AuditLog, Refused
 from shared.operations.link import Linking
 from shared.state.history import Histories
-from shared.state.keys import Owner
+from shared.state.keys import Keys, Owner
 from shared.state.link_parts import Claim, ClaimKind
 from shared.state.links import LinkState
-from shared.state.storage.tables import Delete, Replace
+from shared.state.storage.tables import LAST_KEY, Delete, Replace
 from tests.support.assortment import assortment
 from tests.support.product import FLOW, Product
 from tests.support.repeated import repeated
@@ -165,6 +165,35 @@ def test_a_record_that_a_worker_takes_meanwhile_keeps_its_link(sync: Product) ->
     with pytest.raises(Refused, match="changed meanwhile"):
         service.forget(FLOW, id, Meddling(sync, claim))
     assert sync.link(id).claim.id == "worker"
+
+
+def keys_of_accounts(sync: Product) -> Keys:
+    flow = sync.service.flows[FLOW]
+    return sync.service.state.keys_of(flow, flow.route("customer"))
+
+
+def test_a_record_whose_key_a_worker_writes_again_meanwhile_keeps_key_and_link(sync: Product) -> None:
+    id = deleted(sync)
+    keys = keys_of_accounts(sync)
+    key, owner = next((each.key, each.owner) for each in keys.walk())
+    with pytest.raises(Refused, match=f"the key {key} of {id} has changed meanwhile; run forget again"):
+        sync.service.forget(FLOW, id, Meddling(sync, lambda: keys.own({key: owner})))
+    assert sync.link(id).etag is not None
+    assert set(keys.owners([key])) == {key}
+    assert forgotten(sync, id) > 0
+    assert id not in str([sync.snapshot()[name] for name in ("links", "keys")])
+
+
+def test_a_key_that_another_record_gets_meanwhile_is_no_row_that_was_removed(sync: Product) -> None:
+    id = deleted(sync)
+    keys = keys_of_accounts(sync)
+    owned = next(keys.walk())
+    other = Owner(FLOW, "customer", "other")
+    partition = sync.service.state.links.table.scan(FLOW, start="", end=LAST_KEY, limit=100)
+    about = [row for row in partition if id in row.row.key]
+    count = sync.service.forget(FLOW, id, Meddling(sync, lambda: keys.hand_over(owned, other)))
+    assert count == len(about)
+    assert keys.owners([owned.key])[owned.key].owner == other
 
 
 def test_forgetting_a_record_leaves_one_whose_number_begins_alike() -> None:
