@@ -18,13 +18,14 @@ from p2c.network import Network
 from shared import exact_json
 from shared.bootstrap import account_of, assemble, state_of
 from shared.clients.http.credentials import managed_identity
+from shared.clients.http.origin import Origin
 from shared.clients.http.signing_in import DeveloperSignIn
 from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.spec import Deployment, Flows
 from shared.operations.audit_log import AuditLog
-from shared.operations.lookup import table_of_address
+from shared.operations.lookup import pasted, table_of_address
 from shared.operations.read_later import ReadLaterTable
 from shared.operations.read_once import ReadOnceTable
 from shared.operations.read_only import ReadOnlyTable
@@ -208,16 +209,22 @@ class Connection:
 
     def meant(self, text: str) -> str:
         """The id or key in what the user typed, which may be the address of a record."""
-        return meant([template for template in self._templates if template], text) or text
+        return meant([template for template in self._templates if template], pasted(text)) or text
 
     def meant_in(self, flow: str, text: str) -> str:
-        """The same for a record of one flow. Raises Mistake for an address of another table's row."""
-        table, flows = table_of_address(text), [self.registry[name] for name in self.registry.names]
+        """The same for a record of one flow. Raises Mistake for the address of a row in Sales that is a record of
+        another flow from Sales. A record of F&O is named as F&O has it, so no row of Sales is one."""
+        in_finops = meant(self._templates[1:], pasted(text))
+        if in_finops is not None:
+            return in_finops
+        table = table_of_address(text, Origin.parse(str(self.settings.DATAVERSE_URL)))
+        flows = [self.registry[name] for name in self.registry.names]
         tables = {name: each.name for each in flows for name in (each.sales_table, each.results_in) if name}
-        is_other = tables[table] != flow if table in tables else bool(self.registry[flow].sales_table)
-        if table and is_other:
-            helps = f"name the flow {tables[table]}" if table in tables else "no flow has its records"
-            raise Mistake(f"the address is that of a row of `{table}`, which is no record of {flow}: {helps}")
+        other = tables.get(table, flow)
+        if other != flow and self.registry[flow].source is System.DATAVERSE:
+            raise Mistake(
+                f"the address is that of a row of `{table}`, which is no record of {flow}: name the flow {other}"
+            )
         return self.meant(text)
 
     @property

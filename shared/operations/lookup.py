@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from shared.clients.http.origin import Origin, is_at
 from shared.clients.quoting import is_guid
 from shared.records import KEY_SEPARATOR
 from shared.state.failures import failure_key
@@ -68,9 +69,14 @@ def _found(state: State, flow: Flow, given: str) -> Sequence[str]:
 def meant(text: str) -> str:
     """The id or number in what a user pastes: an id in capitals, in braces, quotes or percent-encoding, or the address
     of a record in a browser or an OData client, is the id in small letters; blanks around it are ignored."""
-    given = text.strip().strip(_INVISIBLE).strip()
+    given = pasted(text)
     id = _id_of_address(given) or unquote(given).strip(_AROUND).strip()
     return id.lower() if is_guid(id) else given
+
+
+def pasted(text: str) -> str:
+    """What a user pastes without what chats and documents put around it."""
+    return text.strip().strip(_INVISIBLE).strip()
 
 
 def _id_of_address(text: str) -> str:
@@ -83,11 +89,12 @@ def _id_of_address(text: str) -> str:
     return next(filter(is_guid, ids), "")
 
 
-def table_of_address(text: str) -> str:
+def table_of_address(text: str, sales: Origin) -> str:
     """The table of Sales that such an address names, by its logical name or as entity set, in small letters; empty if
-    it names none."""
-    parts = _address(text.strip().strip(_INVISIBLE).strip())
-    if parts is None:
+    it names none, or leads elsewhere than to `sales`."""
+    given = pasted(text)
+    parts = _address(given)
+    if parts is None or not is_at(given, sales):
         return ""
     tables = [value.strip() for name, value in parse_qsl(parts.query) if name.casefold() == "etn"]
     tables += re.findall(r"/(\w+)\([^()]*\)$", unquote(parts.path))

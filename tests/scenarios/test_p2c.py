@@ -630,16 +630,27 @@ def shown_addresses(told: str) -> list[str]:
     return [line.strip() for line in told.splitlines() if line.strip().startswith("http")]
 
 
-def test_a_record_is_found_by_the_very_address_that_is_shown_for_it(sync: Product) -> None:
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("?cmp={company}&mi=CustTableListPage&key={key}", "?cmp=usmf&mi=CustTableListPage&key=A-0"),
+        (
+            "data/CustomersV3(dataAreaId='{company}',CustomerAccount='{key}')",
+            "data/CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')",
+        ),
+    ],
+)
+def test_a_record_is_found_by_the_very_address_that_is_shown_for_it(sync: Product, place: str, shown: str) -> None:
     (id,) = sync.linked(1)
-    finops = "https://contoso.operations.dynamics.com/?cmp={company}&mi=CustTableListPage&key={key}"
-    with operated(sync, P2C_FINOPS_ADDRESS=finops):
+    finops = "https://contoso.operations.dynamics.com/"
+    with operated(sync, P2C_FINOPS_ADDRESS=finops + place):
         addresses = shown_addresses(p2c("explain", FLOW, "A-0"))
         assert addresses == [
             f"{sync.sales.origin}/main.aspx?pagetype=entityrecord&etn=account&id={id}",
-            "https://contoso.operations.dynamics.com/?cmp=usmf&mi=CustTableListPage&key=A-0",
+            finops + shown,
         ]
-        assert all(answer("explain", FLOW, address)["examined"]["row"]["id"] == id for address in addresses)
+        around = [*addresses, *(f"\u200b {address} \ufeff" for address in addresses)]
+        assert all(answer("explain", FLOW, address)["examined"]["row"]["id"] == id for address in around)
 
 
 def test_a_record_is_found_however_its_id_or_number_is_pasted(sync: Product) -> None:
@@ -687,7 +698,8 @@ def test_a_contact_is_found_by_the_key_that_is_shown_for_it() -> None:
             "`contact`, which is no record of accounts: name the flow contacts",
         ),
         ("api/data/v9.2/contacts({id})", "`contacts`, which is no record of accounts: name the flow contacts"),
-        ("main.aspx?etn=lead&id={id}", "`lead`, which is no record of accounts: no flow has its records"),
+        ("main.aspx?etn=lead&id={id}", ""),
+        ("api/data/v9.2/contacts({id})/parentcustomerid_account({id})", ""),
         ("main.aspx?etn=account&id={id}", ""),
         ("api/data/v9.2/accounts({id})", ""),
         ("main.aspx?etc=1&id={id}", ""),
@@ -702,6 +714,11 @@ def test_the_address_of_another_tables_row_is_refused_by_the_name_of_its_flow(
     assert said == f"the address is that of a row of {helps}\n" if helps else id in said
 
 
-def test_the_address_of_a_row_of_sales_is_no_record_of_a_flow_of_finops(sync: Product) -> None:
-    address = f"{sync.sales.origin}/main.aspx?etn=account&id={sync.account('A-1')}"
-    assert "which is no record of products: name the flow accounts" in p2c("explain", "products", address, code=2)
+@pytest.mark.parametrize(("flow", "table"), [("products", "product"), ("ordersback", "salesorder")])
+def test_a_record_of_finops_is_named_as_finops_has_it_and_not_by_a_row_of_sales(
+    sync: Product, flow: str, table: str
+) -> None:
+    address = f"{sync.sales.origin}/main.aspx?etn={table}&id={sync.account('A-1')}"
+    said = p2c("explain", flow, address, code=2)
+    assert f"no record of {flow} has the number or id" in said
+    assert "give it as F&O has it" in said

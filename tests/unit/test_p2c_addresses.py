@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2c import addresses
+from shared.clients.http.origin import Origin
 from shared.operations import lookup as locating
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -82,14 +83,17 @@ def test_an_address_that_is_shown_leads_back_to_its_record(record: str, template
         (f" {SALES}/main.aspx?id=%7b{ID}%7d&ETN=account#extra\u200b", "account"),
         (f"{SALES}/api/data/v9.2/contacts({ID})?$select=fullname", "contacts"),
         (f"{SALES}/api/data/v9.2/contacts%28{ID}%29", "contacts"),
+        (f"HTTPS://CONTOSO.CRM4.dynamics.com:443/api/data/v9.2/contacts({ID})", "contacts"),
+        (f"https://contoso.operations.dynamics.com/data/CustomersV3({ID})", ""),
+        (f"https://fabrikam.crm4.dynamics.com/api/data/v9.2/contacts({ID})", ""),
         (f"{SALES}/main.aspx?etc=1&id={ID}", ""),
         (f"etn=contact&id={ID}", ""),
         ("http://[", ""),
         (ID, ""),
     ],
 )
-def test_the_table_that_an_address_names_is_found(text: str, table: str) -> None:
-    assert locating.table_of_address(text) == table
+def test_the_table_of_sales_that_an_address_names_is_found(text: str, table: str) -> None:
+    assert locating.table_of_address(text, Origin.parse(SALES)) == table
 
 
 @pytest.mark.parametrize("template", ["", SALES, SALES + "/{table}", "https://["])
