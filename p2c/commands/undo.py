@@ -46,7 +46,11 @@ def undo(
             show_undo(plan)
         count = sum(len(plan.undone) for plan in plans)
         if not count:
-            say("There is nothing to put back.")
+            say(
+                "No former value is known that could be put back."
+                if any(plan.same for plan in plans)
+                else "There is nothing to put back."
+            )
             return
         target = to.service.flows[name].target_system.label
         confirm(f"Write {counted(count, 'value')} back to {target}?", yes)
@@ -64,5 +68,7 @@ def show_undo(plan: UndoPlan) -> None:
         table(["field", "now", "before"], ((each.field, short(each.there), short(each.before)) for each in plan.undone))
     if plan.already:
         say(f"  as before already: {', '.join(plan.already)}")
+    if plan.same:
+        say(f"  written the same again, so the former value is not known: {', '.join(plan.same)}")
     if plan.left:
         say(f"  changed by others since, and left: {', '.join(plan.left)}")

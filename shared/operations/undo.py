@@ -35,8 +35,9 @@ class Undone:
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
     """What would be put back of one record, `lines` of its document. `left` are fields that others have changed since:
-    they stay. `already` are fields and lines that are as they were before the write: they were put back already, or the
-    write was the same again."""
+    they stay. `already` are fields and lines that are as they were before the write. `same` are fields of the record
+    of which the write was the same again (of a line only what differs is written): what was there before is not known,
+    since a write whose answer got lost has no entry."""
 
     id: str
     key: str
@@ -48,6 +49,7 @@ class UndoPlan:
     values: Values
     lines: tuple[LineWrite, ...] = ()
     already: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,11 @@ class Undoing:
             raise Refused(f"{key} is not in {route.entity} any more: there is nothing to put back")
         fields = [name for name in entry.values if not is_of_line(name)]
         before = dict(_values(route, entry, fields))
-        # A write in full may have written the same again: what is as before is nothing to put back, whoever wrote it.
-        already = [name for name in fields if route.rules.agree(name, before[name], row.values.get(name))]
-        differs = [name for name in fields if name not in already]
+        unchanged = [name for name in fields if route.rules.agree(name, before[name], row.values.get(name))]
+        # A write in full may have written the same again.
+        same = [name for name in unchanged if route.rules.agree(name, before[name], entry.values[name][1])]
+        already = [name for name in unchanged if name not in same]
+        differs = [name for name in fields if name not in unchanged]
         still = [name for name in differs if route.rules.agree(name, entry.values[name][1], row.values.get(name))]
         lines = list(_lines(entry, route, row))
         undone = [Undone(name, row.values.get(name), entry.values[name][0]) for name in still]
@@ -94,6 +98,7 @@ class Undoing:
             {name: before[name] for name in still},
             tuple(each.write for each in lines if each.write is not None),
             tuple(already),
+            tuple(same),
         )
         self._require_allowed(plan)
         return plan

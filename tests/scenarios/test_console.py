@@ -735,6 +735,20 @@ def test_values_are_shown_and_then_put_back(keeping: Product) -> None:
         assert [(entry.who, entry.what) for entry in keeping.state.audit.latest(9)] == [("operator@contoso", "undo")]
 
 
+def test_a_write_that_was_repeated_after_a_lost_answer_is_shown_without_a_former_value(keeping: Product) -> None:
+    with consoled(keeping) as console:
+        (id,) = keeping.linked(1)
+        keeping.clock.sleep(1)
+        keeping.finops.faults.add(Rule(FaultKind.DROP_AFTER, frozenset({"PATCH"}), times=1))
+        keeping.edit(id, name="Renamed")
+        keeping.settle()
+        page = console.page(f"/undo?flow={FLOW}&id={id}")
+        same = page.split("Written the same again, so the former value is not known:")[1]
+        assert "OrganizationName" in same
+        assert "No former value is known that could be put back." in page
+        assert "before already" not in page
+
+
 def test_what_has_changed_since_it_was_shown_is_not_put_back(keeping: Product) -> None:
     with consoled(keeping) as console:
         (id,) = keeping.linked(1)

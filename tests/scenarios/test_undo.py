@@ -118,12 +118,13 @@ def test_a_write_of_the_same_again_puts_back_only_what_differs(keeping: Product)
     same = [name for name, (old, new) in written["values"].items() if old == new]
     assert "IsExternallyMaintained" in same
     said = p2c("undo", FLOW, id, "--yes")
-    assert f"as before already: {', '.join(same)}" in said
+    assert f"written the same again, so the former value is not known: {', '.join(same)}" in said
+    assert "as before already" not in said
     assert "put back: 1." in said
     assert name_there(keeping) == "By hand"
 
 
-def test_a_write_of_nothing_but_the_same_again_has_nothing_to_put_back(keeping: Product) -> None:
+def test_of_a_write_that_is_repeated_after_a_lost_answer_no_former_value_is_known(keeping: Product) -> None:
     (id,) = keeping.linked(1)
     keeping.clock.sleep(1)
     keeping.finops.faults.add(Rule(Kind.DROP_AFTER, frozenset({"PATCH"}), times=1))
@@ -133,8 +134,9 @@ def test_a_write_of_nothing_but_the_same_again_has_nothing_to_put_back(keeping: 
     written = answer("history", FLOW, id)[0]
     assert all(old == new for old, new in written["values"].values())
     said = p2c("undo", FLOW, id, "--yes")
-    assert f"as before already: {', '.join(written['values'])}" in said
-    assert "There is nothing to put back." in said
+    assert f"written the same again, so the former value is not known: {', '.join(written['values'])}" in said
+    assert "No former value is known that could be put back." in said
+    assert "as before" not in said
     assert answer("audit") == []
 
 
