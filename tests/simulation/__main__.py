@@ -70,7 +70,7 @@ def _play(parsed: argparse.Namespace) -> int:
     code = _tell(report, again, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
     unjudged = [share.flow for share in shares if not share.is_judged]
     if unjudged:
-        typer.echo(f"Nothing of the sample's {' and '.join(unjudged)} was judged: every record is rejected; see above.")
+        typer.echo(f"Nothing of the sample's {' and '.join(unjudged)} was judged: none reaches its target; see above.")
     return 1 if unjudged else code
 
 

@@ -16,7 +16,6 @@ from tests.simulation.settings import Mappers
 
 WRITTEN, FILTERED, REJECTED, WAITING = "written", "filtered", "rejected", "waiting"
 _ONLY_ROUTES = {"accounts": "customer", "products": "product", "quotations": "quotation"}
-_NO_GROUP, _GROUPS = "unit_group_unknown", "uomschedules"
 # Values of a cause that are told.
 _VALUES_TOLD = 5
 End = tuple[str, str]
@@ -37,9 +36,9 @@ class Share:
 
     @property
     def is_judged(self) -> bool:
-        """Whether something of the flow may reach its target, so that its histories have something to judge. A flow
-        of which the sample has no records plays with made-up ones."""
-        return not self.records or any(kind != REJECTED for kind, _ in self.ends)
+        """Whether something of the flow may reach its target, so that its histories have something to judge: a record
+        is written, or waits for another one. A flow of which the sample has no records plays with made-up ones."""
+        return not self.records or any(kind in (WRITTEN, WAITING) for kind, _ in self.ends)
 
     def note(self, id: str, end: End, value: str, helps: str = "") -> None:
         """Count one record."""
@@ -63,7 +62,7 @@ class Share:
                 named = f": {', '.join(f'{value!r} {times}' for value, times in values)}" if values else ""
                 yield f"  {kind}: {reason}: {count} ({self._percent(count)}), such as {self.examples[end]}{named}"
         if not self.is_judged:
-            yield f"  Nothing of {self.flow} can be judged: the mapping rejects every record of the sample."
+            yield f"  Nothing of {self.flow} can be judged: no record of the sample reaches its target."
             helps = dict.fromkeys(self.helps[end] for end, _ in self.ends.most_common() if end in self.helps)
             yield from (f"  what helps: {text}" for text in helps)
 
@@ -117,19 +116,11 @@ class _Census:
             case Filtered(rule):
                 return (FILTERED, rule), "", ""
             case Rejected(cause=cause, value=value, remedy=remedy):
-                return (REJECTED, cause), value, remedy + self._there(cause)
+                return (REJECTED, cause), value, remedy
             case Mapped() as mapped:
                 missing = [parent for parent in mapped.parents if parent not in keys]
                 return (self._waits(missing[0]) if missing else self._written((flow, row.id), mapped)), "", ""
         raise AssertionError(verdict)
-
-    def _there(self, cause: str) -> str:
-        """What the sample has of the thing that a cause does not find: with a sample the map document is to be
-        corrected, for it is what is tried."""
-        if cause != _NO_GROUP:
-            return ""
-        groups = sorted(repr(str(row["name"])) for row in self._references.get(_GROUPS, ()))
-        return f"; the sample has {' and '.join(groups)}" if groups else ""
 
     def _written(self, record: Record, mapped: Mapped) -> End:
         route = mapped.route or _ONLY_ROUTES[record[0]]

@@ -191,7 +191,29 @@ def test_the_shipped_sample_ends_as_its_columns_say(adventure_works: Material) -
 def test_a_unit_group_that_sales_does_not_have_rejects_every_product(adventure_works: Material) -> None:
     found = shares(adventure_works.sample or Sample({}), SHIPPED.read_text(encoding="utf-8"))
     assert set(found["products"].ends) == {("rejected", "unit_group_unknown")}
-    assert [share.flow for share in found.values() if not share.is_judged] == ["products"]
+    assert [share.flow for share in found.values() if not share.is_judged] == ["contacts", "products"]
+
+
+def number_contacts(folder: Path) -> None:
+    """Give the contacts numbers, as the Sales solution would."""
+    file = folder / "contacts.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    told = [json.dumps({**row, "msdynce_contactnumber": f"CON-{place}"}) for place, row in enumerate(rows)]
+    file.write_text("\n".join(told), encoding="utf-8")
+
+
+def test_a_flow_that_is_filtered_or_rejected_as_a_whole_is_not_judged() -> None:
+    share = Share("contacts")
+    share.note("1", ("filtered", "no_account"), "")
+    assert not share.is_judged
+    share.note("2", ("rejected", "number_missing"), "", "assign one")
+    assert not share.is_judged
+    assert [line for line in share.lines() if "judged" in line or "helps" in line] == [
+        "  Nothing of contacts can be judged: no record of the sample reaches its target.",
+        "  what helps: assign one",
+    ]
+    share.note("3", ("waiting", "for one of accounts that is rejected"), "")
+    assert share.is_judged
 
 
 def test_a_flow_of_which_nothing_can_be_judged_is_told_with_what_helps_and_ends_with_code_1(
@@ -201,14 +223,19 @@ def test_a_flow_of_which_nothing_can_be_judged_is_told_with_what_helps_and_ends_
     asked = ["--sample", str(tmp_path), "--seeds", "1", "--steps", "1"]
     assert main(["--map", str(ROOT / "examples" / "contoso.yaml"), *asked]) == 1
     told = capsys.readouterr().out
-    assert "  Nothing of products can be judged: the mapping rejects every record of the sample.\n" in told
+    assert "  Nothing of products can be judged: no record of the sample reaches its target.\n" in told
     assert (
-        "  what helps: create the unit group, or correct defaults.unit_group of the map document; the sample has "
+        "  what helps: create the unit group, or correct defaults.unit_group of the map document; Sales has "
         "'AdventureWorks units'\n"
     ) in told
-    assert told.endswith("Nothing of the sample's products was judged: every record is rejected; see above.\n")
+    assert told.endswith(
+        "Nothing of the sample's contacts and products was judged: none reaches its target; see above.\n"
+    )
     assert "; 0 broken" in told
     (tmp_path / "maps.json").write_text(ADVENTURE_WORKS, encoding="utf-8")
+    assert main(["--map", str(tmp_path / "maps.json"), *asked]) == 1
+    assert "Nothing of the sample's contacts was judged" in capsys.readouterr().out
+    number_contacts(tmp_path)
     assert main(["--map", str(tmp_path / "maps.json"), *asked]) == 0
     assert "can be judged" not in capsys.readouterr().out
 

@@ -33,6 +33,8 @@ TABLES = {
 # The columns of these tables that hold a number.
 NUMBERS = frozenset({"statecode", "pricingdecimalprecision"})
 _ACTIVE = 0
+# So many unit groups are named in a remedy.
+_NAMES_TOLD = 5
 # What a map document may give by name, as the columns that hold them: the column of a unit, whose group is meant.
 PRICE_LIST, UNIT_GROUP = "pricelevelid", "defaultuomscheduleid"
 
@@ -93,6 +95,7 @@ class Catalogue:
         self._groups = {
             folded_name(row["name"]): str(row["uomscheduleid"]).lower() for row in active.get(UNIT_GROUPS, ())
         }
+        self._group_names = sorted(str(row["name"]) for row in active.get(UNIT_GROUPS, ()))
         self._units = {
             (str(row["_uomscheduleid_value"]).lower(), folded_name(row["name"])): str(row["uomid"]).lower()
             for row in active.get(UNITS, ())
@@ -164,7 +167,7 @@ class Catalogue:
             raise NotThere(
                 "unit_group_unknown",
                 f"Sales has no unit group {group!r}",
-                remedy=f"create the unit group, or correct {named} of the map document",
+                remedy=f"create the unit group, or correct {named} of the map document{self._there()}",
                 value=group,
             )
         id = self._units.get((group_id, folded_name(name)))
@@ -176,6 +179,13 @@ class Catalogue:
                 value=symbol,
             )
         return group_id, id
+
+    def _there(self) -> str:
+        """Which unit groups Sales has, for a remedy."""
+        told = [repr(name) for name in self._group_names[:_NAMES_TOLD]]
+        more = len(self._group_names) - len(told)
+        others = f" and {more} more" if more else ""
+        return f"; Sales has {', '.join(told)}{others}" if told else ""
 
     def price_list(self, currency: Currency, *, today: date, kept: str | None, name: str | None = None) -> str:
         """The price list of a product: the one of this name, otherwise the forced one of its currency, otherwise the

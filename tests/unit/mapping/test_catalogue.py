@@ -350,6 +350,21 @@ def test_a_unit_group_that_is_missing_or_inactive_is_refused_by_name() -> None:
         assert cause(lambda among=among: among.unit("EA")) == "unit_group_unknown"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("names", "there"),
+    [
+        ((), ""),
+        (("Weights", "Boxes"), "; Sales has 'Boxes', 'Weights'"),
+        (tuple("GFEDCBA"), "; Sales has 'A', 'B', 'C', 'D', 'E' and 2 more"),
+    ],
+)
+def test_a_missing_unit_group_is_told_with_those_that_sales_has(names: Sequence[str], there: str) -> None:
+    groups = [group_row(str(place), name) for place, name in enumerate(names)]
+    with pytest.raises(NotThere) as refused:
+        catalogue(tables(uomschedules=groups)).unit("EA")
+    assert refused.value.remedy == f"create the unit group, or correct defaults.unit_group of the map document{there}"
+
+
 def test_a_unit_that_the_group_does_not_have_is_refused_with_group_name_and_symbol() -> None:
     with pytest.raises(NotThere) as refused:
         catalogue(tables(uoms=[unit_row()])).unit("BOX")
