@@ -26,6 +26,7 @@ SyncError                   every error that this package raises on purpose
 
 from dataclasses import dataclass
 
+from shared.map_mistakes import MapMistake
 from shared.systems import System
 
 
@@ -139,7 +140,7 @@ class SettingsInvalid(SyncError):
 class MapInvalid(SettingsInvalid):
     """The map document has mistakes, each with its place, value and remedy."""
 
-    def __init__(self, message: str, mistakes: tuple[str, ...]) -> None:
+    def __init__(self, message: str, mistakes: tuple[MapMistake, ...]) -> None:
         super().__init__(message)
         self.mistakes = mistakes
 

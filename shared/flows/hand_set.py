@@ -36,7 +36,7 @@ def with_hand_set(deployment: Deployment, entries: Sequence[MapEntry]) -> tuple[
         try:
             _with_content(deployment, with_entries(content, [*fits, entry]))
         except MapInvalid as invalid:
-            refused[entry] = "; ".join(invalid.mistakes)
+            refused[entry] = "; ".join(map(str, invalid.mistakes))
         else:
             fits.append(entry)
     return _with_content(deployment, with_entries(content, fits)), refused

@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from shared.errors import MapInvalid, SettingsInvalid
+from shared.map_mistakes import MapMistake
 from shared.mapping.map_source import MapSource, map_source
 from shared.mapping.spelling import nearest
 from shared.mapping.value_maps import ValueMaps
@@ -15,7 +16,7 @@ _DECLARING = ("own_columns", "value_maps")
 Maps = TypeVar("Maps", bound=ValueMaps)
 
 
-def mistakes_of_names(source: MapSource, model: type[Maps], check: Callable[[Maps], None]) -> tuple[str, ...]:
+def mistakes_of_names(source: MapSource, model: type[Maps], check: Callable[[Maps], None]) -> tuple[MapMistake, ...]:
     """What `check` says of a document of this model; the parts that are shipped stand in for those that it lacks. Empty
     if a part has not its form, or may be a misspelt one that declares what others name."""
     try:

@@ -18,6 +18,7 @@ from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.checks import Check
 from shared.flows.misnamed import mistakes_of_names
 from shared.flows.required_columns import RequiredColumns
+from shared.map_mistakes import MapMistake
 from shared.mapping.field_table import FieldTable
 from shared.mapping.map_document import MapDocument, Policy, PolicyChoices, filters_in_words, model_of
 from shared.mapping.map_source import map_source, mistaken
@@ -327,7 +328,7 @@ class Deployment:
 
     def require_sound(self) -> None:
         """Raises SettingsInvalid that names everything that the map document has wrong about any flow."""
-        mistakes: list[str] = []
+        mistakes: list[MapMistake] = []
         for flow in self.flows:
             mistakes += flow.policies.mistakes(flow.name, self.policy_of(flow.name))
             try:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from shared.errors import SchemaDrift
+from shared.map_mistakes import MapMistake
 from shared.mapping.condition_specs import NamedFilter, leaves_of
 from shared.mapping.conditions import columns_in, holds, mistakes_in
 from shared.mapping.effective import StandardMap, effective_map
@@ -114,7 +115,7 @@ class FieldTable:
         effective = effective_map(standard, document)
         words, self.dates, self._naming = effective.words, effective.dates, effective.naming
         self._filters = document.filters.get(flow, [])
-        self.mistakes = (*effective.mistakes, *_wrong_filters(flow, reads, self._filters, document.names))
+        wrong_filters = _wrong_filters(flow, reads, self._filters, document.names)
         self.part, self.source_set, self.target_set = part, reads, target_set
         self._changed = frozenset(document.fields_of(part))
         self._source = source
@@ -133,7 +134,7 @@ class FieldTable:
         self._usual = {**maps.lengths_of(self._lengths_part), **effective.lengths}
         self._lengths = {field.name: _shortest(field.max_length, self._usual.get(field.name)) for field in self.fields}
         limits = TextLimits(part, self._lengths_part, target_set, document, self._lengths, effective.lengths)
-        self.mistakes = (*self.mistakes, *limits.mistakes(used))
+        self.mistakes: tuple[MapMistake, ...] = (*effective.mistakes, *wrong_filters, *limits.mistakes(used))
         self._ranges = {field.name: range_of(field, ranges) for field in self.fields}
         self._target_model = target_model(
             target_set, tuple((field.name, field.type, self._lengths[field.name]) for field in self.fields)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from shared.discretion import named
+from shared.map_mistakes import TakesLess, TooLong
 from shared.mapping.field_specs import ByValueMap, Constant, Option, Rules, WordSpec
 from shared.mapping.map_document import MapDocument
 from shared.mapping.text_lengths import counted
-from shared.mapping.too_long import TakesLess, TooLong
 from shared.mapping.words import Word
 
 

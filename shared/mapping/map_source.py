@@ -14,8 +14,8 @@ from shared import exact_json
 from shared.counting import counted
 from shared.discretion import named
 from shared.errors import FileUnreadable, MapInvalid, SettingsInvalid
+from shared.map_mistakes import MapMistake, told_once
 from shared.mapping import map_yaml
-from shared.mapping.too_long import told_once
 from shared.records import Json
 from shared.text_files import read_text
 
@@ -57,9 +57,9 @@ class MapSource:
             return content
         raise SettingsInvalid(f"MAP_DOCUMENT: {self.name} is not JSON: {refusal}")
 
-    def located(self, mistakes: Iterable[str]) -> tuple[str, ...]:
+    def located(self, mistakes: Iterable[MapMistake]) -> tuple[str, ...]:
         """The mistakes with their lines, if the text has several."""
-        given = tuple(mistakes)
+        given = tuple(map(str, mistakes))
         if len(self.text.splitlines()) < 2:
             return given
         try:
@@ -116,9 +116,9 @@ def written(content: Mapping[str, Json], *, as_yaml: bool) -> str:
     return f"{exact_json.indented(dict(content))}\n"
 
 
-def mistaken(name: str, mistakes: Iterable[str]) -> MapInvalid:
+def mistaken(name: str, mistakes: Iterable[MapMistake]) -> MapInvalid:
     """The error that lists mistakes of a map document."""
-    listed = tuple(told_once(mistakes))
+    listed = told_once(mistakes)
     lines = [f"MAP_DOCUMENT: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
     return MapInvalid("\n".join(lines), listed)
 

@@ -6,6 +6,7 @@ from shared import exact_json
 from shared.errors import MapInvalid, SettingsInvalid
 from shared.flows.misnamed import mistakes_of_names
 from shared.flows.registry import FLOWS
+from shared.map_mistakes import MapMistake
 from shared.mapping.map_source import MapSource
 from shared.mapping.value_maps import ValueMaps
 from shared.records import Json
@@ -14,7 +15,7 @@ TOLD = ("fields.accounts.X is not known",)
 COLUMNS: Json = {"accounts": {"new_x": {"type": "text"}}}
 
 
-def told(document: Json, wrong: Exception | None) -> tuple[str, ...]:
+def told(document: Json, wrong: Exception | None) -> tuple[MapMistake, ...]:
     """What is told of a document with which the mappings have this wrong."""
 
     def check(_maps: ValueMaps) -> None:
