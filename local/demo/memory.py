@@ -52,8 +52,8 @@ class Memory:
             self._take(*entry)
 
     def unlink(self, flow: str, id: str, key: str) -> None:
-        """Note that an operator has unlinked a source record from its target record, which stays: it may get another
-        one. Nothing happens if the record has another key by now, or if it was noted before."""
+        """Note that a source record is unlinked from its target record, which stays: it may get another one. Nothing
+        happens if the record is expected under another key by now, or if it was noted before."""
         known = self.keys.get(flow, {}).get(id, _NO_KEY)
         # Where a flow has several targets, the key here has the route before it.
         if known and fold(key) in {fold(known), fold(known.partition(" ")[2])}:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.operations.link import UNLINK
+from shared.records import fold
 from shared.state.audit import Audit
 from shared.state.checkpoint_parts import Phase
 from shared.state.checkpoints import Checkpoints
@@ -21,7 +22,6 @@ from shared.systems import System
 
 _RUNS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 1000
-_ACTS_AT_ONCE = 1000
 _UNDECIDED = (LinkState.NEW, LinkState.RETRYING)
 # Outcomes that the same record does not have over and over: one that waits is looked at again and again.
 _GOT_ON = ("created", "updated", "unchanged", "filtered", "ended", "deleted")
@@ -220,10 +220,12 @@ class ProgressReader:
         return tuple(found)
 
     def unlinked(self) -> list[tuple[str, str]]:
-        """The records that an operator has unlinked, each with the key of the target record that it had."""
-        acts = self._audit.latest(_ACTS_AT_ONCE)
-        subjects = (act.subject.partition(" ") for act in acts if (act.flow, act.what) == (self._flow, UNLINK))
-        return [(id, key) for id, _, key in subjects]
+        """The records that an operator has unlinked from a target record, each with its key. One that is linked to it
+        again, or still, is not among them: the audit is written before the act, which may be refused then."""
+        acts = [act for act in self._audit.walk() if (act.flow, act.what) == (self._flow, UNLINK)]
+        named = [(id, key) for id, _, key in (act.subject.partition(" ") for act in acts)]
+        links = self._links.load(self._flow, list({id: None for id, _ in named}))
+        return [(id, key) for id, key in named if _is_apart(links[id], key)]
 
     def closed(self) -> str:
         """Why nothing moves, empty if it may."""
@@ -252,6 +254,11 @@ class ProgressReader:
 
 ENDED = "source ended: "
 _NOT_FOR_THE_TARGET = (LinkState.FILTERED, LinkState.ENDED)
+
+
+def _is_apart(link: Link, key: str) -> bool:
+    """Whether a record has not the target record with a key, and had it not last."""
+    return link.damage is None and fold(link.last_target_key or "") != fold(key)
 
 
 def _closed(gate: Gate) -> str:

@@ -1,5 +1,6 @@
 """What operators have done: who, what, on what, when and why. Partition `audit` of the runs table, the newest first."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from shared.state.storage.cells import Cells, drop
 from shared.state.storage.tables import Cell, Put, Row, Stored, Table, escape
 
 PARTITION = "audit"
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,14 @@ class Audit:
     def latest(self, limit: int) -> list[AuditEntry]:
         """At most `limit` actions, the newest first."""
         return [_to_entry(row) for row in self._table.scan(PARTITION, start="0", end="~", limit=limit)]
+
+    def walk(self) -> Iterator[AuditEntry]:
+        """Every action, the newest first, page by page."""
+        start: str | None = "0"
+        while start is not None:
+            page = self._table.scan(PARTITION, start=start, end="~", limit=_PAGE)
+            yield from map(_to_entry, page)
+            start = page[-1].row.key + " " if len(page) == _PAGE else None
 
 
 def _to_entry(stored: Stored) -> AuditEntry:

@@ -1,11 +1,13 @@
 """The demo's comparison where people change the number of an account that is a customer: its customer keeps the former
 one, and so does everything that names the customer, until an operator unlinks the account."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 
@@ -21,6 +23,8 @@ from shared.flows.invoices import INVOICES
 from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.quotations import QUOTATIONS
+from shared.operations.audit_log import Refused
+from shared.state.storage.tables import Replace
 from tests.support.clock import START
 from tests.unit.local.demo_trade import Trade, trade
 
@@ -102,8 +106,7 @@ def test_the_customer_of_an_account_that_an_operator_has_unlinked_is_expected_un
 ) -> None:
     id, number = a_customer(running)
     compared(running, memory)
-    service = running.shop.service
-    service.linking(ACCOUNTS, service.audit_log("operator")).unlink(id)
+    unlink(running, id)
     running.shop.edit(id, accountnumber=f"{number}-NEW")
     traded(running, id)
     # Contact persons follow by the sweep.
@@ -121,6 +124,51 @@ def test_the_customer_of_an_account_that_an_operator_has_unlinked_is_expected_un
     found = compared(running, again)
     assert {name: each for name, each in found.items() if not each.clean} == {}
     assert again.keys[ACCOUNTS][id] == f"{number}-NEW"
+
+
+def unlink(running: Trade, id: str) -> None:
+    service = running.shop.service
+    service.linking(ACCOUNTS, service.audit_log("operator")).unlink(id)
+
+
+def refuse_to_unlink(running: Trade, id: str) -> None:
+    """The link changes between the entry in the audit and the act."""
+    service = running.shop.service
+    links, log = service.state.links, service.audit_log("operator")
+    note = log.note
+
+    def noted(*of: str) -> None:
+        note(*of)
+        link = links.load(ACCOUNTS, [id])[id]
+        links.table.transact([Replace(replace(link, dirty=True).to_row(), link.etag or "")])
+
+    with patch.object(log, "note", noted), pytest.raises(Refused, match="changed meanwhile"):
+        service.linking(ACCOUNTS, log).unlink(id)
+
+
+def unlink_and_link(running: Trade, id: str) -> None:
+    """The record is linked to its customer again, under the same number."""
+    unlink(running, id)
+    service = running.shop.service
+    service.linking(ACCOUNTS, service.audit_log("operator")).link(id)
+
+
+@pytest.mark.parametrize("deed", [refuse_to_unlink, unlink_and_link])
+def test_an_account_that_has_its_customer_still_or_again_is_expected_there_though_its_number_changes(
+    running: Trade, memory: Memory, deed: Callable[[Trade, str], None]
+) -> None:
+    id, number = a_customer(running)
+    compared(running, memory)
+    deed(running, id)
+    running.sync()
+    assert running.shop.service.state.links.load(ACCOUNTS, [id])[id].target_key == number
+    assert all(each.clean for each in compared(running, memory).values())
+    running.shop.edit(id, accountnumber=f"{number}-NEW")
+    traded(running, id)
+    assert running.shop.service.state.failures.load(ACCOUNTS, [id])[id].cause == "key_changed"
+    found = compared(running, memory)
+    assert {name: each for name, each in found.items() if not each.clean} == {}
+    assert memory.keys[ACCOUNTS][id] == number
 
 
 def test_a_contact_whose_number_was_changed_keeps_its_contact_person_until_it_is_unlinked(
