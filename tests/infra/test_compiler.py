@@ -82,6 +82,8 @@ def test_a_mistake_in_a_template_is_found_and_named(bicep: compiler.Compiler, tm
         if not any(f"/{file}(" in line and named in line for line in said)
     ]
     assert missed == []
+    # A snapshot of mistaken modules is not made, either.
+    assert '"colour"' in bicep.write_snapshot(infra / "snapshots" / f"{NETWORK}.bicepparam")
 
 
 @needs_the_compiler
