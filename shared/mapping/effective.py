@@ -58,7 +58,11 @@ def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
     """What a document makes of a standard map."""
     specs = document.fields_of(standard.part)
     worded = {name: spec for name, spec in specs.items() if isinstance(spec, WordSpec)}
-    mistakes = [*_wrong_names(standard, document, specs, worded), *_wrong_choices(standard, specs, worded)]
+    mistakes = [
+        *_wrong_names(standard, document, specs, worded),
+        *_wrong_lengths(standard, document, worded),
+        *_wrong_choices(standard, specs, worded),
+    ]
     lines: dict[str, Line] = {}
     naming: dict[str, Line] = {}
     ends = _ends(standard, document)
@@ -157,6 +161,20 @@ def _wrong_names(
             close = nearest(name, known)
             hint = f"did you mean {close}?" if close else "remove it"
             yield f"text_lengths.{standard.lengths}.{named(name)} is not a field of this mapping: {hint}"
+
+
+def _wrong_lengths(standard: StandardMap, document: MapDocument, worded: Mapping[str, WordSpec]) -> Iterator[str]:
+    """Lengths over one that is known for sure, which counts: such an entry would silently change nothing."""
+    for name, length in document.lengths_of(standard.lengths).items():
+        field, of_line = _field(standard, name), document.names.find(standard.target_set, name)
+        known = field.max_length if field is not None else None
+        if known is None and name in worded and of_line is not None:
+            known = of_line.length
+        if known is not None and (length is None or length > known):
+            own = name in document.own_columns.get(standard.target_set, {})
+            why = f"stands in own_columns.{standard.target_set}" if own else "is verified"
+            place = f"text_lengths.{standard.lengths}.{name}: {'null' if length is None else length}"
+            yield f"{place}: the length of {name}, {known}, {why} and cannot be raised or turned off: remove it"
 
 
 def _wrong_choices(

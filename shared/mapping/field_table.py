@@ -333,7 +333,7 @@ def refuse_characters(name: str, text: str, *, allowed: str = "", categories: fr
 
 
 def _shortest(verified: int | None, usual: int | None) -> int | None:
-    """A verified length is not turned off by the document, and may be made shorter there."""
+    """A verified length may be made shorter by the document."""
     known = [length for length in (verified, usual) if length is not None]
     return min(known, default=None)
 

@@ -47,9 +47,15 @@ def test_a_text_over_a_verified_length_is_rejected(column: str, field: str, limi
     assert str(limit) in verdict.message
 
 
-def test_a_verified_length_is_not_turned_off_by_the_document() -> None:
-    off = mapper(text_lengths=lengths(OrganizationName=None))
-    assert rejected(off, account(name="x" * 101)).cause == "text_too_long"
+@pytest.mark.parametrize(("length", "told"), [(500, "500"), (101, "101"), (None, "null")])
+def test_a_verified_length_that_the_document_raises_or_turns_off_is_refused(length: int | None, told: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        mapper(countries={}, states={}, text_lengths=lengths(OrganizationName=length))
+    (_, sentence) = str(refused.value).splitlines()
+    assert sentence.strip() == (
+        f"text_lengths.CustomersV3.OrganizationName: {told}: the length of OrganizationName, 100, is verified and cannot "
+        "be raised or turned off: remove it"
+    )
 
 
 def test_a_text_over_an_unverified_length_is_rejected_and_the_remedy_names_its_place() -> None:
@@ -240,9 +246,8 @@ def test_the_description_names_every_field_also_one_that_is_off() -> None:
 
 @pytest.mark.parametrize(
     ("given", "length", "is_verified"),
-    [({}, 100, True), ({"OrganizationName": 100}, 100, True), ({"OrganizationName": 99}, 99, False),
-     ({"OrganizationName": 101}, 100, True), ({"OrganizationName": None}, 100, True)],
-)  # fmt: skip
+    [({}, 100, True), ({"OrganizationName": 100}, 100, True), ({"OrganizationName": 99}, 99, False)],
+)
 def test_the_shorter_one_of_a_verified_length_and_that_of_the_document_counts(
     given: dict[str, int | None], length: int, is_verified: bool
 ) -> None:
@@ -276,7 +281,6 @@ def test_a_standard_field_takes_no_longer_text_than_its_verified_length(length: 
     [
         ({"length": 30}, {}, 30),
         ({"length": 30}, {"OrganizationName": 20}, 30),
-        ({"length": 30}, {"OrganizationName": None}, 30),
         ({"ownership": "on_create"}, {"OrganizationName": 20}, 20),
         ({"ownership": "on_create"}, {}, 100),
         ({"word": "copy", "from": "name", "length": 30}, {"OrganizationName": 20}, 30),

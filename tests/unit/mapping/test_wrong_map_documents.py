@@ -22,6 +22,7 @@ OWN: dict[str, Json] = {
     "accounts": {"new_since": {"type": "date"}},
     "CustomersV3": {"ContosoRating": {"type": "whole"}},
 }
+LENGTHS: dict[str, Any] = exact_json.loads(exact_json.dumps(document()["text_lengths"]))
 
 
 def check(content: dict[str, Json]) -> None:
@@ -286,6 +287,15 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
          "policies.invoices.on_target_deleted is 'recreate', and an invoice that was deleted is created again by an operator "
          "only: write unlink or list, or remove it"),
         ({"value_maps": {"industries": {"Retail": True}}}, "value_maps.industries.Retail is True: write"),
+        ({"text_lengths": {**LENGTHS, "CustomersV3": {"OrganizationName": 500}}},
+         "text_lengths.CustomersV3.OrganizationName: 500: the length of OrganizationName, 100, is verified and cannot"),
+        ({"text_lengths": {**LENGTHS, "CustomersV3": {"NameAlias": 21}},
+          "fields": {"accounts": {"NameAlias": {"word": "copy", "from": "name"}}}},
+         "text_lengths.CustomersV3.NameAlias: 21: the length of NameAlias, 20, is verified and cannot"),
+        ({"text_lengths": {**LENGTHS, "CustomersV3": {"ContosoRoute": None}},
+          "own_columns": {"CustomersV3": {"ContosoRoute": {"type": "text", "length": 8}}},
+          "fields": {"accounts": {"ContosoRoute": {"word": "copy", "from": "name"}}}},
+         "text_lengths.CustomersV3.ContosoRoute: null: the length of ContosoRoute, 8, stands in own_columns.CustomersV3 "),
     ],
 )  # fmt: skip
 def test_a_wrong_part_has_one_message(parts: dict[str, Json], told: str) -> None:
