@@ -53,8 +53,8 @@ def test_a_verified_length_that_the_document_raises_or_turns_off_is_refused(leng
         mapper(countries={}, states={}, text_lengths=lengths(OrganizationName=length))
     (_, sentence) = str(refused.value).splitlines()
     assert sentence.strip() == (
-        f"text_lengths.CustomersV3.OrganizationName: {told}: the length of OrganizationName, 100, is verified and cannot "
-        "be raised or turned off: remove it"
+        f"text_lengths.CustomersV3.OrganizationName: {told}: the length of OrganizationName, 100, is verified and "
+        "cannot be raised or turned off: remove it"
     )
 
 
