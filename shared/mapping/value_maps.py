@@ -201,6 +201,8 @@ _ANY_VALUE = "bool_type"
 _QUOTED = re.compile("'([^']+)'")
 # The forms of an entry of `fields` that are no words.
 _NO_WORDS = ("ownership", "override")
+# An entry of `fields` is at: fields, mapping, field, branch.
+_DEPTH_OF_ENTRIES = 4
 _PATTERNS = {
     r"\S": "write at least one character that is not blank",
     r"^[A-Z]{2}$": "write the ISO 3166 code, two capital letters such as US",
@@ -262,9 +264,23 @@ def _mistake(error: Mapping[str, Any], place: str, model: type[BaseModel]) -> st
             return f"{place} is missing: {whole}add it"
         case "extra_forbidden":
             *within, name = error["loc"]
-            return f"{place} is unknown: correct the name, or remove it{_meant(str(name), _names_at(model, within))}"
+            known = _names_at(model, within)
+            entry = _entry_called(within)
+            if not entry:
+                return f"{place} is unknown: correct the name, or remove it{_meant(str(name), known)}"
+            helps = "remove it" if "word" in known else "give it a `word`, or remove it"
+            helps += f"{_meant(str(name), known)}; it takes {', '.join(known)}"
+            return f"{place}: {entry} takes no `{named(name)}`: {helps}"
     value = error["input"]
     return f"{place} is {'empty' if value is None else shown(value)}: {_remedy(error)}"
+
+
+def _entry_called(place: Sequence[str | int]) -> str:
+    """What an entry of `fields` at a place is called: its last part is its branch. Empty for any other place."""
+    if len(place) != _DEPTH_OF_ENTRIES or place[0] != "fields":
+        return ""
+    word = str(place[-1]).strip("<>")
+    return "an entry without a `word`" if word in _NO_WORDS else f"`{word}`"
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -277,9 +293,18 @@ def _names_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     """The names that a part of the document at a place may have."""
     found: list[Any] = [model]
     for part in place:
-        if not _is_branch(part):
+        if str(part).startswith("<"):
+            of_word = [each for each in found if _is_part(each) and _is_of_word(each, str(part).strip("<>"))]
+            found = of_word or found
+        elif not _is_branch(part):
             found = [inner for each in found for inner in _inside(each, part)]
     return [field.alias or name for each in found if _is_part(each) for name, field in each.model_fields.items()]
+
+
+def _is_of_word(form: type[BaseModel], word: str) -> bool:
+    """Whether an entry of `fields` has this form if it has this word, or none."""
+    own = form.model_fields.get("word")
+    return word in _NO_WORDS if own is None else word in get_args(own.annotation)
 
 
 def _inside(kind: Any, part: str | int) -> Iterator[Any]:
