@@ -138,11 +138,13 @@ class SettingsInvalid(SyncError):
 
 
 class MapInvalid(SettingsInvalid):
-    """The map document has mistakes, each with its place, value and remedy."""
+    """The map document has mistakes, each with its place, value and remedy. With `left_out`, it could not be checked
+    further because of them."""
 
-    def __init__(self, message: str, mistakes: tuple[MapMistake, ...]) -> None:
+    def __init__(self, message: str, mistakes: tuple[MapMistake, ...], *, left_out: bool = False) -> None:
         super().__init__(message)
         self.mistakes = mistakes
+        self.left_out = left_out
 
 
 class FileUnreadable(SyncError):

@@ -253,9 +253,9 @@ class Flows:
             deployment.check()
         except MapInvalid as invalid:
             found = map_source(settings.MAP_DOCUMENT)
-            further = mistakes_of_names(found, self.value_maps, lambda maps: Deployment(self, settings, maps).check())
-            mistakes = (*invalid.mistakes, *further)
-            raise mistaken(found.name, found.located(mistakes)) from None
+            of_names = mistakes_of_names(found, self.value_maps, lambda maps: Deployment(self, settings, maps).check())
+            mistakes = (*invalid.mistakes, *of_names.mistakes)
+            raise mistaken(found.name, found.located(mistakes), left_out=of_names.left_out) from None
         return deployment
 
 
@@ -281,7 +281,11 @@ class Deployment:
 
     def check(self) -> None:
         """Raises SettingsInvalid that names what the map document has wrong about any flow."""
-        self.require_sound()
+        try:
+            self.require_sound()
+        except MapInvalid as invalid:
+            # What a mapping uses is known of a sound one alone.
+            raise mistaken("the map document", invalid.mistakes, left_out=bool(self.result_columns)) from None
         self.check_results()
 
     def check_results(self) -> None:

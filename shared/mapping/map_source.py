@@ -84,7 +84,7 @@ class MapSource:
             refusal = str(wrong)
         else:
             if found.doubled:
-                raise mistaken(self.name, found.doubled)
+                raise mistaken(self.name, found.doubled, left_out=True)
             return found.value
         raise SettingsInvalid(f"MAP_DOCUMENT: {self.name} is not YAML that can be read: {refusal}")
 
@@ -116,11 +116,13 @@ def written(content: Mapping[str, Json], *, as_yaml: bool) -> str:
     return f"{exact_json.indented(dict(content))}\n"
 
 
-def mistaken(name: str, mistakes: Iterable[MapMistake]) -> MapInvalid:
-    """The error that lists mistakes of a map document."""
+def mistaken(name: str, mistakes: Iterable[MapMistake], *, left_out: bool = False) -> MapInvalid:
+    """The error that lists mistakes of a map document; with `left_out` it says that further checks wait for them."""
     listed = told_once(mistakes)
     lines = [f"MAP_DOCUMENT: {name} has {counted(len(listed), 'mistake')}:", *(f"  {mistake}" for mistake in listed)]
-    return MapInvalid("\n".join(lines), listed)
+    if left_out:
+        lines.append("Further checks follow once these are corrected.")
+    return MapInvalid("\n".join(lines), listed, left_out=left_out)
 
 
 def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
@@ -129,7 +131,7 @@ def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
     doubled = [name for name, count in times.items() if count > 1]
     if doubled:
         told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
-        raise mistaken("the map document", told)
+        raise mistaken("the map document", told, left_out=True)
 
 
 def _found(file: Path) -> Path:

@@ -195,7 +195,8 @@ def test_a_name_that_stands_twice_in_one_object_is_refused_with_both_lines() -> 
     message = refused("countries:\n  Germany: DE\n  Norway: NO\n  Germany: AT\n")
     assert message == (
         "MAP_DOCUMENT: the map document has 1 mistake:\n"
-        "  line 4: 'Germany' occurs more than once in one object, first in line 2; keep one of them"
+        "  line 4: 'Germany' occurs more than once in one object, first in line 2; keep one of them\n"
+        "Further checks follow once these are corrected."
     )
 
 

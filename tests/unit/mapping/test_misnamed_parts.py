@@ -4,9 +4,8 @@ import pytest
 
 from shared import exact_json
 from shared.errors import MapInvalid, SettingsInvalid
-from shared.flows.misnamed import mistakes_of_names
+from shared.flows.misnamed import OfNames, mistakes_of_names
 from shared.flows.registry import FLOWS
-from shared.map_mistakes import MapMistake
 from shared.mapping.map_source import MapSource
 from shared.mapping.value_maps import ValueMaps
 from shared.records import Json
@@ -15,7 +14,7 @@ TOLD = ("fields.accounts.X is not known",)
 COLUMNS: Json = {"accounts": {"new_x": {"type": "text"}}}
 
 
-def told(document: Json, wrong: Exception | None) -> tuple[MapMistake, ...]:
+def told(document: Json, wrong: Exception | None) -> OfNames:
     """What is told of a document with which the mappings have this wrong."""
 
     def check(_maps: ValueMaps) -> None:
@@ -43,9 +42,10 @@ def told(document: Json, wrong: Exception | None) -> tuple[MapMistake, ...]:
     ],
 )
 def test_names_are_told_unless_what_declares_them_may_be_misspelt(document: Json, is_told: bool) -> None:
-    assert told(document, MapInvalid("wrong", TOLD)) == (TOLD if is_told else ())
+    assert told(document, MapInvalid("wrong", TOLD)) == (OfNames(TOLD) if is_told else OfNames((), left_out=True))
 
 
 def test_what_is_wrong_beside_names_is_told_as_it_is() -> None:
-    assert told({}, SettingsInvalid("something else")) == ("something else",)
-    assert told({}, None) == ()
+    assert told({}, SettingsInvalid("something else")) == OfNames(("something else",))
+    assert told({}, MapInvalid("wrong", TOLD, left_out=True)) == OfNames(TOLD, left_out=True)
+    assert told({}, None) == OfNames(())

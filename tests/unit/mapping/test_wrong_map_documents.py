@@ -34,7 +34,7 @@ def mistakes(**parts: Json) -> list[str]:
     """What is told of the shipped document with these parts."""
     with pytest.raises(SettingsInvalid) as refused:
         check(document(**{"countries": {}, "states": {}, "own_columns": OWN, **parts}))
-    return [line.strip() for line in str(refused.value).splitlines()[1:]]
+    return [line.strip() for line in str(refused.value).splitlines() if line.startswith("  ")]
 
 
 def of_accounts(**fields: Json) -> dict[str, Json]:
@@ -57,7 +57,27 @@ WRONG_FIELDS: list[tuple[str, Json, str]] = [
     (
         "NameAlias",
         word("copy", source="name", colour="red"),
-        "NameAlias.colour is unknown: correct the name, or remove it",
+        "NameAlias.colour: `copy` takes no `colour`: remove it; it takes ownership, length, from, word",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="name", to="x"),
+        "NameAlias.to: `copy` takes no `to`: remove it; it takes ownership, length, from, word",
+    ),
+    (
+        "NameAlias",
+        word("copy", source="name", lenght=5),
+        "NameAlias.lenght: `copy` takes no `lenght`: remove it (did you mean length?); it takes ownership, length,",
+    ),
+    (
+        "NameAlias",
+        word("joined", source=["name", "sic"], seperator=" "),
+        "NameAlias.seperator: `joined` takes no `seperator`: remove it (did you mean separator?); it takes ownership,",
+    ),
+    (
+        "NameAlias",
+        {"from": "name"},
+        "NameAlias.from: an entry without a `word` takes no `from`: give it a `word`, or remove it; it takes ownership, length",
     ),
     (
         "NameAlias",
@@ -262,6 +282,8 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
          "filters.products.0.keep.value: 'X': ProductType holds one of Item, Service"),
         ({"filters": keeping(**{"or": [{"column": "name", "operator": "filled"}, {"column": "x", "operator": "filled"}]})},
          "filters.accounts.0.keep.or.1.column: x is no column of accounts"),
+        ({"filters": keeping(column="name", operator="filled", valeu=1)},
+         "filters.accounts.0.keep.valeu is unknown: correct the name, or remove it (did you mean value?)"),
         ({"filters": keeping(**{"and": []})}, "filters.accounts.0.keep.and is a list: write at least 1 of them"),
         ({"filters": {"accounts": [{"name": "Pilot", "keep": {"column": "name", "operator": "filled"}}]}},
          "filters.accounts.0.name is 'Pilot': write small letters, digits and underscores, such as pilot"),
@@ -319,7 +341,7 @@ def test_a_wrong_part_has_one_message(parts: dict[str, Json], told: str) -> None
 def test_a_wrong_column_of_ones_own_has_one_message(columns: Json, told: str) -> None:
     with pytest.raises(SettingsInvalid) as refused:
         check(document(countries={}, states={}, own_columns=columns))
-    (message,) = [line.strip() for line in str(refused.value).splitlines()[1:]]
+    (message,) = [line.strip() for line in str(refused.value).splitlines() if line.startswith("  ")]
     assert message.startswith(told), message
 
 
@@ -363,3 +385,33 @@ def test_a_misspelt_name_is_told_with_the_one_that_was_meant(parts: dict[str, Js
     (message,) = mistakes(**parts)
     assert message.startswith(place)
     assert message.endswith(f"(did you mean {meant}?)")
+
+
+LATER = "Further checks follow once these are corrected."
+
+
+@pytest.mark.parametrize(
+    ("parts", "left_out"),
+    [
+        ({"fields": of_accounts(NameAlias=word("copy"))}, True),
+        ({"fields": of_accounts(NameAlias=word("copy", source="nmae"))}, False),
+        ({"comments": {}, "fields": of_accounts(NameAlias=word("copy", source="nmae"))}, False),
+        (
+            {"fields": of_accounts(NameAlias=word("copy", source="nmae")), "results": {"accounts": {"state": "new_s"}}},
+            True,
+        ),
+    ],
+)
+def test_a_document_that_could_not_be_checked_further_says_so_at_the_end(
+    parts: dict[str, Json], left_out: bool
+) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        check(document(**{"countries": {}, "states": {}, **parts}))
+    assert (str(refused.value).splitlines()[-1] == LATER) is left_out
+
+
+@pytest.mark.parametrize("text", ['{"countries": {}, "countries": {}}', "countries: {}\ncountries: {}\n"])
+def test_a_name_that_occurs_twice_leaves_every_other_check_for_later(text: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        FLOWS.deployment(FLOWS.read_settings({**SETTINGS, "MAP_DOCUMENT": text}))
+    assert str(refused.value).splitlines()[-1] == LATER
