@@ -3,19 +3,30 @@ COLUMN=VALUE`."""
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import requests
 
 from local.identity import API_VERSION
+from shared import exact_json
 from shared.clients import quoting
+from shared.mapping.spelling import nearest
+from shared.records import Json
 
-_ACCOUNTS = "/api/data/v9.2/accounts"
+_SERVICE = "/api/data/v9.2"
+_ACCOUNTS = f"{_SERVICE}/accounts"
+_COLUMNS = f"{_SERVICE}/EntityDefinitions(LogicalName='account')/Attributes"
 _TIMEOUT_S = 60.0
 _NEEDED = ("DATAVERSE_URL", "IDENTITY_ENDPOINT", "IDENTITY_HEADER")
 WELL, FAILED, MISTAKE = 0, 1, 2
+_WHOLE = frozenset({"Integer", "BigInt", "Picklist", "State", "Status"})
+_NUMBERS = frozenset({"Decimal", "Double", "Money"})
+_TEXTS = frozenset({"String", "Memo", "DateTime"})
+_ANSWERS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class Mistaken(Exception):
@@ -35,14 +46,52 @@ def change(settings: Mapping[str, str], number: str, values: Mapping[str, str | 
         if len(found) != 1:
             raise Mistaken(f"Sales has {len(found)} accounts with the number {number!r}")
         address = f"{url}{_ACCOUNTS}({found[0]['accountid']})"
-        _answer(sales.patch(address, json=dict(values), headers={"If-Match": "*"}, timeout=_TIMEOUT_S))
+        types = _types(sales, url)
+        body = exact_json.encoded({column: _typed(column, value, types) for column, value in values.items()})
+        headers = {"If-Match": "*", "Content-Type": "application/json"}
+        _answer(sales.patch(address, data=body, headers=headers, timeout=_TIMEOUT_S))
+
+
+def _types(sales: requests.Session, url: str) -> Mapping[str, str]:
+    """The type of each column of an account, as the metadata of Sales names it."""
+    wanted = quoting.query({"$select": "LogicalName,AttributeType"})
+    found = _answer(sales.get(f"{url}{_COLUMNS}?{wanted}", timeout=_TIMEOUT_S)).json()["value"]
+    return {str(each["LogicalName"]): str(each["AttributeType"]) for each in found}
+
+
+def _typed(column: str, value: str | None, types: Mapping[str, str]) -> Json:
+    """A value in the type of its column. Raises Mistaken."""
+    kind = types.get(column)
+    if kind is None:
+        close = nearest(column, types)
+        raise Mistaken(
+            f"{column!r} is no column of accounts: {f'did you mean {close}?' if close else 'correct the name'}"
+        )
+    if kind not in _WHOLE | _NUMBERS | _TEXTS | {"Boolean"}:
+        raise Mistaken(f"{column} has the type {kind}, which this command does not write: name another column")
+    if value is None or kind in _TEXTS:
+        return value
+    if kind == "Boolean":
+        if value.casefold() not in _ANSWERS:
+            raise Mistaken(f"{column} is yes or no, and the value is {value!r}: write yes or no")
+        return _ANSWERS[value.casefold()]
+    if kind in _NUMBERS:
+        if not re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,30})?", value):
+            raise Mistaken(f"{column} is a number, and the value is {value!r}: write digits, such as 12.50")
+        return Decimal(value)
+    if not re.fullmatch(r"-?[0-9]{1,30}", value):
+        what = "a whole number" if kind in {"Integer", "BigInt"} else "a choice"
+        raise Mistaken(f"{column} is {what}, and the value is {value!r}: write a whole number, such as 3")
+    return int(value)
 
 
 def _settings_in(file: Path) -> Mapping[str, str]:
-    """The settings of a demo. Raises Mistaken if the file holds none, and OSError."""
+    """The settings of a demo. Raises Mistaken if the file holds none, or cannot be read."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))["Values"]
         return {name: str(values[name]) for name in _NEEDED}
+    except OSError as unreadable:
+        raise Mistaken(f"{file} cannot be read: {unreadable.strerror}; name the settings of a running demo") from None
     except (ValueError, LookupError, TypeError):
         raise Mistaken(f"{file} is not the settings of a demo") from None
 
@@ -59,26 +108,34 @@ def _token(sales: requests.Session, settings: Mapping[str, str], resource: str) 
 
 def _answer(response: requests.Response) -> requests.Response:
     if not response.ok:
-        raise Mistaken(f"the answer was {response.status_code}: {response.text[:500]}")
+        raise Mistaken(f"the answer was {response.status_code}: {_said(response)}")
     return response
 
 
+def _said(response: requests.Response) -> str:
+    """The sentence in an answer of Sales that refuses a request."""
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return response.reason or "no reason was given"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Change the account and say so; 1 if Sales is not there, 2 for a mistake."""
+    """Change the account and say so; 1 if no demo answers, 2 for a mistake."""
     parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.demo.edit", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="as the demo names it for p2c")
     parser.add_argument("number", help="the number of the account")
-    parser.add_argument("values", nargs="+", metavar="COLUMN=VALUE", help="an empty value clears the column")
+    parser.add_argument(
+        "values", nargs="+", metavar="COLUMN=VALUE", help="in the column's type; an empty value clears it"
+    )
     options = parser.parse_args(arguments)
     pairs = [each.partition("=") for each in options.values]
     if any(not sign for _, sign, _ in pairs):
         parser.error("write COLUMN=VALUE")
     try:
         change(_settings_in(options.settings), options.number, {column: value or None for column, _, value in pairs})
-    except OSError as gone:
-        # A RequestException is one as well.
-        reason = gone.strerror or "it does not answer"
-        sys.stderr.write(f"{options.settings}: no demo runs with these settings ({reason})\n")
+    except requests.RequestException:
+        sys.stderr.write(f"{options.settings}: no demo runs with these settings (it does not answer)\n")
         return FAILED
     except Mistaken as wrong:
         sys.stderr.write(f"{wrong}\n")

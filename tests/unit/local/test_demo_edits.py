@@ -160,6 +160,18 @@ def test_a_system_that_hangs_is_asked_again_for_what_may_be_repeated_and_that_is
     access.close()
 
 
+WRONG_VALUES = {
+    "no_such_column=1": "'no_such_column' is no column of accounts: correct the name",
+    "numberofemployes=1": "'numberofemployes' is no column of accounts: did you mean numberofemployees?",
+    "numberofemployees=nine": "numberofemployees is a whole number, and the value is 'nine': write a whole number",
+    "creditlimit=1e3": "creditlimit is a number, and the value is '1e3': write digits, such as 12.50",
+    "donotphone=perhaps": "donotphone is yes or no, and the value is 'perhaps': write yes or no",
+    "industrycode=Retail": "industrycode is a choice, and the value is 'Retail': write a whole number, such as 3",
+    "industrycode=987654": "the answer was 400: ",
+    "primarycontactid=x": "primarycontactid has the type Lookup, which this command does not write",
+}
+
+
 def test_a_line_for_the_shell_changes_one_account_with_a_token_of_the_sign_in(
     sales: Sales, secrets: Secrets, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,16 +184,28 @@ def test_a_line_for_the_shell_changes_one_account_with_a_token_of_the_sign_in(
         environment.write_settings(file, own)
         line = ["--settings", str(file)]
         assert edit.main([*line, "LINE-1", "address1_country=German", "telephone1="]) == edit.WELL
+        assert capsys.readouterr().out == "account LINE-1 in Sales: address1_country=German, telephone1=\n"
         rows = sales.access.rows("/api/data/v9.2/accounts?$filter=accountnumber eq 'LINE-1'")
         assert [row["address1_country"] for row in rows] == ["German"]
         assert edit.main([*line, "LINE-2", "address1_country=German"]) == edit.MISTAKE
-        assert edit.main([*line, "LINE-1", "no_such_column=1"]) == edit.MISTAKE
+        assert "Sales has 0 accounts with the number 'LINE-2'" in capsys.readouterr().err
+        typed = ["numberofemployees=9", "creditlimit=12.50", "donotphone=yes", "industrycode=3"]
+        assert edit.main([*line, "LINE-1", *typed]) == edit.WELL
+        (row,) = sales.access.rows("/api/data/v9.2/accounts?$filter=accountnumber eq 'LINE-1'")
+        columns = ("numberofemployees", "creditlimit", "donotphone", "industrycode")
+        assert [row[name] for name in columns] == [9, Decimal("12.50"), True, 3]
+        assert edit.main([*line, "LINE-1", "creditlimit=", "numberofemployees="]) == edit.WELL
+        (row,) = sales.access.rows("/api/data/v9.2/accounts?$filter=accountnumber eq 'LINE-1'")
+        assert (row["creditlimit"], row["numberofemployees"]) == (None, None)
+        capsys.readouterr()
+        for wrong, sentence in WRONG_VALUES.items():
+            assert edit.main([*line, "LINE-1", wrong]) == edit.MISTAKE
+            told = capsys.readouterr().err
+            assert sentence in told
+            assert "{" not in told
+            assert told.count("\n") == 1
     assert edit.main([*line, "LINE-1", "address1_country=Germany"]) == edit.FAILED
-    told = capsys.readouterr()
-    assert told.out == "account LINE-1 in Sales: address1_country=German, telephone1=\n"
-    assert "Sales has 0 accounts with the number 'LINE-2'" in told.err
-    assert "no_such_column" in told.err
-    assert "no demo runs with these settings" in told.err
+    assert "no demo runs with these settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["# A text", "[]", "{}", '{"Values": {"DATAVERSE_URL": "http://127.0.0.1:1"}}'])
@@ -192,3 +216,8 @@ def test_a_file_without_the_settings_of_a_demo_is_a_mistake(
     file.write_text(text, encoding="utf-8")
     assert edit.main(["--settings", str(file), "A-1", "name=x"]) == edit.MISTAKE
     assert capsys.readouterr().err == f"{file} is not the settings of a demo\n"
+
+
+def test_settings_that_cannot_be_read_are_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert edit.main(["--settings", str(tmp_path / "nope"), "A-1", "name=x"]) == edit.MISTAKE
+    assert "cannot be read: No such file or directory; name the settings of a running demo" in capsys.readouterr().err
