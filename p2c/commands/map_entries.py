@@ -46,6 +46,9 @@ def set_entry(  # noqa: PLR0917 - the words of an entry
             say("Nothing was changed: the map has this entry.")
             return
         say(f"{entry.sentence}: it counts from the next pull and message on, and every record is looked at again.")
+        (beside,) = listed(to.deployment, [entry])
+        if beside.state is EntryState.INSTEAD:
+            say(f"It counts {beside.meaning}.")
         say("Put it into the document with the next deployment: `p2c map export FILE`.")
 
 
