@@ -25,7 +25,7 @@ from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.spec import Deployment, Flows
 from shared.operations.audit_log import AuditLog
-from shared.operations.lookup import pasted, table_of_address
+from shared.operations.lookup import is_elsewhere, pasted, table_of_address
 from shared.operations.read_later import ReadLaterTable
 from shared.operations.read_once import ReadOnceTable
 from shared.operations.read_only import ReadOnlyTable
@@ -213,11 +213,17 @@ class Connection:
 
     def meant_in(self, flow: str, text: str) -> str:
         """The same for a record of one flow. Raises Mistake for the address of a row in Sales that is a record of
-        another flow from Sales. A record of F&O is named as F&O has it, so no row of Sales is one."""
+        another flow from Sales, or a row of another environment. A record of F&O is named as F&O has it, so no row of
+        Sales is one."""
         in_finops = meant(self._templates[1:], pasted(text))
         if in_finops is not None:
             return in_finops
-        table = table_of_address(text, Origin.parse(str(self.settings.DATAVERSE_URL)))
+        sales = Origin.parse(str(self.settings.DATAVERSE_URL))
+        if is_elsewhere(text, sales) and meant(self._templates[:1], pasted(text)) is None:
+            raise Mistake(
+                "the address is that of a row of another environment: copy it from the one that DATAVERSE_URL names"
+            )
+        table = table_of_address(text, sales)
         flows = [self.registry[name] for name in self.registry.names]
         tables = {name: each.name for each in flows for name in (each.sales_table, each.results_in) if name}
         other = tables.get(table, flow)

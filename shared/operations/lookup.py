@@ -93,8 +93,24 @@ def table_of_address(text: str, sales: Origin) -> str:
     """The table of Sales that such an address names, by its logical name or as entity set, in small letters; empty if
     it names none, or leads elsewhere than to `sales`."""
     given = pasted(text)
+    return _table_in(given) if is_at(given, sales) else ""
+
+
+def is_elsewhere(text: str, sales: Origin) -> bool:
+    """Whether a text is the address of a row of another environment of Sales: a page, or of the Web API, with a table
+    and an id. The host of the Web API may have `.api` in it, and a browser may be told http."""
+    given = pasted(text)
     parts = _address(given)
-    if parts is None or not is_at(given, sales):
+    if parts is None or not re.search(r"/main\.aspx$|/api/data/", parts.path, re.IGNORECASE):
+        return False
+    usual = re.sub(r"^(https?://[^./]+)\.api\.", r"\1.", given, flags=re.IGNORECASE)
+    ways = (given, usual, re.sub("^http:", "https:", usual, flags=re.IGNORECASE))
+    return bool(_table_in(given) and _id_of_address(given)) and not any(is_at(each, sales) for each in ways)
+
+
+def _table_in(given: str) -> str:
+    parts = _address(given)
+    if parts is None:
         return ""
     tables = [value.strip() for name, value in parse_qsl(parts.query) if name.casefold() == "etn"]
     tables += re.findall(r"/(\w+)\([^()]*\)$", unquote(parts.path))

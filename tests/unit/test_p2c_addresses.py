@@ -96,6 +96,24 @@ def test_the_table_of_sales_that_an_address_names_is_found(text: str, table: str
     assert locating.table_of_address(text, Origin.parse(SALES)) == table
 
 
+@pytest.mark.parametrize(
+    ("text", "is_elsewhere"),
+    [
+        (f"https://fabrikam.crm4.dynamics.com/api/data/v9.2/contacts({ID})", True),
+        (f"https://fabrikam.crm4.dynamics.com/main.aspx?etn=contact&id={ID}", True),
+        (f"{SALES}/main.aspx?etn=contact&id={ID}", False),
+        (f"http://contoso.crm4.dynamics.com/main.aspx?etn=contact&id={ID}", False),
+        (f"https://contoso.api.crm4.dynamics.com/api/data/v9.2/contacts({ID})", False),
+        (f"https://contoso.operations.dynamics.com/data/CustomersV3({ID})", False),
+        ("https://fabrikam.crm4.dynamics.com/main.aspx?etn=contact", False),
+        (f"https://fabrikam.crm4.dynamics.com/main.aspx?id={ID}", False),
+        (ID, False),
+    ],
+)
+def test_the_address_of_a_row_of_another_environment_is_known(text: str, is_elsewhere: bool) -> None:
+    assert locating.is_elsewhere(text, Origin.parse(SALES)) is is_elsewhere
+
+
 @pytest.mark.parametrize("template", ["", SALES, SALES + "/{table}", "https://["])
 def test_an_address_without_a_record_leads_nowhere(template: str) -> None:
     assert addresses.meant([template], template) is None
