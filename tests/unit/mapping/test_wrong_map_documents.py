@@ -376,7 +376,7 @@ def test_every_mapping_refuses_a_field_that_it_does_not_have(part: str) -> None:
         ({"fields": {"accounts": {"NameAlias": word("coppy", source="name")}}}, "fields.accounts.NameAlias", "copy"),
         (
             {"fields": {"accounts": {"NameAlias": word("copy", source="name", lengthof=3)}}},
-            "fields.accounts.NameAlias.lengthof is unknown",
+            "fields.accounts.NameAlias.lengthof: `copy` takes no `lengthof`",
             "length",
         ),
     ],
