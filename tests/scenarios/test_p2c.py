@@ -718,15 +718,15 @@ def test_the_address_of_another_tables_row_is_refused_by_the_name_of_its_flow(
     "place", ["main.aspx?pagetype=entityrecord&etn=account&id={id}", "api/data/v9.2/accounts({id})"]
 )
 def test_the_address_of_a_row_of_another_environment_is_refused_unless_a_template_makes_it(
-    sync: Product, place: str, monkeypatch: pytest.MonkeyPatch
+    sync: Product, place: str
 ) -> None:
     (id,) = sync.linked(1)
     address = f"https://fabrikam.crm.dynamics.com/{place.format(id=id)}"
     assert p2c("explain", FLOW, address, code=2) == (
         "the address is that of a row of another environment: copy it from the one that DATAVERSE_URL names\n"
     )
-    monkeypatch.setenv("P2C_SALES_ADDRESS", f"https://fabrikam.crm.dynamics.com/{place}")
-    assert id in p2c("explain", FLOW, address)
+    with operated(sync, P2C_SALES_ADDRESS=f"https://fabrikam.crm.dynamics.com/{place}"):
+        assert id in p2c("explain", FLOW, address)
 
 
 @pytest.mark.parametrize(("flow", "table"), [("products", "product"), ("ordersback", "salesorder")])

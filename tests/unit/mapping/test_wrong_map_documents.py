@@ -22,7 +22,7 @@ OWN: dict[str, Json] = {
     "accounts": {"new_since": {"type": "date"}},
     "CustomersV3": {"ContosoRating": {"type": "whole"}},
 }
-LENGTHS: dict[str, Any] = exact_json.loads(exact_json.dumps(document()["text_lengths"]))
+LENGTHS: Any = document()["text_lengths"]
 
 
 def check(content: dict[str, Json]) -> None:
@@ -384,7 +384,7 @@ def test_every_mapping_refuses_a_field_that_it_does_not_have(part: str) -> None:
 def test_a_misspelt_name_is_told_with_the_one_that_was_meant(parts: dict[str, Json], place: str, meant: str) -> None:
     (message,) = mistakes(**parts)
     assert message.startswith(place)
-    assert message.endswith(f"(did you mean {meant}?)")
+    assert f"(did you mean {meant}?)" in message
 
 
 LATER = "Further checks follow once these are corrected."
