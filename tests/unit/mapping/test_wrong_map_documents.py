@@ -66,13 +66,13 @@ WRONG_FIELDS: list[tuple[str, Json, str]] = [
     ),
     (
         "NameAlias",
-        word("copy", source="name", lenght=5),
-        "NameAlias.lenght: `copy` takes no `lenght`: remove it (did you mean length?); it takes ownership, length,",
+        word("copy", source="name", lengths=5),
+        "NameAlias.lengths: `copy` takes no `lengths`: remove it (did you mean length?); it takes ownership, length,",
     ),
     (
         "NameAlias",
-        word("joined", source=["name", "sic"], seperator=" "),
-        "NameAlias.seperator: `joined` takes no `seperator`: remove it (did you mean separator?); it takes ownership,",
+        word("joined", source=["name", "sic"], separators=" "),
+        "NameAlias.separators: `joined` takes no `separators`: remove it (did you mean separator?); it takes ownership,",
     ),
     (
         "NameAlias",
@@ -282,8 +282,8 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
          "filters.products.0.keep.value: 'X': ProductType holds one of Item, Service"),
         ({"filters": keeping(**{"or": [{"column": "name", "operator": "filled"}, {"column": "x", "operator": "filled"}]})},
          "filters.accounts.0.keep.or.1.column: x is no column of accounts"),
-        ({"filters": keeping(column="name", operator="filled", valeu=1)},
-         "filters.accounts.0.keep.valeu is unknown: correct the name, or remove it (did you mean value?)"),
+        ({"filters": keeping(column="name", operator="filled", values=1)},
+         "filters.accounts.0.keep.values is unknown: correct the name, or remove it (did you mean value?)"),
         ({"filters": keeping(**{"and": []})}, "filters.accounts.0.keep.and is a list: write at least 1 of them"),
         ({"filters": {"accounts": [{"name": "Pilot", "keep": {"column": "name", "operator": "filled"}}]}},
          "filters.accounts.0.name is 'Pilot': write small letters, digits and underscores, such as pilot"),
