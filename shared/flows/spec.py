@@ -289,8 +289,7 @@ class Deployment:
         self.check_results()
 
     def check_results(self) -> None:
-        """A result must not change what a mapping reads or writes: it would be a change that answers itself. Raises
-        SettingsInvalid."""
+        """Raises SettingsInvalid if a result would change what a mapping reads or writes, and so answer itself."""
         mistakes = []
         for name, columns in self.result_columns.items():
             entity_set = self.flows[name].results_in
