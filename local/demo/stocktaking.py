@@ -11,7 +11,7 @@ from shared.state.control import Control
 
 # An account reads every link of a flow: it is taken when something has happened or after a while, and never takes more
 # than a fifth of the time. Whoever changes links also leaves a run or takes a message, which a glance sees.
-_ANEW_AFTER_S = 10.0
+ANEW_AFTER_S = 10.0
 _SHARE = 0.2
 
 Standings = Mapping[str, ProgressReader]
@@ -84,7 +84,7 @@ class Stocktaking:
 
     def _is_due(self, taken: _Taken, glance: Glance) -> bool:
         age = self._clock() - taken.at
-        news = glance != taken.glance or age > _ANEW_AFTER_S
+        news = glance != taken.glance or age > ANEW_AFTER_S
         return news and age * _SHARE > taken.took_s
 
     def _take(self, flow: Watched, glance: Glance, *, anew: bool) -> _Taken:

@@ -11,14 +11,15 @@ from rich.console import Console
 from local.demo import vitals
 from local.demo.progress import Positions, Progress, waited_for
 from local.demo.standstill import Standstill
-from local.demo.stocktaking import Position, Stocktaking
+from local.demo.stocktaking import ANEW_AFTER_S, Position, Stocktaking
 from local.demo.systems import Counts
 
 # While something moves; and while nothing does, because every look takes time from what is waited for.
 _LOOK_EVERY_S, _LOOK_SELDOM_S = 1.0, 2.0
 _SELDOM_AFTER_S = 3.0
 _MOST_PER_LOOK_S = _LOOK_SELDOM_S + 0.5
-_PATIENCE_WHEN_BLOCKED_S = 6.0
+# Other flows may still work on a message, of which only the next account of their links tells.
+_PATIENCE_WHEN_BLOCKED_S = ANEW_AFTER_S + _LOOK_SELDOM_S
 # What still waits for another record when nothing has moved for so long, and every flow has looked at its source so
 # often, continues to wait.
 _PATIENCE_FOR_WAITING_S = 4.0

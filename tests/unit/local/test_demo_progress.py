@@ -210,8 +210,17 @@ def test_a_standstill_is_reported_in_one_sentence_with_what_stands_still_and_whe
 
 def test_what_only_an_operator_can_change_is_not_waited_for() -> None:
     play, wait = waited({"accounts": at(UNDECIDED, closed="flow blocked: too many", blocked=True)})
-    assert play.clock.now < 15
+    assert play.clock.now < 20
     assert wait.gave_up == "The sync waits for an operator: accounts: flow blocked: too many."
+
+
+def test_beside_a_blocked_flow_another_is_waited_for_whose_links_are_read_only_now_and_then() -> None:
+    blocked = at(UNDECIDED, closed="flow blocked: too many", blocked=True)
+    # Five looks take as long as it takes until links are read anew.
+    slowly = [{"accounts": blocked, "products": at(replace(UNDECIDED, decided=count // 5))} for count in range(20)]
+    play, wait = waited(*slowly)
+    assert play.looks > len(slowly)
+    assert wait.gave_up.startswith("The sync waits for an operator: accounts")
 
 
 @pytest.mark.parametrize("look_s", [0.5, 30.0], ids=["quiet", "busy"])
