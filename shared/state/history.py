@@ -117,7 +117,7 @@ def _line_or_field(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was done with a record: `outcome` as committed, or one of the two above, and the names of the
+    """One thing that was done with a record: `outcome` as committed, or one of those above, and the names of the
     fields that were written. `run` did it; `sent_by` is the run, or the act of an operator, that had the record looked
     at, and `why` the reason (a word of Why); `map` begins the fingerprint of the mapping. `values` are the fields with
     their old and new values, where a deployment keeps them or a policy has looked at the target. `kept` are the fields
