@@ -65,14 +65,19 @@ def _written(value: Json) -> str:
 
 
 def _digit_by_digit(value: Json) -> str:
-    match value:
-        case Decimal():
-            return format(value, "f")
-        case list():
-            return "[" + ",".join(map(_digit_by_digit, value)) + "]"
-        case dict():
-            members = (f"{_without_decimals(key)}:{_digit_by_digit(each)}" for key, each in value.items())
-            return "{" + ",".join(members) + "}"
+    # Texts are most of a record, and come first.
+    if isinstance(value, str):
+        return _without_decimals(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dict):
+        members = [f"{_without_decimals(key)}:{_digit_by_digit(each)}" for key, each in value.items()]
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_digit_by_digit, value)) + "]"
+    if type(value) is int:
+        # The encoder would be made anew for each number.
+        return str(value)
     return _without_decimals(value)
 
 

@@ -83,7 +83,8 @@ class Organisation:
 
     def setting(self, name: str) -> Value:
         """A column of the one row of the organization table."""
-        return self.store.tuples(f"SELECT {quoted(name)} FROM organization")[0][0]
+        sql = f"SELECT {quoted(name)} FROM organization"
+        return self.store.remembered("organization", (name,), lambda: self.store.tuples(sql)[0][0])
 
     def add(self, entity: EntityType, row: Mapping[str, Value]) -> Row:
         """Store a new row under the next version. Raises Refused (412) if its id or a key is taken."""

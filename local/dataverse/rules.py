@@ -9,7 +9,7 @@ from local.dataverse.organisation import Organisation, number
 from local.dataverse.payloads import Reference, set_lookup
 from local.dataverse.refusals import business_rule, invalid_argument
 from local.dataverse.salesdocuments import BY_LINE, check_line
-from local.dataverse.schema import EntityType, Kind, Property
+from local.dataverse.schema import EntityType, Property
 from local.dataverse.values import rounded
 from local.simulator.store import Row, Value
 
@@ -28,7 +28,7 @@ def apply(organisation: Organisation, entity: EntityType, before: Row, after: Ro
     if check is None:
         return row
     row = {**row, **check(organisation, before, row)}
-    return {**row, **_base_amounts(organisation, entity, _money(entity), row)}
+    return {**row, **_base_amounts(organisation, entity, row)}
 
 
 def decimals(organisation: Organisation, of: Property, row: Row) -> int | None:
@@ -64,41 +64,28 @@ def state_changes(entity: EntityType, before: Row, changes: Row) -> Row:
 def _priced(organisation: Organisation, entity: EntityType, before: Row, after: Row) -> Row:
     """Money: its currency and rate, the amounts in base currency, the decimals that are kept."""
     row: Row = {}
-    money = _money(entity)
-    given = [each for each in money if after.get(each.column) is not None]
+    given = any(after.get(each.column) is not None for each in entity.money)
     if given and "transactioncurrencyid" in entity.columns and after.get("transactioncurrencyid") is None:
         row["transactioncurrencyid"] = organisation.setting("basecurrencyid")
     full = {**after, **row}
     currency = _row(organisation, "transactioncurrency", full.get("transactioncurrencyid"))
     if currency is not None and "exchangerate" in entity.columns:
         row["exchangerate"] = currency["exchangerate"]
-    for property_ in entity.properties.values():
+    for property_ in entity.amounts:
         value = after.get(property_.column)
-        if (
-            isinstance(value, str)
-            and property_.kind in (Kind.MONEY, Kind.DECIMAL)
-            and value != before.get(property_.column)
-        ):
+        if isinstance(value, str) and value != before.get(property_.column):
             row[property_.column] = _trimmed(value, decimals(organisation, property_, full))
-    row.update(_base_amounts(organisation, entity, money, {**full, **row}))
+    row.update(_base_amounts(organisation, entity, {**full, **row}))
     return row
 
 
-def _money(entity: EntityType) -> list[Property]:
-    return [
-        property_
-        for property_ in entity.properties.values()
-        if property_.kind is Kind.MONEY and not property_.column.endswith("_base")
-    ]
-
-
-def _base_amounts(organisation: Organisation, entity: EntityType, money: list[Property], row: Row) -> Row:
+def _base_amounts(organisation: Organisation, entity: EntityType, row: Row) -> Row:
     rate = row.get("exchangerate")
     if rate is None or not Decimal(str(rate)):
         return {}
     precision = number(organisation.setting("basecurrencyprecision"))
     found: Row = {}
-    for each in money:
+    for each in entity.money:
         base = f"{each.column}_base"
         if base in entity.columns:
             value = row.get(each.column)
@@ -266,7 +253,7 @@ def _of_price_list(organisation: Organisation, after: Row, unit: Row, product: R
     rated = _row(organisation, "transactioncurrency", currency)
     if rated is not None:
         filled["exchangerate"] = rated["exchangerate"]
-        filled.update(_base_amounts(organisation, entity, _money(entity), {**after, **filled}))
+        filled.update(_base_amounts(organisation, entity, {**after, **filled}))
     return filled
 
 

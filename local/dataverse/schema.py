@@ -1,7 +1,7 @@
 """The tables of the organisation, read from the schema files: a further table is data, not code."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -130,9 +130,33 @@ class EntityType:
 
     columns: Mapping[str, Property] = field(init=False, repr=False)
     """The properties by their column."""
+    blank: Mapping[str, int | str | None] = field(init=False, repr=False)
+    """What the columns of a new row hold where nothing is given: the defaults of the metadata."""
+    money: tuple[Property, ...] = field(init=False, repr=False)
+    """The amounts of money but those in the base currency."""
+    amounts: tuple[Property, ...] = field(init=False, repr=False)
+    """All numbers with decimals that the currency or the organisation may round."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", {prop.column: prop for prop in self.properties.values()})
+        properties = self.properties.values()
+        object.__setattr__(self, "columns", {prop.column: prop for prop in properties})
+        object.__setattr__(self, "blank", {name: value for prop in properties for name, value in _blank(prop)})
+        amounts = tuple(prop for prop in properties if prop.kind in (Kind.MONEY, Kind.DECIMAL))
+        object.__setattr__(self, "amounts", amounts)
+        money = tuple(prop for prop in amounts if prop.kind is Kind.MONEY and not prop.column.endswith("_base"))
+        object.__setattr__(self, "money", money)
+
+
+def _blank(of: Property) -> Iterator[tuple[str, int | str | None]]:
+    if of.type_column:
+        yield of.type_column, None
+    match of.default:
+        case bool() | int() as default:
+            yield of.column, int(default)
+        case None:
+            yield of.column, None
+        case default:
+            yield of.column, str(default)
 
 
 @dataclass(frozen=True, slots=True)

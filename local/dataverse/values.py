@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from local.dataverse.refusals import Refused, business_rule, invalid_argument, wrong_payload
 from local.dataverse.schema import NUMBERS, SYSTEM_REQUIRED, TEXTS, EntityType, Kind, Property
@@ -16,6 +16,7 @@ GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _MONEY_DECIMALS = 4
 _LARGEST = {Kind.INTEGER: 2**31, Kind.CHOICE: 2**31, Kind.BIG_INTEGER: 2**63}
 _EXPONENT_LIMIT = 30
+_MANY_DIGITS = Context(prec=60)
 
 _text = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -42,14 +43,12 @@ def stored(of: Property, value: Json, entity: EntityType) -> Value:
 
 def rounded(number: str, decimals: int) -> str:
     """A number as the store keeps it, rounded half up."""
-    with localcontext() as context:
-        context.prec = 60
-        return format(Decimal(number).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP), "f")
+    return format(Decimal(number).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _MANY_DIGITS), "f")
 
 
 def moment(at: datetime) -> str:
     """An instant as it is stored and shown: UTC, whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parsed_moment(text: str) -> str:

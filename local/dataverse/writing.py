@@ -32,7 +32,7 @@ class Writer:
         """A new row; its id is drawn unless the changes bring one. Raises Refused."""
         organisation = self._organisation
         with organisation.store.transaction():
-            row = {**_blank(entity), **_defaults(entity, organisation), **changes}
+            row = {**entity.blank, **_born_active(entity, organisation), **changes}
             row[entity.primary_id] = row[entity.primary_id] or organisation.new_id()
             row |= _born(entity, organisation, changes)
             row |= self._stamp(entity, created=True, row=row)
@@ -151,34 +151,16 @@ class Writer:
         return found | {name: value for name, value in shares.items() if name in entity.columns}
 
 
-def _blank(entity: EntityType) -> Row:
-    row: Row = {}
-    for property_ in entity.properties.values():
-        row[property_.column] = None
-        if property_.type_column:
-            row[property_.type_column] = None
-    return row
-
-
-def _defaults(entity: EntityType, organisation: Organisation) -> Row:
-    """What the metadata gives as default, and the state that a new row has."""
-    row: Row = {}
-    for property_ in entity.properties.values():
-        match property_.default:
-            case bool() | int() as default:
-                row[property_.column] = int(default)
-            case None:
-                pass
-            case default:
-                row[property_.column] = str(default)
+def _born_active(entity: EntityType, organisation: Organisation) -> Row:
+    """The state of a new product where the organisation wants it to be active; the metadata says that of all others."""
     if entity.name == "product" and organisation.setting("createproductswithoutparentinactivestate"):
-        row["statecode"] = rules.ACTIVE
-    return row
+        return {"statecode": rules.ACTIVE}
+    return {}
 
 
 def _born(entity: EntityType, organisation: Organisation, changes: Row) -> Row:
     """State and status of a new row. Raises Refused (400) for a state that new rows do not have."""
-    state = _defaults(entity, organisation).get("statecode")
+    state = {**entity.blank, **_born_active(entity, organisation)}.get("statecode")
     if state is None or "statuscode" not in entity.columns:
         return {}
     if changes.get("statecode", state) != state:

@@ -38,15 +38,10 @@ class Checks:
 
     def row(self, of: EntityType, rules: Rules, row: Row) -> None:
         """Raises Refused (400) if the finished row lacks something."""
-        numbered = {sequence.name for sequence in rules.sequences}
-        needed = [
-            name
-            for name, property_ in of.properties.items()
-            if property_.mandatory or name in of.key or name in numbered
-        ]
+        numbered = tuple(sequence.name for sequence in rules.sequences if sequence.name not in of.needed)
         texts = [
             f"Field '{rules.label(name, of.properties[name].label)}' must be filled in."
-            for name in needed
+            for name in (*of.needed, *numbered)
             if isinstance(row[name], str) and not padded(str(row[name]))
         ]
         texts += rules.complain(row)

@@ -24,11 +24,9 @@ def detailed_reply(
     status: int, body: Mapping[str, Json], detail: Detail, headers: Mapping[str, str] | None = None
 ) -> Reply:
     """A body of records with as much metadata as was requested."""
-    told = {
-        name: value
-        for name, value in body.items()
-        if detail is not Detail.NONE or not name.startswith("@") or name in _ALWAYS
-    }
+    told = body
+    if detail is Detail.NONE:
+        told = {name: value for name, value in body.items() if not name.startswith("@") or name in _ALWAYS}
     kind = {"Content-Type": f"application/json; odata.metadata={detail}"}
     return body_reply(status, told, {**kind, **(headers or {})})
 

@@ -104,6 +104,16 @@ class EntityType:
     navigations: Mapping[str, Navigation]
     later: tuple[str, ...]
     others: "Mapping[str, EntityType]" = field(compare=False, repr=False)
+    blank: Mapping[str, str | int | None] = field(init=False, compare=False, repr=False)
+    """What a row holds where nothing is given."""
+    needed: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    """The properties that a row cannot leave out: the mandatory ones and those of its key."""
+
+    def __post_init__(self) -> None:
+        properties = self.properties.items()
+        object.__setattr__(self, "blank", {name: property_.initial for name, property_ in properties})
+        needed = tuple(name for name, property_ in properties if property_.mandatory or name in self.key)
+        object.__setattr__(self, "needed", needed)
 
     @property
     def full_name(self) -> str:

@@ -44,8 +44,11 @@ class Form:
         The row holds the key as well if all metadata is requested.
         """
         members = self._about(of, record)
-        for name in select or of.properties:
-            members |= self._property(of.properties[name], shown(of.properties[name], record.row[name]))
+        if self.detail is Detail.FULL:
+            for name in select or of.properties:
+                members |= _with_type(of.properties[name], shown(of.properties[name], record.row[name]))
+        else:
+            members |= {name: shown(of.properties[name], record.row[name]) for name in select or of.properties}
         for name in _linked(of, select, expanded) if self.detail is Detail.FULL else expanded:
             members |= self._navigation(of, record, name)
             members |= {name: expanded[name]} if name in expanded else {}
@@ -60,12 +63,6 @@ class Form:
         url = self._url(of, record)
         return {"@odata.type": f"#{of.full_name}", "@odata.id": url, **tag, "@odata.editLink": url}
 
-    def _property(self, of: Property, value: Json) -> dict[str, Json]:
-        # Text is what JSON calls text; null has no type.
-        if self.detail is not Detail.FULL or of.kind is Kind.STRING or value is None:
-            return {of.name: value}
-        return {f"{of.name}@odata.type": f"#{of.edm_type.removeprefix('Edm.')}", of.name: value}
-
     def _navigation(self, of: EntityType, record: Record, name: str) -> dict[str, Json]:
         if self.detail is not Detail.FULL:
             return {}
@@ -74,6 +71,13 @@ class Form:
 
     def _url(self, of: EntityType, record: Record) -> str:
         return f"{self.base_url}/data/{address(of, record.row)}"
+
+
+def _with_type(of: Property, value: Json) -> dict[str, Json]:
+    # Text is what JSON calls text; null has no type.
+    if of.kind is Kind.STRING or value is None:
+        return {of.name: value}
+    return {f"{of.name}@odata.type": f"#{of.edm_type.removeprefix('Edm.')}", of.name: value}
 
 
 def _linked(of: EntityType, select: tuple[str, ...] | None, expanded: Mapping[str, Json]) -> Iterator[str]:

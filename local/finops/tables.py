@@ -76,7 +76,8 @@ class Tables:
 
     def find(self, of: EntityType, key: Row) -> Record | None:
         """The row with this key."""
-        return self._first(of, equal(key))
+        question = (of.set_name, *key, *key.values())
+        return self._store.remembered(_stored_in(of), question, lambda: self._first(of, equal(key)))
 
     def select(
         self, of: EntityType, where: Condition, *, names: tuple[str, ...], order: Order, limit: int, offset: int
@@ -96,14 +97,15 @@ class Tables:
 
     def insert(self, of: EntityType, row: Row) -> Record:
         """Add a row; a row of a joined table is shared with all that have the same link. Raises KeyTaken."""
-        with self.writing():
-            if self.find(of, {name: row[name] for name in of.key}) is not None:
-                raise KeyTaken
+        with self._store.joined():
             joined = self._joined_pair(of, row)
             record = self._store.next_value("_record", first=FIRST_RECORD)
             columns: dict[str, Stored] = {**row, "_record": record, "_version": FRESH_VERSION}
             columns |= {"_joined_record": joined.record, "_joined_version": joined.version}
-            self._store.insert(of.set_name, columns)
+            try:
+                self._store.insert(of.set_name, columns)
+            except sqlite3.IntegrityError as error:
+                raise KeyTaken from error
         return Record(row, _pairs(of, Pair(FRESH_VERSION, record), joined))
 
     def insert_all(self, of: EntityType, rows: Iterable[Row]) -> None:
@@ -120,7 +122,7 @@ class Tables:
                 sql = f'INSERT INTO "{of.set_name}" ({columns}) VALUES {", ".join([marks] * len(several))}'
                 values = [value for row in several for value in self._fresh_values(of, row)]
                 try:
-                    self._store.execute(sql, values)
+                    self._store.execute(of.set_name, sql, values)
                 except sqlite3.IntegrityError as error:
                     raise KeyTaken from error
 
@@ -129,7 +131,7 @@ class Tables:
 
         Only a table that is changed gets a new version.
         """
-        with self.writing():
+        with self._store.joined():
             if own:
                 self._store.update(of.set_name, key, {**own, "_version": self._version()})
             if joined:
@@ -143,7 +145,7 @@ class Tables:
         """Change properties of the joined table that all rows with this link show, if there are any."""
         rules = SERVED[of.set_name]
         assert rules.joined is not None
-        with self.writing():
+        with self._store.joined():
             self._store.update(of.set_name, {rules.joined.link: link}, {**joined, "_joined_version": self._version()})
 
     def delete(self, of: EntityType, key: Row) -> int:

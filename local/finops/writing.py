@@ -167,7 +167,7 @@ class Writer:
         return given
 
     def _filled(self, of: EntityType, rules: Rules, given: Row, taken_over: Row) -> Row:
-        row: dict[str, Stored] = {name: property_.initial for name, property_ in of.properties.items()}
+        row: dict[str, Stored] = dict(of.blank)
         row |= {name: moment(of.properties[name], self._clock().isoformat()) for name in rules.today}
         row |= taken_over
         row |= given
@@ -201,17 +201,19 @@ class Writer:
         kept = _kept(of, row)
         key = record_key(of, kept)
         try:
-            self._tables.insert(of, kept)
+            pairs = self._tables.insert(of, kept).pairs
         except KeyTaken as error:
             raise record_exists(of.aot, rules.table, described(rules, key)) from error
         # What is said about a party is said of every record that shows it.
         changed = {name: kept[name] for name, known in shared.items() if kept[name] != known}
-        self._tables.update(of, key, {}, changed)
-        self._spread(of, rules, kept, changed)
+        if changed:
+            self._tables.update(of, key, {}, changed)
+            self._spread(of, rules, kept, changed)
+            shown = self._tables.find(of, key)
+            assert shown is not None
+            pairs = shown.pairs
         self._count_in(rules, kept, before=None, after=kept)
-        inserted = self._tables.find(of, key)
-        assert inserted is not None
-        return Record(row, inserted.pairs)
+        return Record(row, pairs)
 
     def _spread(self, of: EntityType, rules: Rules, row: Row, joined: Row) -> None:
         if rules.joined is not None and joined:

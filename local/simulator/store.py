@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from local import space
+from local.simulator.remembered import Found, Key, Remembered
+
+# What is prepared once: each table is read and written in a few shapes.
+_STATEMENTS = 512
 
 Value = str | int | None
 Row = dict[str, Value]
@@ -63,9 +67,14 @@ class Store:
     def __init__(self, tables: Iterable[Table], file: Path | None = None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self._remembered = Remembered()
         self.file = file
         self._connection = sqlite3.connect(
-            file or ":memory:", isolation_level=None, check_same_thread=False, factory=_Connection
+            file or ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
+            cached_statements=_STATEMENTS,
         )
         _register(self._connection)
         if file is not None:
@@ -99,6 +108,16 @@ class Store:
         return copy
 
     @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Part of the transaction that has begun, which an error must end, or else one of its own."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            with self.transaction():
+                yield
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; transactions nest, an inner one that fails undoes its own part only."""
         with self._lock:
@@ -109,6 +128,7 @@ class Store:
                 yield
             except BaseException:
                 self._depth -= 1
+                self._remembered.undone()
                 self._undo(point)
                 raise
             self._depth -= 1
@@ -126,15 +146,25 @@ class Store:
         with self._lock:
             return self._connection.execute(sql, parameters).fetchall()
 
+    def remembered(self, table: str, question: Key, read: Callable[[], Found]) -> Found:
+        """What `read` finds in one table, without a look at it if it was asked and the table was not written since.
+        The caller does not change it."""
+        return self._remembered.answer(table, question, read)
+
     def get(self, table: str, key: Mapping[str, Value]) -> Row | None:
         """The row with these key values, None if there is none."""
+        row = self.remembered(table, (*key, *key.values()), lambda: self._get(table, key))
+        return None if row is None else row.copy()
+
+    def _get(self, table: str, key: Mapping[str, Value]) -> Row | None:
         rows = self.select(f"SELECT * FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
         return rows[0] if rows else None
 
     def insert(self, table: str, row: Mapping[str, Value]) -> None:
         """Add a row. Raises sqlite3.IntegrityError if the primary key is taken."""
         marks = ", ".join("?" * len(row))
-        self.execute(f"INSERT INTO {quoted(table)} ({listed(tuple(row))}) VALUES ({marks})", tuple(row.values()))
+        sql = f"INSERT INTO {quoted(table)} ({listed(tuple(row))}) VALUES ({marks})"
+        self.execute(table, sql, tuple(row.values()))
 
     def update(self, table: str, key: Mapping[str, Value], changes: Mapping[str, Value]) -> int:
         """Change the rows with these key values; returns how many there were."""
@@ -142,16 +172,19 @@ class Store:
             return 0
         sets = ", ".join(f"{quoted(name)} = ?" for name in changes)
         sql = f"UPDATE {quoted(table)} SET {sets} WHERE {_equal(key)}"
-        return self.execute(sql, (*changes.values(), *key.values()))
+        return self.execute(table, sql, (*changes.values(), *key.values()))
 
     def delete(self, table: str, key: Mapping[str, Value]) -> int:
         """Remove the rows with these key values; returns how many there were."""
-        return self.execute(f"DELETE FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
+        return self.execute(table, f"DELETE FROM {quoted(table)} WHERE {_equal(key)}", tuple(key.values()))
 
-    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> int:
-        """Run a statement; returns the number of rows that it touched."""
+    def execute(self, table: str, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Run a statement that writes this table; returns the number of rows that it touched."""
         with self._lock:
-            return self._connection.execute(sql, parameters).rowcount
+            try:
+                return self._connection.execute(sql, parameters).rowcount
+            finally:
+                self._remembered.written(table)
 
     def next_value(self, counter: str, *, first: int = 1) -> int:
         """The next number of a named sequence, kept with the rows."""

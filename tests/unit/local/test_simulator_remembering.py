@@ -1,0 +1,109 @@
+"""What the rows of the simulators are remembered by: a look at the table would find the same."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.simulator.remembered import Remembered
+from local.simulator.store import Column, Store, Table
+
+COLUMNS = {"id": Column.TEXT, "size": Column.INTEGER}
+IDS = ("a", "A", "b")
+STEPS = st.tuples(st.sampled_from(["insert", "update", "delete", "clear"]), st.sampled_from(IDS), st.integers(0, 9))
+PARTS = st.lists(st.tuples(st.sampled_from(["kept", "undone", "joined", "alone"]), st.lists(STEPS)), max_size=5)
+
+
+@contextmanager
+def opened() -> Iterator[Store]:
+    store = Store([Table(name, COLUMNS, ("id",)) for name in ("things", "others")])
+    yield store
+    store.close()
+
+
+def play(store: Store, step: tuple[str, str, int]) -> None:
+    deed, row_id, size = step
+    match deed:
+        case "insert" if not store.get("things", {"id": row_id}):
+            store.insert("things", {"id": row_id, "size": size})
+        case "update":
+            store.update("things", {"id": row_id}, {"size": size})
+        case "delete":
+            store.delete("things", {"id": row_id})
+        case "clear":
+            store.execute("things", "DELETE FROM things WHERE size < ?", (size,))
+
+
+def compare(store: Store) -> None:
+    for row_id in IDS:
+        rows = store.select("SELECT * FROM things WHERE id = ?", (row_id,))
+        assert store.get("things", {"id": row_id}) == (rows[0] if rows else None)
+
+
+@given(PARTS)
+def test_a_row_is_found_as_it_is_after_any_writes_kept_or_undone(
+    parts: list[tuple[str, list[tuple[str, str, int]]]],
+) -> None:
+    with opened() as store:
+        for end, steps in parts:
+            with suppress(KeyError), store.joined() if end == "joined" else store.transaction():
+                for step in steps:
+                    play(store, step)
+                    compare(store)
+                if end == "undone":
+                    raise KeyError
+            compare(store)
+
+
+def test_a_row_that_was_found_can_be_changed_without_changing_what_others_find() -> None:
+    with opened() as store:
+        store.insert("things", {"id": "a", "size": 1})
+        for _ in range(2):
+            found = store.get("things", {"id": "a"})
+            assert found is not None
+            assert found["size"] == 1
+            found["size"] = 2
+
+
+def test_a_row_is_read_once_until_its_own_table_is_written() -> None:
+    reads: list[str] = []
+    with opened() as store:
+        for number, written in enumerate(("others", "others", "things", "others")):
+            store.remembered("things", ("a",), lambda: reads.append("read"))
+            store.insert(written, {"id": str(number)})
+    assert reads == ["read", "read"]
+
+
+def test_what_another_thread_writes_while_a_row_is_read_is_not_missed() -> None:
+    remembered = Remembered()
+
+    def read() -> int:
+        # The row was read; before it is remembered, somebody writes.
+        writer = threading.Thread(target=remembered.written, args=("things",))
+        writer.start()
+        writer.join()
+        return 1
+
+    assert remembered.answer("things", ("a",), read) == 1
+    assert remembered.answer("things", ("a",), lambda: 2) == 2
+
+
+def test_what_another_thread_undoes_while_a_row_is_read_is_not_missed() -> None:
+    remembered = Remembered()
+
+    def read() -> int:
+        remembered.undone()
+        return 1
+
+    assert remembered.answer("things", ("a",), read) == 1
+    assert remembered.answer("things", ("a",), lambda: 2) == 2
+
+
+def test_few_rows_are_remembered() -> None:
+    remembered = Remembered()
+    reads: list[str] = []
+    for number in (*range(5_000), *range(5_000)):
+        remembered.answer("things", (number,), lambda: reads.append("read"))
+    assert len(reads) > 9_000
