@@ -24,6 +24,7 @@ from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.spec import Deployment, Flows
+from shared.mapping.map_source import told_of_file
 from shared.operations.audit_log import AuditLog
 from shared.operations.lookup import is_elsewhere, pasted, table_of_address
 from shared.operations.read_later import ReadLaterTable
@@ -113,10 +114,7 @@ class Connection:
         try:
             return self.registry.deployment(settings)
         except SettingsInvalid as invalid:
-            name = MAPS if self.map_file is None else str(self.map_file)
-            told = str(invalid).replace(MAPS, name, 1)
-            # What is wrong with a file as a whole names it already.
-            mistake = Mistake(told.replace(f"{name}: {name} ", f"{name} ", 1))
+            mistake = Mistake(str(invalid) if self.map_file is None else told_of_file(invalid))
         raise mistake
 
     @cached_property

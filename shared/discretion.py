@@ -43,3 +43,8 @@ def named(name: object) -> str:
     """The name of an entry of a document, for a message."""
     text = str(name)
     return text if is_harmless(text) else "(a name that is not shown)"
+
+
+def placed(name: object) -> str:
+    """The name of an entry, or a position, as a part of a place in a document: one that would not be seen is quoted."""
+    return named(name) if str(name).strip() else repr(str(name))

@@ -9,7 +9,7 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Flow, Json, app, connected
 from p2c.arguments import file_named
 from p2c.commands.preflight import show_checks
-from p2c.connection import MAPS, Connection
+from p2c.connection import Connection
 from p2c.helping import Application
 from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table
@@ -20,7 +20,7 @@ from shared.counting import counted
 from shared.errors import SettingsInvalid
 from shared.flows.checks import Check, CheckResult
 from shared.mapping.field_row import FieldRow
-from shared.mapping.map_source import MapSource, map_source
+from shared.mapping.map_source import MapSource, map_source, told_of_file
 from shared.operations.map_entries import ListedEntry, listed
 from shared.operations.map_tables import map_differences, map_tables
 from shared.operations.own_columns import own_columns
@@ -120,12 +120,12 @@ def learn(
     """Read which columns of both systems only your organisation has, and write them as `own_columns` of a map document:
     to the terminal, or into a file. It reads metadata only."""
     with connected(looks_only=True, without_state=True) as to:
+        document = None if into is None else _document(into)
         found = own_columns(to.deployment, *_systems(to))
         count = sum(map(len, found.values()))
-        if into is None:
+        if into is None or document is None:
             as_json({"own_columns": found})
             return
-        document = _document(into)
         merged = dict(_object(_object(document.content()).get("own_columns")))
         for name, columns in found.items():
             # What somebody has written counts.
@@ -171,7 +171,7 @@ def _document(file: Path) -> MapSource:
         found = map_source(str(file))
         content = found.content()
     except SettingsInvalid as invalid:
-        mistake = Mistake(str(invalid).replace(MAPS, str(file), 1))
+        mistake = Mistake(told_of_file(invalid))
     else:
         if isinstance(content, dict):
             return found

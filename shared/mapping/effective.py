@@ -11,6 +11,7 @@ from shared.mapping.document_words import name_of, word_of
 from shared.mapping.field_specs import LookupByKey, Override, WordSpec
 from shared.mapping.literals import texts_of
 from shared.mapping.map_document import MapDocument
+from shared.mapping.names import ColumnKind
 from shared.mapping.spelling import nearest
 from shared.mapping.word_checks import Ends, WrongWord
 from shared.mapping.words import NO_SOURCE, Line, Ownership, TargetField, Word
@@ -76,7 +77,9 @@ def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
                 line = word_of(name, worded[name], ends, document, usual=usual, standard=instead)
                 lines[name] = _with_texts(line, texts_of(worded[name], place, document))
         except WrongWord as wrong:
-            mistakes.append(f"{place}{f'.{wrong.place}' if wrong.place else ''}: {wrong}")
+            mistakes += [f"{place}{f'.{at}' if at else ''}: {told}" for at, told in wrong.mistakes]
+            if name not in standard.named:
+                lines |= _texts_only(name, texts_of(worded[name], place, document), standard, document)
     replaced = tuple(_replaced(word, lines, naming) for word in standard.words)
     standing = {field.name for word in standard.words for field in word.fields}
     further = tuple(line for name, line in lines.items() if name not in standing)
@@ -91,6 +94,17 @@ def effective_map(standard: StandardMap, document: MapDocument) -> EffectiveMap:
 def _with_texts(line: Line, texts: tuple[tuple[str, str], ...]) -> Line:
     """A line that may also send these texts of the document."""
     return replace(line, texts=lambda maps: (*line.texts(maps), *texts))
+
+
+def _texts_only(
+    name: str, texts: tuple[tuple[str, str], ...], standard: StandardMap, document: MapDocument
+) -> dict[str, Line]:
+    """A line in the place of a wrong entry, whose texts may be too long as well. No record is read with it."""
+    known = document.names.find(standard.target_set, name)
+    if known is None or known.kind is not ColumnKind.TEXT:
+        return {}
+    into = TargetField(name, max_length=known.length)
+    return {name: Line((), into, "", lambda _row, _maps: None, lambda _maps: texts)}
 
 
 def _dates(standard: StandardMap, document: MapDocument, lines: Iterable[Line]) -> dict[str, Behavior]:

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from shared.discretion import named, shown
+from shared.discretion import named, placed, shown
 from shared.mapping.spelling import nearest
 
 # Parts of a place that are pydantic's names for the branches of a union.
 _BRANCHES = frozenset({"str", "bool", "int", "decimal", "constrained-int"})
+# What pydantic puts behind the name of an entry if the name itself is wrong.
+_NAME = "[key]"
 # The branch of a union whose message names every kind of value.
 _ANY_VALUE = "bool_type"
 _QUOTED = re.compile("'([^']+)'")
@@ -46,17 +48,19 @@ _KINDS = {
 
 def mistakes_of_form(invalid: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each mistake once, by its place, value and remedy: a value that fits no branch of a union is told as one."""
-    found: dict[str, str] = {}
+    found: dict[tuple[str, bool], str] = {}
     for error in invalid.errors():
         place = _place(error["loc"])
-        if place not in found or error["type"] == _ANY_VALUE:
-            found[place] = _mistake(error, place, model)
+        at = place, _is_of_name(error)
+        if at not in found or error["type"] == _ANY_VALUE:
+            found[at] = _mistake(error, place, model)
     return list(found.values())
 
 
 def _place(location: Sequence[str | int]) -> str:
-    """Where a mistake is; `[key]` as the last part means the name itself."""
-    return ".".join(named(part) for part in location if not _is_branch(part)) or "the document"
+    """Where a mistake is: the names and positions that lead there, from 0. A mistake of a name has the place of what it
+    names."""
+    return ".".join(placed(part) for part in location if part != _NAME and not _is_branch(part)) or "the document"
 
 
 def _is_branch(part: str | int) -> bool:
@@ -88,7 +92,17 @@ def _mistake(error: Mapping[str, Any], place: str, model: type[BaseModel]) -> st
             helps += f"{_meant(str(name), known)}; it takes {', '.join(known)}"
             return f"{place}: {entry} takes no `{named(name)}`: {helps}"
     value = error["input"]
+    if error["type"] == "value_error" and (_is_of_name(error) or isinstance(value, dict | list)):
+        # Its own sentence says what is wrong.
+        return f"{place}: {_remedy(error)}"
+    if _is_of_name(error):
+        return f"{place} is {'unknown' if error['type'] == 'literal_error' else 'a wrong name'}: {_remedy(error)}"
     return f"{place} is {'empty' if value is None else shown(value)}: {_remedy(error)}"
+
+
+def _is_of_name(error: Mapping[str, Any]) -> bool:
+    """Whether the name of an entry is wrong, and not its value."""
+    return tuple(error["loc"][-1:]) == (_NAME,)
 
 
 def _entry_called(place: Sequence[str | int]) -> str:

@@ -2,10 +2,10 @@
 the mapping has looked up."""
 
 from shared.mapping import field_specs as specs
-from shared.mapping.names import TYPES, ColumnKind
+from shared.mapping.names import TYPES, ColumnKind, Name
 from shared.mapping.spelling import nearest
 from shared.mapping.value_maps import ValueMaps
-from shared.mapping.word_checks import CALLED, Ends, column_at, refuse
+from shared.mapping.word_checks import CALLED, Ends, WrongWord, both, column_at, mistakes_of, refuse, refuse_length
 from shared.mapping.words import Column, KeyReference, Line, Ownership, TargetField, Unmappable, value_of
 from shared.records import Json, Values
 from shared.systems import System
@@ -27,19 +27,16 @@ def lookup_by_key(field: str, spec: specs.LookupByKey, ends: Ends, *, usual: Own
     if way is None:
         near = nearest(field, ends.names.navigations_of(ends.target))
         hint = f"did you mean {near}? One" if near else "one"
-        refuse("", f"{field} is no navigation of {ends.target}: {hint} of your own is declared in `own_columns`")
+        told = f"{field} is no navigation of {ends.target}: {hint} of your own is declared in `own_columns`"
+        raise WrongWord(("", told), *mistakes_of(lambda: _source(spec, None, ends)))
     column, leads_to = way
     own = ends.names.find(ends.target, column)
     if own is not None and own.refused:
         refuse("", f"{ends.target} does not let it be written: {own.refused}")
-    if spec.length is not None:
-        refuse("length", f"{spec.length}: {field} is a lookup, and only a text has a length")
-    key = ends.names.find(leads_to, spec.by) or ends.names.find(ends.target, f"{field}.{spec.by}")
-    if key is None:
-        refuse("by", ends.names.unknown(leads_to, spec.by, "column"))
-    if key.kind not in _SOURCES:
-        refuse("by", f"{spec.by} is {CALLED[key.kind]}: a key is a text or a whole number")
-    source, _ = column_at(spec.source, "from", ends, _SOURCES[key.kind])
+    key, source = both(
+        lambda: refuse_length(spec.length, f"{field} is a lookup, and only a text has a length"),
+        lambda: _key_and_source(field, spec, leads_to, ends),
+    )
     ownership = usual if spec.ownership is None else Ownership(spec.ownership)
     into = TargetField(
         field,
@@ -56,6 +53,24 @@ def lookup_by_key(field: str, spec: specs.LookupByKey, ends: Ends, *, usual: Own
         return _checked(value.strip(), spec.source, field) if isinstance(value, str) else value
 
     return Line((source,), into, f"the row of {leads_to} whose `{spec.by}` it is", read)
+
+
+def _key_and_source(field: str, spec: specs.LookupByKey, leads_to: str, ends: Ends) -> tuple[Name, Column]:
+    """The key of the row to which a lookup leads, and the column that holds it. Raises WrongWord."""
+    key = ends.names.find(leads_to, spec.by) or ends.names.find(ends.target, f"{field}.{spec.by}")
+    if key is not None and key.kind in _SOURCES:
+        return key, _source(spec, key, ends)
+    if key is None:
+        told = ends.names.unknown(leads_to, spec.by, "column")
+    else:
+        told = f"{spec.by} is {CALLED[key.kind]}: a key is a text or a whole number"
+    raise WrongWord(("by", told), *mistakes_of(lambda: _source(spec, None, ends)))
+
+
+def _source(spec: specs.LookupByKey, key: Name | None, ends: Ends) -> Column:
+    """The column that holds a key, of any kind if the key is not known. Raises WrongWord."""
+    kinds = tuple(ColumnKind) if key is None else _SOURCES[key.kind]
+    return column_at(spec.source, "from", ends, kinds)[0]
 
 
 def _checked(key: str, source: str, field: str) -> str:

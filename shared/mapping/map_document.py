@@ -27,16 +27,22 @@ _OF_NO_MAPPING = {"results", "policies"}
 NEVER_MAPPED = frozenset({"governmentid", "spousesname", "GovernmentIdentificationNumber", "SpouseName"})
 
 
-def _of_known_tables(columns: dict[str, dict[str, OwnColumn]]) -> dict[str, dict[str, OwnColumn]]:
-    for table, names in columns.items():
-        if table not in shipped():
-            close = nearest(table, shipped())
-            hint = f"did you mean {close}?" if close else "write the name of one, such as accounts or CustomersV3"
-            raise ValueError(f"{named(table)} is no table or collection that a mapping reads or writes: {hint}")
-        never = next((name for name in names if name in NEVER_MAPPED), None)
-        if never is not None:
-            raise ValueError(f"{never} of {table} is never mapped: remove it")
-    return columns
+def _known_table(table: str) -> str:
+    if table not in shipped():
+        close = nearest(table, shipped())
+        hint = f"did you mean {close}?" if close else "write the name of one, such as accounts or CustomersV3"
+        raise ValueError(f"{named(table)} is no table or collection that a mapping reads or writes: {hint}")
+    return table
+
+
+def _mappable(column: str) -> str:
+    if column in NEVER_MAPPED:
+        raise ValueError(f"{column} is never mapped: remove it")
+    return column
+
+
+_Table = Annotated[str, AfterValidator(_known_table)]
+_Column = Annotated[Code, AfterValidator(_mappable)]
 
 
 class Policy(Part):
@@ -87,9 +93,7 @@ class MapDocument(ValueMaps):
     filters: dict[str, list[NamedFilter]] = Field(default_factory=dict)
     policies: dict[str, Policy] = Field(default_factory=dict)
     value_maps: dict[Code, dict[Code, str | int]] = Field(default_factory=dict)
-    own_columns: Annotated[dict[str, dict[Code, OwnColumn]], AfterValidator(_of_known_tables)] = Field(
-        default_factory=dict
-    )
+    own_columns: dict[_Table, dict[_Column, OwnColumn]] = Field(default_factory=dict)
 
     @cached_property
     def in_order(self) -> str:

@@ -15,14 +15,15 @@ from shared.counting import counted
 from shared.discretion import named
 from shared.errors import FileUnreadable, MapInvalid, SettingsInvalid
 from shared.map_mistakes import MapMistake, told_once
-from shared.mapping import map_yaml
+from shared.mapping import map_yaml, syntax_mistakes
 from shared.records import Json
-from shared.text_files import read_text
+from shared.text_files import MISSING, read_text
 
 SHIPPED = Path(__file__).with_name("value_maps.json")
 YAML_SUFFIXES = (".yaml", ".yml")
 # A relative path is also looked up here: where the app is deployed, and where a clone has it.
 _APP = Path(__file__).parents[2]
+_UNNAMED = "the file that it names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,9 @@ class MapSource:
     def _of_json(self) -> Json:
         try:
             content = exact_json.loads(self.text)
-            json.loads(self.text, object_pairs_hook=_refuse_doubles)
+            json.loads(self.text, object_pairs_hook=self._refuse_doubles)
         except json.JSONDecodeError as wrong:
-            refusal = f"look at line {wrong.lineno}, column {wrong.colno}"
+            refusal = syntax_mistakes.of_json(wrong)
         except (ValueError, RecursionError):
             refusal = (
                 "NaN and Infinity are not numbers, numbers have a few thousand digits at most, and nesting is limited"
@@ -56,6 +57,14 @@ class MapSource:
         else:
             return content
         raise SettingsInvalid(f"MAP_DOCUMENT: {self.name} is not JSON: {refusal}")
+
+    def _refuse_doubles(self, pairs: list[tuple[str, object]]) -> None:
+        """If a name occurs twice in an object, its last value would silently count."""
+        times = Counter(name for name, _ in pairs)
+        doubled = [name for name, count in times.items() if count > 1]
+        if doubled:
+            told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
+            raise mistaken(self.name, told, left_out=True)
 
     def located(self, mistakes: Iterable[MapMistake]) -> tuple[str, ...]:
         """The mistakes with their lines, if the text has several."""
@@ -125,13 +134,9 @@ def mistaken(name: str, mistakes: Iterable[MapMistake], *, left_out: bool = Fals
     return MapInvalid("\n".join(lines), listed, left_out=left_out)
 
 
-def _refuse_doubles(pairs: list[tuple[str, object]]) -> None:
-    """If a name occurs twice in an object, its last value would silently count."""
-    times = Counter(name for name, _ in pairs)
-    doubled = [name for name, count in times.items() if count > 1]
-    if doubled:
-        told = [f"{named(name)!r} occurs more than once in one object; keep one of them" for name in doubled]
-        raise mistaken("the map document", told, left_out=True)
+def told_of_file(invalid: SettingsInvalid) -> str:
+    """What is wrong with a document that a command line names, and no setting: the message names its file itself."""
+    return str(invalid).removeprefix("MAP_DOCUMENT: ")
 
 
 def _found(file: Path) -> Path:
@@ -142,7 +147,7 @@ def _found(file: Path) -> Path:
 
 def _name(file: Path) -> str:
     """The name of a file in messages: a value that is not a path may be something else, put there by mistake."""
-    return str(file) if file.suffix in (".json", *YAML_SUFFIXES) or _is_there(file) else "the file that it names"
+    return str(file) if file.suffix in (".json", *YAML_SUFFIXES) or _is_there(file) else _UNNAMED
 
 
 def _is_there(file: Path) -> bool:
@@ -153,8 +158,9 @@ def _is_there(file: Path) -> bool:
 
 
 def _read(file: Path, name: str) -> str:
+    helps = MISSING if name != _UNNAMED else "write the path of a JSON or YAML file, or the document itself"
     try:
-        return read_text(file, name)
+        return read_text(file, name, if_missing=helps)
     except FileUnreadable as unreadable:
         refusal = str(unreadable)
-    raise SettingsInvalid(f"MAP_DOCUMENT (the path of a JSON or YAML file, or its text): {refusal}")
+    raise SettingsInvalid(f"MAP_DOCUMENT: {refusal}")

@@ -13,7 +13,8 @@ from decimal import Decimal
 import yaml
 
 from shared import exact_json
-from shared.discretion import named
+from shared.discretion import named, placed
+from shared.mapping import syntax_mistakes
 from shared.records import Json
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -43,13 +44,8 @@ def read(text: str) -> Reading:
     try:
         for event in yaml.parse(text, _LOADER):
             building.take(event)
-    except yaml.MarkedYAMLError as wrong:
-        mark = wrong.problem_mark
-        at = "" if mark is None else f"look at line {mark.line + 1}, column {mark.column + 1}; "
-        hint = "a text with a colon, a quote or a # needs quotes, and lines are indented by blanks"
-        refusal = f"{at}{hint}"
-    except yaml.YAMLError:
-        refusal = "it holds a character that YAML does not take; write it as an escape in double quotes"
+    except (yaml.YAMLError, UnicodeError) as wrong:
+        refusal = syntax_mistakes.of_yaml(wrong, text)
     else:
         return building.reading()
     raise NotYaml(refusal)
@@ -166,7 +162,7 @@ class _Building:
         else:
             name = within.name or ""
             within.value[name], within.name = value, None
-            part, line = named(name), within.lines[name]
+            part, line = placed(name), within.lines[name]
         place = f"{within.place}.{part}" if within.place else part
         self._lines.setdefault(place, []).append(line)
         return place
@@ -201,7 +197,8 @@ def _require(holds: bool, event: yaml.Event, otherwise: str) -> None:
 
 
 def _refusal(event: yaml.Event, what: str) -> NotYaml:
-    return NotYaml(f"in line {_line(event)} {what}")
+    assert event.start_mark is not None
+    return NotYaml(f"line {event.start_mark.line + 1}, column {event.start_mark.column + 1}: {what}")
 
 
 class _Dumper(yaml.SafeDumper):

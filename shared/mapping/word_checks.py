@@ -1,9 +1,10 @@
 """What a word of the map document may read and write: every check names the place, the value and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NoReturn
+from functools import partial
+from typing import NoReturn, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from shared.discretion import shown
@@ -11,6 +12,7 @@ from shared.mapping.names import TYPES, ColumnKind, Name, Names
 from shared.mapping.words import Column
 from shared.systems import System
 
+Found = TypeVar("Found")
 # What each kind of column may be copied into.
 _COPIES: Mapping[ColumnKind, tuple[ColumnKind, ...]] = {
     ColumnKind.TEXT: (ColumnKind.TEXT,),
@@ -39,15 +41,18 @@ CALLED = {
     ColumnKind.LOOKUP: "a lookup",
     ColumnKind.ID: "an id",
 }
+# What a word of options or of a value map may write into.
+CODED = (ColumnKind.TEXT, ColumnKind.MEMBER, ColumnKind.WHOLE, ColumnKind.OPTION)
 _SHOWN = 12
 
 
 class WrongWord(ValueError):
-    """A word that cannot be used as it stands; `place` is the argument that is wrong, empty if it is the field."""
+    """A word that cannot be used as it stands. `mistakes` are all that is wrong with it: each with the argument that is
+    wrong, empty if it is the field, and what is told of it."""
 
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(message)
-        self.place = place
+    def __init__(self, *mistakes: tuple[str, str]) -> None:
+        super().__init__("; ".join(told for _, told in mistakes))
+        self.mistakes = mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +94,34 @@ def require_kind(known: Name, place: str, value: str, kinds: tuple[ColumnKind, .
         refuse(place, f"{value}: {field} takes {allowed(known)}")
 
 
-def require_value(value: str | int, place: str, field: str, known: Name) -> None:
+def require_value(value: str | int, place: str, field: str, known: Name, *, at: str = "") -> None:
+    """Raises WrongWord for a value that the field does not take; `at` is where it stands, if not at the place."""
     if known.kind in (ColumnKind.WHOLE, ColumnKind.OPTION):
         fits = isinstance(value, int) and (not known.options or value in known.options)
     else:
         fits = isinstance(value, str) and (known.kind is not ColumnKind.MEMBER or value in known.members)
     if not fits:
-        refuse(place, f"{shown(value)}: {field} takes {allowed(known)}")
+        refuse(place, f"{shown(value)}{f' in {at}' if at else ''}: {field} takes {allowed(known)}")
+
+
+def require_codes(word: str, codes: Mapping[str, str | int], field: str, known: Name) -> None:
+    """Raises WrongWord for codes, by place, that the field does not take."""
+    require_kind(known, "word", word, CODED, field)
+    every(partial(require_value, code, place, field, known) for place, code in codes.items())
+
+
+def require_length(field: str, known: Name, length: int | None) -> None:
+    """Raises WrongWord for a length that the field cannot have."""
+    if known.kind is not ColumnKind.TEXT:
+        refuse_length(length, f"{field} is {CALLED[known.kind]}, and only a text has a length")
+    elif length is not None and known.length is not None and length > known.length:
+        refuse_length(length, f"{field} takes {known.length} characters at most")
+
+
+def refuse_length(length: int | None, why: str) -> None:
+    """Raises WrongWord if a length is given."""
+    if length is not None:
+        refuse("length", f"{length}: {why}")
 
 
 def allowed(known: Name) -> str:
@@ -109,7 +135,36 @@ def listed_names(names: list[str]) -> str:
 
 
 def refuse(place: str, told: str) -> NoReturn:
-    raise WrongWord(place, told)
+    raise WrongWord((place, told))
+
+
+def every(checks: Iterable[Callable[[], Found]]) -> list[Found]:
+    """What each of some checks finds. Raises WrongWord with the mistakes of all of them."""
+    found: list[Found] = []
+    mistakes: list[tuple[str, str]] = []
+    for check in checks:
+        try:
+            found.append(check())
+        except WrongWord as wrong:
+            mistakes += wrong.mistakes
+    if mistakes:
+        raise WrongWord(*mistakes)
+    return found
+
+
+def mistakes_of(check: Callable[[], object]) -> tuple[tuple[str, str], ...]:
+    """What a check refuses."""
+    try:
+        check()
+    except WrongWord as wrong:
+        return wrong.mistakes
+    return ()
+
+
+def both(first: Callable[[], object], second: Callable[[], Found]) -> Found:
+    """What the second of two checks finds. Raises WrongWord with the mistakes of both."""
+    *_, found = every((first, second))
+    return cast("Found", found)
 
 
 def require_constant(value: str | bool | int | Decimal, place: str, field: str, known: Name) -> None:

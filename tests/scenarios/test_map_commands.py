@@ -68,6 +68,34 @@ def test_the_names_of_a_file_are_checked_although_parts_of_it_are_missing_or_unk
     assert "line 3: fields.accounts.NameAlias.from: nmae is no column of accounts: did you mean name?" in told
 
 
+@pytest.mark.parametrize(
+    "call",
+    [("check", "FILE"), ("diff", "FILE", "FILE"), ("show", "accounts", "--map", "FILE"), ("learn", "--into", "FILE")],
+)
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path, call: tuple[str, ...]) -> None:
+    file = tmp_path / "none.yaml"
+    settings = {"DATAVERSE_URL": "http://127.0.0.1:1", "FINOPS_URL": "http://127.0.0.1:2", "COMPANY": "usmf"}
+    ended = p2c_in(settings, "map", *(str(file) if each == "FILE" else each for each in call))
+    assert (ended.exit_code, ended.output) == (2, f"{file} does not exist: create it, or name another file\n")
+
+
+def test_what_is_no_yaml_is_told_with_file_line_and_column_once(tmp_path: Path) -> None:
+    file = tmp_path / "contoso.yaml"
+    file.write_text("countries:\n\tNorway: NO\n", encoding="utf-8")
+    ended = p2c_in({}, "map", "check", str(file))
+    assert (ended.exit_code, ended.output) == (
+        2,
+        f"{file} is not YAML that can be read: line 2, column 1: a tab stands where only blanks may; "
+        "write blanks instead\n",
+    )
+
+
+def test_a_name_that_occurs_twice_is_told_with_the_name_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "contoso.json"
+    file.write_text('{"countries": {}, "countries": {}}', encoding="utf-8")
+    assert p2c_in({}, "map", "check", str(file)).output.startswith(f"{file} has 1 mistake:\n  'countries' occurs more")
+
+
 @pytest.mark.parametrize("text", ["[]\n\n", "- a\n- b\n"])
 def test_a_file_that_is_a_list_is_a_mistake(tmp_path: Path, text: str) -> None:
     file = tmp_path / "contoso.yaml"

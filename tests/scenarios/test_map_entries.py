@@ -384,7 +384,7 @@ def test_every_value_map_takes_entries_with_codes_of_its_own_type(
         (("amount_decimals", "USD", "2"), "`amount_decimals` is no value map of accounts: it is one of quotations"),
         (("countries", "Wakanda", "Wakanda"), "countries.Wakanda is 'Wakanda': write the ISO 3166 code"),
         (("countries", " ", "WK"), "write at least one character"),
-        (("currencies", "euro", "EUR"), "currencies.euro.[key] is 'euro': write the ISO 4217 code"),
+        (("currencies", "euro", "EUR"), "currencies.euro is a wrong name: write the ISO 4217 code"),
         (("states.WK", "Zana", "Z"), "the document has no list 'WK' in `states`: an entry alone would reject every"),
         (("units", "Barrel", "ea"), "more than one unit for ea to Sales; keep one pair for each direction"),
         (("units", "Barrel", "bbl", "--direction", "up"), "the direction is 'up': write both, to_finops, to_sales"),

@@ -161,7 +161,7 @@ def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_writ
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--map", "none.json"), "--map (the path of a JSON or YAML file, or its text): none.json does not exist"),
+        (("--map", "none.json"), "--map: none.json does not exist"),
         (("--map", " "), "--map is blank"),
         (("--map", "{"), "is not JSON"),
         (("--sample", ""), "--sample is blank"),

@@ -139,7 +139,7 @@ def test_a_value_without_counterpart_is_refused_with_the_remedy(
         ("ContosoScore", word("unit", source="name"), "unit: ContosoScore takes a number"),
         ("NameAlias", word("date_time", source="new_called"), "date_time: NameAlias takes a text"),
         ("NameAlias", word("decimal", source="new_score", decimals=1), "decimal: NameAlias takes a text"),
-        ("ContosoTier", word("value_map", source="sic", map="industries"), "'RTL': ContosoTier takes a member"),
+        ("ContosoTier", word("value_map", source="sic", map="industries"), "'RTL' in value_maps.industries.Retail trade: ContosoTier takes a member"),
         ("ContosoRegion", word("value_map", source="sic", map="industries", otherwise=5), "5: ContosoRegion takes a text"),
     ],
 )  # fmt: skip

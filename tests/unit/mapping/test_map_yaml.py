@@ -162,21 +162,24 @@ def test_the_name_of_an_entry_is_always_a_text() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: &x 1\nb: 2\n", "in line 1 an anchor (&NAME) has no meaning in JSON"),
-        ("a: 1\nb: *x\n", "in line 2 an alias (*NAME) has no meaning in JSON"),
-        ("a: &x [l,l]\nb: &y [*x,*x]\nc: [*y,*y]\n", "in line 1 an anchor"),
-        ("a: 1\nb: !!python/object:os.system x\n", "in line 2 a tag (!NAME) has no meaning in JSON"),
-        ("a: !!str 1\nb: 1\n", "in line 1 a tag"),
-        ("a: 1\n---\nb: 2\n", "in line 2 a second document begins"),
-        ("a: 1\n? [b]\n: 2\n", "in line 2 the name of an entry is a list or an object"),
-        ("a: 1\n? {b: 1}\n: 2\n", "in line 2 the name of an entry is a list or an object"),
-        ("a: b: c\nd: 1\n", "look at line 1, column 5"),
-        ("a:\n\tb: 1\n", "look at line 2"),
-        ("a: 'x\nb: 1\n", "look at line 3"),
-        ("a: 1\nb: " + "[" * 99 + "]" * 99 + "\n", "in line 2 it is nested deeper than 64 levels"),
-        ("a: 1\nb: " + "9" * 9_999 + "\n", "in line 2 a number has more digits"),
-        ("a: 1\nb: 1e999\n", "in line 2 a number has more digits"),
-        ("a: 1\nb: \x00\n", "it holds a character that YAML does not take"),
+        ("a: &x 1\nb: 2\n", "line 1, column 4: an anchor (&NAME) has no meaning in JSON"),
+        ("a: 1\nb: *x\n", "line 2, column 4: an alias (*NAME) has no meaning in JSON"),
+        ("a: &x [l,l]\nb: &y [*x,*x]\nc: [*y,*y]\n", "line 1, column 4: an anchor"),
+        ("a: 1\nb: !!python/object:os.system x\n", "line 2, column 4: a tag (!NAME) has no meaning in JSON"),
+        ("a: !!str 1\nb: 1\n", "line 1, column 4: a tag"),
+        ("a: 1\n---\nb: 2\n", "line 2, column 1: a second document begins"),
+        ("a: 1\n? [b]\n: 2\n", "line 2, column 3: the name of an entry is a list or an object"),
+        ("a: 1\n? {b: 1}\n: 2\n", "line 2, column 3: the name of an entry is a list or an object"),
+        (
+            "a: b: c\nd: 1\n",
+            "line 1, column 5: a colon with a blank behind it stands in a value; put the whole text in quotes",
+        ),
+        ("a:\n\tb: 1\n", "line 2, column 1: a tab stands where only blanks may; write blanks instead"),
+        ("a: 'x\nb: 1\n", "line 1, column 4: a text begins whose quote is not closed; close it"),
+        ("a: 1\nb: " + "[" * 99 + "]" * 99 + "\n", "line 2, column 67: it is nested deeper than 64 levels"),
+        ("a: 1\nb: " + "9" * 9_999 + "\n", "line 2, column 4: a number has more digits"),
+        ("a: 1\nb: 1e999\n", "line 2, column 4: a number has more digits"),
+        ("a: 1\nb: \x00\n", "line 2, column 4: YAML does not take the character U+0000"),
     ],
 )
 def test_what_json_lacks_is_refused_with_its_line(text: str, said: str) -> None:
@@ -186,8 +189,8 @@ def test_what_json_lacks_is_refused_with_its_line(text: str, said: str) -> None:
 
 
 def test_a_deep_nesting_ends_neither_the_parser_nor_the_process() -> None:
-    assert "in line 2" in refused("a: 1\nb: " + "[" * 900 + "]" * 900)
-    assert "look at line 2" in refused("a: 1\nb: " + "[" * 90_000)
+    assert "line 2, column 67" in refused("a: 1\nb: " + "[" * 900 + "]" * 900)
+    assert "line 2" in refused("a: 1\nb: " + "[" * 90_000)
     assert "nested deeper" in refused("".join(f"{' ' * depth}a:\n" for depth in range(400)))
 
 

@@ -37,12 +37,29 @@ def told(document: Json, wrong: Exception | None) -> OfNames:
         ({"value_map": {"codes": {}}}, False),
         ({"own_columns": COLUMNS, "own_colums": COLUMNS}, True),
         ({"own_columns": {}, "own_colums": COLUMNS}, False),
-        ({"countries": 5}, False),
+        ({"own_columns": 5}, False),
+        ({"text_lengths": 5}, False),
+        ({"fields": 5}, False),
         ([], False),
     ],
 )
 def test_names_are_told_unless_what_declares_them_may_be_misspelt(document: Json, is_told: bool) -> None:
     assert told(document, MapInvalid("wrong", TOLD)) == (OfNames(TOLD) if is_told else OfNames((), left_out=True))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"countries": 5},
+        {"countries": {"": "US", "x": 5}},
+        {"fields": {"accounts": {"NameAlias": {"word": "copy", "from": "name", "length": 0}}}},
+        {"fields": {"accounts": {"NameAlias": {"word": "coppy", "from": "name"}}, "acounts": {}}},
+        {"filters": {"accounts": [{"name": "P", "keep": {"column": "name", "operator": "filled"}}]}},
+        {"policies": {"accounts": {"on_conflict": "ask"}}},
+    ],
+)
+def test_names_are_told_beside_what_has_not_its_form(document: Json) -> None:
+    assert told(document, MapInvalid("wrong", TOLD)) == OfNames(TOLD, left_out=True)
 
 
 def test_what_is_wrong_beside_names_is_told_as_it_is() -> None:

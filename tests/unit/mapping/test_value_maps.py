@@ -53,9 +53,13 @@ def test_a_document_is_taken_from_a_file_or_from_its_text(tmp_path: Path) -> Non
 
 def test_a_file_that_does_not_exist_is_named_with_the_remedy(tmp_path: Path) -> None:
     message = refused(str(tmp_path / "none.json"))
-    assert message == (
-        f"MAP_DOCUMENT (the path of a JSON or YAML file, or its text): {tmp_path / 'none.json'} does not exist: "
-        "create it, or name another file"
+    assert message == (f"MAP_DOCUMENT: {tmp_path / 'none.json'} does not exist: create it, or name another file")
+
+
+def test_a_value_that_is_no_path_is_told_what_may_stand_there() -> None:
+    assert refused("ca5cade0-secret") == (
+        "MAP_DOCUMENT: the file that it names does not exist: "
+        "write the path of a JSON or YAML file, or the document itself"
     )
 
 
@@ -122,17 +126,17 @@ def test_a_document_of_one_part_is_told_with_which_document_to_begin() -> None:
         ({"countries": {" ": "DE"}}, "write at least one character that is not blank"),
         ({"countries": {"Germany": "DE", "germany ": "AT"}}, "'germany ' is listed twice, as DE and as AT"),
         ({"countries": ["DE"]}, "countries is a list: write an object in braces"),
-        ({"states": {"USA": {}}}, "states.USA.[key] is 'USA': write the ISO 3166 code"),
+        ({"states": {"USA": {}}}, "states.USA is a wrong name: write the ISO 3166 code"),
         ({"states": {"US": {"Ohio": ""}}}, "states.US.Ohio is ''"),
         ({"states": {"US": {"Ohio": "OH", "OHIO": "XX"}}}, "'OHIO' is listed twice"),
-        ({"currencies": {"EURO": "EUR"}}, "currencies.EURO.[key] is 'EURO': write the ISO 4217 code"),
+        ({"currencies": {"EURO": "EUR"}}, "currencies.EURO is a wrong name: write the ISO 4217 code"),
         (
             {"text_lengths": {"CustomersV3": {"SiteId": 0}}},
             "text_lengths.CustomersV3.SiteId is 0: write a whole number",
         ),
         ({"text_lengths": {"CustomersV3": {"SiteId": "5"}}}, "SiteId is '5': write a whole number without quotes"),
-        ({"text_lengths": {"CustomersV2": {}}}, "text_lengths.CustomersV2.[key] is 'CustomersV2': write 'CustomersV3'"),
-        ({"fields": {"account": {}}}, "fields.account.[key] is 'account': write 'accounts'"),
+        ({"text_lengths": {"CustomersV2": {}}}, "text_lengths.CustomersV2 is unknown: write 'CustomersV3'"),
+        ({"fields": {"account": {}}}, "fields.account is unknown: write 'accounts'"),
         (
             {"fields": {"accounts": {"SalesMemo": "never"}}},
             "fields.accounts.SalesMemo is 'never': write 'owned', 'on_create', 'fill_if_blank' or 'off'",

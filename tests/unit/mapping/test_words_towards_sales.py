@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 - tables of cases, one a line
 
+from typing import Any
+
 import pytest
 
 from shared.errors import SettingsInvalid
@@ -27,14 +29,13 @@ WRONG: list[tuple[str, Json, str]] = [
     ("new_text", word("decimal", source="SalesPrice", decimals=2), "word: decimal: new_text takes a text"),
     ("new_number", word("decimal", source="ProductName", decimals=2), "from: ProductName is a text: this word reads a number or a whole number"),
     ("new_flag", word("option", source="ContosoMember", to={"Gold": "x"}), "word: option: new_flag takes yes or no"),
-    ("new_tier", word("option", source="ContosoMember", to={"Golden": 1}), "to: 'Golden' is no member of ContosoMember: write None, Gold, Silver"),
-    ("new_tier", word("option", source="ContosoMember", to={"Gold": 9}), "to: 9: new_tier takes an option (1, 2, 3)"),
-    ("new_tier", word("option", source="ContosoMember", to={"Gold": "Gold"}), "to: 'Gold': new_tier takes an option (1, 2, 3)"),
+    ("new_tier", word("option", source="ContosoMember", to={"Golden": 1}), "to.Golden: 'Golden' is no member of ContosoMember: write None, Gold, Silver"),
+    ("new_tier", word("option", source="ContosoMember", to={"Gold": 9}), "to.Gold: 9: new_tier takes an option (1, 2, 3)"),
+    ("new_tier", word("option", source="ContosoMember", to={"Gold": "Gold"}), "to.Gold: 'Gold': new_tier takes an option (1, 2, 3)"),
     ("new_tier", word("option", source="ProductName", to={"Gold": 1}), "from: ProductName is a text: this word reads an option or a member of an enumeration"),
     ("new_flag", word("value_map", source="ProductName", map="codes"), "word: value_map: new_flag takes yes or no"),
     ("new_text", word("value_map", source="ProductName", map="colours"), "map: 'colours' is not in `value_maps`, which has codes"),
-    ("new_whole", word("value_map", source="ProductName", map="codes"), "map codes: 'RTL': new_whole takes a whole number"),
-    ("new_text", word("value_map", source="ProductName", map="codes", otherwise=5), "map codes: 5: new_text takes a text"),
+    ("new_text", word("value_map", source="ProductName", map="codes", otherwise=5), "otherwise: 5: new_text takes a text"),
     ("new_text", word("value_map", source="SalesPrice", map="codes"), "from: SalesPrice is a number: this word reads a text or an id or a member of an enumeration"),
     ("new_whole", word("joined", source=["ProductName", "ProductNumber"]), "word: joined: new_whole takes a whole number"),
     ("new_text", word("joined", source=["ProductName", "SalesPrice"]), "from.1: SalesPrice is a number: this word reads a text or an id"),
@@ -64,6 +65,15 @@ def mistakes(part: str, field: str, entry: Json) -> list[str]:
 def test_a_word_that_does_not_fit_its_column_has_one_message(field: str, entry: Json, told: str) -> None:
     (message,) = mistakes("products", field, entry)
     assert message.startswith(f"fields.products.{field}.{told}"), message
+
+
+def test_each_code_of_a_value_map_that_the_column_does_not_take_is_told_with_its_place() -> None:
+    value_maps: Any = VALUE_MAPS
+    codes = value_maps["codes"]
+    assert mistakes("products", "new_whole", word("value_map", source="ProductName", map="codes")) == [
+        f"fields.products.new_whole.map: {code!r} in value_maps.codes.{text}: new_whole takes a whole number"
+        for text, code in codes.items()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -168,13 +168,13 @@ WRONG_FIELDS: list[tuple[str, Json, str]] = [
     ),
     (
         "Priority",
-        word("option", source="accountcategorycode", to={"A": "High"}),
-        "Priority.to: 'A' is no option of accountcategorycode: write whole numbers",
+        word("option", source="accountcategorycode", to={"A": "AllocationPriority1"}),
+        "Priority.to.A: 'A' is no option of accountcategorycode: write whole numbers",
     ),
     (
         "OnHoldStatus",
         word("option", source="accountcategorycode", to={"1": "Everything"}),
-        "OnHoldStatus.to: 'Everything': OnHoldStatus takes a member of an enumeration (No, Invoice, All",
+        "OnHoldStatus.to.1: 'Everything': OnHoldStatus takes a member of an enumeration (No, Invoice, All",
     ),
     (
         "OnHoldStatus",
@@ -230,7 +230,7 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        ({"fields": {"acounts": {}}}, "fields.acounts.[key] is 'acounts': write 'accounts'"),
+        ({"fields": {"acounts": {}}}, "fields.acounts is unknown: write 'accounts'"),
         ({"fields": {"quotations": {"RequestingCustomerAccountNumber": "off"}}},
          "fields.quotations.RequestingCustomerAccountNumber is off, and CDSSalesQuotationHeaders cannot do without it"),
         ({"fields": {"quotation_lines": {"ProductNumber": "off"}}},
@@ -260,7 +260,7 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
          "fields.products.vendorid.from: VendorId is no column of SellableReleasedProducts"),
         ({"fields": {"products": {"isstockitem": word("copy", source="IsStockedProduct")}}},
          "fields.products.isstockitem.from: IsStockedProduct is a member of an enumeration, and isstockitem takes yes or no"),
-        ({"filters": {"acounts": []}}, "filters.acounts.[key] is 'acounts': write 'accounts'"),
+        ({"filters": {"acounts": []}}, "filters.acounts is unknown: write 'accounts'"),
         ({"filters": {"accounts": [{"keep": {"column": "name", "operator": "filled"}}]}}, "filters.accounts.0.name is missing"),
         ({"filters": keeping(column="nmae", operator="filled")},
          "filters.accounts.0.keep.column: nmae is no column of accounts: did you mean name?"),
@@ -289,7 +289,7 @@ def test_a_wrong_field_has_one_message(field: str, entry: Json, told: str) -> No
          "filters.accounts.0.name is 'Pilot': write small letters, digits and underscores, such as pilot"),
         ({"filters": {"products": [{"name": "pilot", "keep": {"column": "productname", "operator": "filled"}}]}},
          "filters.products.0.keep.column: productname is no column of SellableReleasedProducts: did you mean ProductName?"),
-        ({"policies": {"leads": {}}}, "policies.leads.[key] is 'leads': write 'accounts', 'contacts', 'products'"),
+        ({"policies": {"leads": {}}}, "policies.leads is unknown: write 'accounts', 'contacts', 'products'"),
         ({"policies": {"accounts": {"on_conflict": "ask"}}},
          "policies.accounts.on_conflict is 'ask': write 'source_wins', 'target_wins' or 'stop'"),
         ({"policies": {"accounts": {"on_target_deleted": "cry"}}},
@@ -328,14 +328,14 @@ def test_a_wrong_part_has_one_message(parts: dict[str, Json], told: str) -> None
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        ({"account": {}}, "own_columns is an object: account is no table or collection that a mapping reads or writes: "
+        ({"account": {}}, "own_columns.account: account is no table or collection that a mapping reads or writes: "
          "did you mean accounts?"),
         ({"accounts": {"new_x": {"type": "colour"}}}, "own_columns.accounts.new_x.type is 'colour': write 'text'"),
-        ({"CustomersV3": {"X": {"type": "member"}}}, "own_columns.CustomersV3.X is an object: an enumeration needs"),
+        ({"CustomersV3": {"X": {"type": "member"}}}, "own_columns.CustomersV3.X: an enumeration needs"),
         ({"contacts": {"governmentid": {"type": "text"}}},
-         "own_columns is an object: governmentid of contacts is never mapped: remove it"),
+         "own_columns.contacts.governmentid: governmentid is never mapped: remove it"),
         ({"accounts": {"new_x": {"type": "date", "length": 5}}},
-         "own_columns.accounts.new_x is an object: `length` belongs to the type text, and the type here is date"),
+         "own_columns.accounts.new_x: `length` belongs to the type text, and the type here is date"),
     ],
 )  # fmt: skip
 def test_a_wrong_column_of_ones_own_has_one_message(columns: Json, told: str) -> None:
@@ -343,6 +343,99 @@ def test_a_wrong_column_of_ones_own_has_one_message(columns: Json, told: str) ->
         check(document(countries={}, states={}, own_columns=columns))
     (message,) = [line.strip() for line in str(refused.value).splitlines() if line.startswith("  ")]
     assert message.startswith(told), message
+
+
+SEVERAL_OF_ONE: dict[str, tuple[Json, list[str]]] = {
+    "its columns, its values and its length": (
+        {
+            "NameAlias": word(
+                "rules",
+                rules=[
+                    {"when": {"column": "sicc", "operator": "filled"}, "value": "x" * 30},
+                    {"when": {"column": "customertypecode", "operator": "eq", "value": "x"}, "value": 5},
+                ],
+                otherwise=6,
+                length=50,
+            )
+        },
+        [
+            "length: 50: NameAlias takes 20 characters at most",
+            "rules.0.when.column: sicc is no column of accounts",
+            "rules.1.when.value: 'x': customertypecode holds a number",
+            "rules.1.value: 5: NameAlias takes a text",
+            "otherwise: 6: NameAlias takes a text",
+            "rules.0.value has 30 characters",
+        ],
+    ),
+    "its word and each of its columns": (
+        {"CreditLimit": word("joined", source=["nmae", "sicc"])},
+        [
+            "word: joined: CreditLimit takes a number",
+            "from.0: nmae is no column of accounts",
+            "from.1: sicc is no column of accounts",
+        ],
+    ),
+    "its field and its columns": (
+        {"NameAlais": word("first_of", source=["nmae", "sicc"])},
+        ["NameAlais is no field of CustomersV3", "from.0: nmae is no column", "from.1: sicc is no column"],
+    ),
+    "its options and their counterparts": (
+        {"OnHoldStatus": word("option", source="accountcategorycode", to={"A": "Everything", "1": "Nothing"})},
+        ["to.A: 'Everything': OnHoldStatus takes", "to.1: 'Nothing': OnHoldStatus takes", "to.A: 'A' is no option"],
+    ),
+    "its map and its column": (
+        {"LineOfBusinessId": word("value_map", source="sicc", map="industries")},
+        ["map: 'industries' is not in `value_maps`", "from: sicc is no column of accounts"],
+    ),
+    "its form and its column": (
+        {"NameAlias": word("copy", source="nmae", length=0)},
+        ["length is 0: write a whole number above 0", "from: nmae is no column of accounts"],
+    ),
+    "its word and its column, of a date": (
+        {"SalesMemo": word("day", source="nmae")},
+        ["word: day: SalesMemo takes a text", "from: nmae is no column of accounts"],
+    ),
+    "its word and its column, of yes and no": (
+        {"NameAlias": word("yes_no", source="name")},
+        ["word: yes_no: NameAlias takes a text", "from: name is a text: this word reads yes or no"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "told"), SEVERAL_OF_ONE.values(), ids=SEVERAL_OF_ONE)
+def test_all_that_is_wrong_with_one_entry_is_told_together(fields: Json, told: list[str]) -> None:
+    found = mistakes(fields={"accounts": fields})
+    assert len(found) == len(told), found
+    assert [each for each in told if not any(each in line for line in found)] == []
+
+
+def test_a_lookup_tells_all_that_is_wrong_with_it() -> None:
+    found = mistakes(fields={"products": {"primaryunit": word("lookup", source="VendorId", by="name")}})
+    assert [line.partition(":")[0] for line in found] == [
+        "fields.products.primaryunit",
+        "fields.products.primaryunit.from",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"countries": {"": "US"}}, ["countries.'' is a wrong name: write at least one character"]),
+        ({"countries": {" ": "US"}}, ["countries.' ' is a wrong name: write at least one character that is not blank"]),
+        ({"currencies": {"usd": "x"}}, [
+            "currencies.usd is a wrong name: write the ISO 4217 code, three capital letters such as USD",
+            "currencies.usd is 'x': write the ISO 4217 code, three capital letters such as USD",
+        ]),
+        ({"own_columns": {"acounts": {}, "contcts": {}}}, [
+            "own_columns.acounts: acounts is no table or collection that a mapping reads or writes: did you mean accounts?",
+            "own_columns.contcts: contcts is no table or collection that a mapping reads or writes: did you mean contacts?",
+        ]),
+        ({"fields": {"acounts": {"": "off"}}}, ["fields.acounts is unknown: ", "fields.acounts.'' is a wrong name: "]),
+    ],
+)  # fmt: skip
+def test_a_wrong_name_is_told_at_its_place_like_any_other_mistake(parts: dict[str, Json], told: list[str]) -> None:
+    found = mistakes(**parts)
+    assert [line[: len(each)] for line, each in zip(found, told, strict=True)] == told
 
 
 def test_mistakes_of_several_mappings_are_told_together() -> None:
@@ -370,7 +463,7 @@ def test_every_mapping_refuses_a_field_that_it_does_not_have(part: str) -> None:
     [
         ({"own_colums": {}}, "own_colums is unknown", "own_columns"),
         ({"contries": {}}, "contries is unknown", "countries"),
-        ({"policies": {"acounts": {}}}, "policies.acounts.[key] is 'acounts'", "accounts"),
+        ({"policies": {"acounts": {}}}, "policies.acounts is unknown", "accounts"),
         ({"policies": {"accounts": {"on_conflit": "stop"}}}, "policies.accounts.on_conflit is unknown", "on_conflict"),
         ({"policies": {"accounts": {"on_conflict": "source_win"}}}, "policies.accounts.on_conflict", "source_wins"),
         ({"fields": {"accounts": {"NameAlias": word("coppy", source="name")}}}, "fields.accounts.NameAlias", "copy"),
