@@ -10,6 +10,7 @@ from typing import TextIO
 
 import typer
 
+from p2c.helping import example_of, for_example
 from p2c.output import is_of_output, tell
 from p2c.troubles import MISTAKE
 
@@ -93,5 +94,8 @@ def _sentence(mistake: typer.TyperException) -> str:
     said = _SECOND.sub(lambda found: f"; {found[1].lower()}", _TOO_MANY.sub(r"Too many arguments: \1", said))
     context = getattr(mistake, "ctx", None)
     command = context.command_path if context is not None else "p2c"
+    if context is not None and said.startswith("Missing "):
+        example = example_of(context.command)
+        said = for_example(said, example) if example else said
     joined = " See" if said.endswith("?") else "; see"
     return f"{said[0].lower()}{said[1:]}{joined} `{command} --help`"

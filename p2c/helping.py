@@ -1,4 +1,4 @@
-"""The help of the commands: an option that takes no value is shown without one."""
+"""The help of the commands: an option that takes no value is shown without one, and there is a call to paste."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,14 +21,32 @@ class _Group(TyperGroup):
 
 
 class Application(typer.Typer):
-    """An application whose help shows no value for flags."""
+    """An application whose help shows no value for flags, and an example of each command that needs to be told
+    something."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(cls=_Group, **options)
 
-    def command(self, name: str | None = None, **options: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
-        """Register a command."""
-        return super().command(name, cls=_Command, **options)
+    def command(
+        self, name: str | None = None, *, example: str = "", **options: Any
+    ) -> Callable[[CommandFunctionType], CommandFunctionType]:
+        """Register a command. `example` is a call of it that can be pasted: a call that lacks something is told it."""
+        epilog = f"{_EXAMPLE}{example}" if example else None
+        return super().command(name, cls=_Command, epilog=epilog, **options)
+
+
+_EXAMPLE = "For example: "
+
+
+def example_of(command: object) -> str:
+    """The example of a command; empty if it has none."""
+    epilog = getattr(command, "epilog", None) or ""
+    return epilog.removeprefix(_EXAMPLE) if epilog.startswith(_EXAMPLE) else ""
+
+
+def for_example(said: str, example: str) -> str:
+    """What a call lacks, with a call that has it."""
+    return f"{said}; for example: `{example}`"
 
 
 def _shown(parameters: list[Any]) -> list[Any]:

@@ -27,7 +27,7 @@ def damaged(flow: MaybeFlow = None, json: Json = False) -> None:
     raise typer.Exit(ATTENTION if found else SUCCESS)
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example="p2c repair accounts ACC-1001")
 def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], yes: Yes = False) -> None:
     """Rebuild a record whose row cannot be read. It keeps the target row that it owns."""
     with connected() as to:
@@ -40,7 +40,7 @@ def repair(flow: Flow, record: Annotated[str, typer.Argument(help="id or number"
         say(f"{name}: {id} is {f'at {key} in the target' if key else 'a new record'}, and queued.")
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example="p2c drop checkpoints accounts pull")
 def drop(
     name: Annotated[str, typer.Argument(metavar="TABLE", help="as `p2c damaged` names it")],
     partition: Annotated[str, typer.Argument(help="as `p2c damaged` names it")],

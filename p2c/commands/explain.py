@@ -22,7 +22,7 @@ _FIELDS_WIDTH, _CAUSER_WIDTH, _RUN_WIDTH = 28, 14, 32
 _TABLE_FITS = 120
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(rich_help_panel="Inspect", example="p2c explain accounts ACC-1001")
 def explain(
     flow: Flow,
     record: Annotated[str, typer.Argument(help="id or number")],
@@ -47,7 +47,7 @@ def explain(
                 say(f"  refers to {each.flow} {each.record}: {to.address_of_row(each.table, each.id)}")
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(rich_help_panel="Inspect", example="p2c history accounts ACC-1001")
 def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number")], json: Json = False) -> None:
     """Show what was done with a record, when, and by which run."""
     with connected() as to:

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from p2c.app import All, Flow, Ids, Json, Limit, MaybeFlow, Yes, app, confirm, connected, located, standstill
 from p2c.connection import Connection
+from p2c.helping import for_example
 from p2c.mistakes import Mistake
 from p2c.output import as_json, console, say, words
 from p2c.texts import counted_values
@@ -17,6 +18,10 @@ from shared.operations.acts import acts_of
 from shared.operations.failures import Cause, Failing
 from shared.operations.results import retry_results
 from shared.state.failures import Failure
+
+_RETRY = "p2c retry accounts ACC-1001"
+_DISMISS = 'p2c dismiss accounts ACC-1001 --reason "no customer"'
+_ASSIGN = "p2c assign accounts ACC-1001 --to Ana"
 
 
 @app.command(rich_help_panel="Inspect")
@@ -46,7 +51,7 @@ def failures(
             say(f"{len(found) - len(records)} more; --limit N shows N.")
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example=_RETRY)
 def retry(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
@@ -61,7 +66,7 @@ def retry(  # noqa: PLR0917 - the options of a command
         (name,) = to.flows(flow)
         failing = to.service.failing()
         if sum(map(bool, (ids, cause, everything, results))) != 1:
-            raise Mistake("name records, or pass --cause X, --all or --results")
+            raise Mistake(for_example("name records, or pass --cause X, --all or --results", _RETRY))
         if results:
             again = retry_results(to.service.flows[name], to.service.state, to.audit_log)
             say(f"{name}: the next sweep writes {counted(again, 'refused result')} again.{standstill(to, name)}")
@@ -83,7 +88,7 @@ def retry(  # noqa: PLR0917 - the options of a command
         say(f"{name}: sent again: {sent}, already queued: {on_their_way}, left: {left}.{standstill(to, name)}")
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example=_DISMISS)
 def dismiss(
     flow: Flow,
     reason: Annotated[str, typer.Option(help="why it needs no further try; kept in the audit log")],
@@ -96,7 +101,7 @@ def dismiss(
         (name,) = to.flows(flow)
         failing = to.service.failing()
         if bool(ids) == bool(cause):
-            raise Mistake("name records, or pass --cause X")
+            raise Mistake(for_example("name records, or pass --cause X", _DISMISS))
         if not reason.strip():
             raise Mistake("--reason is blank; say why, for the audit log")
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
@@ -114,7 +119,7 @@ def dismiss(
             )
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example=_ASSIGN)
 def assign(
     flow: Flow,
     ids: Ids = None,
@@ -127,7 +132,7 @@ def assign(
         (name,) = to.flows(flow)
         failing = to.service.failing()
         if bool(ids) == bool(cause):
-            raise Mistake("name records, or pass --cause X")
+            raise Mistake(for_example("name records, or pass --cause X", _ASSIGN))
         chosen = _open_failures(to, name, ids) if ids else list(failing.walk(name, cause=cause))
         if not chosen:
             _require_known_cause(failing, [name], cause)

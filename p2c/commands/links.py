@@ -21,7 +21,7 @@ class LinkAction(StrEnum):
     LINK = "link"
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example="p2c links accounts show ACC-1001")
 def links(
     flow: Flow,
     action: Annotated[LinkAction, typer.Argument(help="show, unlink or link")],
@@ -47,7 +47,7 @@ def links(
         say(f"{name}: {id} is linked to {linking.link(id).target_key}, and queued.")
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example="p2c forget accounts ACC-1001")
 def forget(
     flow: Flow, id: Annotated[str, typer.Argument(help="id of a record that is gone in its source")], yes: Yes = False
 ) -> None:

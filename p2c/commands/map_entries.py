@@ -26,7 +26,7 @@ Direction = Annotated[
 ]
 
 
-@maps.command("set")
+@maps.command("set", example='p2c map set accounts countries Wales GB --reason "asked by sales"')
 def set_entry(  # noqa: PLR0917 - the words of an entry
     flow: Flow,
     map_name: Map,
@@ -52,7 +52,7 @@ def set_entry(  # noqa: PLR0917 - the words of an entry
         say("Put it into the document with the next deployment: `p2c map export FILE`.")
 
 
-@maps.command("unset")
+@maps.command("unset", example='p2c map unset accounts countries Wales --reason "deployed"')
 def unset_entry(flow: Flow, map_name: Map, name: Name, reason: Reason, direction: Direction = BOTH) -> None:
     """Take back an entry that is set by hand: the map document alone counts again."""
     with connected() as to:

@@ -39,7 +39,7 @@ MaybeFile = Annotated[
 ]
 
 
-@maps.command()
+@maps.command(example="p2c map check examples/contoso.yaml")
 def check(
     file: File,
     live: Annotated[
@@ -65,7 +65,7 @@ def check(
     raise typer.Exit(ATTENTION if wrong else SUCCESS)
 
 
-@maps.command()
+@maps.command(example="p2c map show accounts")
 def show(
     flow: Flow,
     file: MaybeFile = None,
@@ -134,7 +134,7 @@ def learn(
         say(f"{counted(count, 'column')} of your own; {into} has them now.")
 
 
-@maps.command()
+@maps.command(example="p2c map diff shared/mapping/value_maps.json examples/contoso.yaml")
 def diff(old: File, new: File, json: Json = False) -> None:
     """Show what differs between two map documents: fields first, then value maps and the other parts. Exit code 1 if
     something does."""

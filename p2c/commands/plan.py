@@ -19,7 +19,7 @@ from shared.operations.examine import Examined
 from shared.systems import System
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(rich_help_panel="Inspect", example="p2c plan accounts")
 def plan(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,

@@ -15,7 +15,7 @@ from shared.counting import counted
 from shared.operations.reconcile import Drifted, Reconciling
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(rich_help_panel="Inspect", example="p2c reconcile accounts")
 def reconcile(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,

@@ -23,7 +23,7 @@ from shared.state.runs import Run
 _COLUMNS = tuple(field.name for field in fields(Listed))
 
 
-@app.command(rich_help_panel="Inspect")
+@app.command(rich_help_panel="Inspect", example="p2c records accounts")
 def records(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     state: Annotated[str | None, typer.Option(help=f"those in this state: {', '.join(STATES)}")] = None,

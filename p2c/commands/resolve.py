@@ -13,7 +13,7 @@ from shared.sync.flow import Flow as SyncedFlow
 from shared.systems import System
 
 
-@app.command(rich_help_panel="Change")
+@app.command(rich_help_panel="Change", example="p2c resolve accounts ACC-1001")
 def resolve(
     flow: Flow,
     record: Annotated[str, typer.Argument(help="id or number")],

@@ -5,11 +5,14 @@ from typing import Annotated
 import typer
 
 from p2c.app import Flow, Ids, app, connected, located, standstill
+from p2c.helping import for_example
 from p2c.mistakes import Mistake
 from p2c.output import say
 
+_EXAMPLE = "p2c sync accounts ACC-1001"
 
-@app.command(rich_help_panel="Change")
+
+@app.command(rich_help_panel="Change", example=_EXAMPLE)
 def sync(
     flow: Flow,
     ids: Ids = None,
@@ -21,7 +24,7 @@ def sync(
     with connected() as to:
         (name,) = to.flows(flow)
         if bool(ids) == full:
-            raise Mistake("name records, or pass --full")
+            raise Mistake(for_example("name records, or pass --full", _EXAMPLE))
         syncing = to.service.syncing(to.audit_log)
         if ids:
             say(f"{name}: queued: {syncing.some(name, located(to, name, ids))}.{standstill(to, name)}")

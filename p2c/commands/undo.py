@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from p2c.app import Flow, Ids, Yes, app, confirm, connected, located
+from p2c.helping import for_example
 from p2c.mistakes import Mistake
 from p2c.output import say, table, words
 from p2c.texts import short
@@ -12,8 +13,10 @@ from shared.counting import counted
 from shared.operations.audit_log import Refused
 from shared.operations.undo import UndoPlan
 
+_EXAMPLE = "p2c undo accounts ACC-1001"
 
-@app.command(rich_help_panel="Change")
+
+@app.command(rich_help_panel="Change", example=_EXAMPLE)
 def undo(
     flow: Flow,
     ids: Ids = None,
@@ -27,7 +30,7 @@ def undo(
     with connected() as to:
         (name,) = to.flows(flow)
         if not ids and run is None:
-            raise Mistake("name records, or pass --run RUN")
+            raise Mistake(for_example("name records, or pass --run RUN", _EXAMPLE))
         undoing = to.service.undoing(name)
         chosen = located(to, name, ids) if ids else undoing.records_of(run or "")
         if not chosen:

@@ -368,11 +368,12 @@ def test_whoever_only_looks_leaves_the_storage_as_it_is() -> None:
         (["sync", FLOW, "00000000-0000-0000-0000-000000000001"], "no record of accounts"),
         (["sync", "quotations", "NOPE"], "no record of quotations"),
         (["plan", FLOW, "--markdown", "/nowhere/plan.md"], "--markdown /nowhere/plan.md cannot be written"),
-        (["dismiss", FLOW, "--reason", "x"], "name records, or pass --cause X"),
+        (["dismiss", FLOW, "--reason", "x"], "or pass --cause X; for example: `p2c dismiss accounts ACC-1001 --reason"),
+        (["assign", FLOW], "name records, or pass --cause X; for example: `p2c assign accounts ACC-1001 --to Ana`"),
         (["dismiss", FLOW, "--cause", "x", "--reason", " "], "--reason is blank"),
-        (["retry", FLOW], "name records, or pass --cause X, --all or --results"),
-        (["resume"], "name a flow, or pass --all"),
-        (["sync", FLOW], "name records, or pass --full"),
+        (["retry", FLOW], "pass --cause X, --all or --results; for example: `p2c retry accounts ACC-1001`"),
+        (["resume"], "name a flow, or pass --all; for example: `p2c resume accounts`"),
+        (["sync", FLOW], "name records, or pass --full; for example: `p2c sync accounts ACC-1001`"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_code_2(sync: Product, arguments: list[str], said: str) -> None:

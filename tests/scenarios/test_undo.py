@@ -177,7 +177,7 @@ def test_all_that_a_run_has_changed_is_put_back(keeping: Product) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "name records, or pass --run RUN"),
+        ([], "name records, or pass --run RUN; for example: `p2c undo accounts ACC-1001`"),
         (["A-0"], "the history has no change of A-0 ("),
         (["--run", "nothing"], "knows no run 'nothing'"),
     ],

@@ -4,16 +4,20 @@ import errno
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from p2c.__main__ import main
+from p2c.__main__ import app, main
 from p2c.output import as_json, say, table, write_what_can_be_written
 from p2c.texts import flat, short
 from shared.records import Json
@@ -133,8 +137,15 @@ def test_a_number_out_of_range_is_reported_by_its_name_its_value_and_what_to_giv
         (["stats"], "no such command 'stats'; did you mean 'status'? See `p2c --help`"),
         (["status", "--nonsense"], "no such option: --nonsense; see `p2c status --help`"),
         (["status", "accounts", "contacts"], "too many arguments: contacts; see `p2c status --help`"),
-        (["history", "accounts"], "missing argument 'record'; see `p2c history --help`"),
-        (["links", "accounts"], "missing argument 'action'; choose from: show, unlink, link; see `p2c links --help`"),
+        (
+            ["history", "accounts"],
+            "missing argument 'record'; for example: `p2c history accounts ACC-1001`; see `p2c history --help`",
+        ),
+        (
+            ["links", "accounts"],
+            "missing argument 'action'; choose from: show, unlink, link; for example: "
+            "`p2c links accounts show ACC-1001`; see `p2c links --help`",
+        ),
         (["accept", "accounts", "--target", "x"], "--target 'x' is not one of 'same', 'copy', 'empty'"),
     ],
 )
@@ -142,6 +153,32 @@ def test_a_call_that_cannot_be_read_is_reported_in_one_sentence(
     capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert mistake(capsys, *arguments) == said
+
+
+def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command, with the words that call it."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, inner in command.commands.items():
+        yield from commands_of(inner, (*path, name))
+
+
+COMMANDS = dict(commands_of(typer.main.get_command(app)))
+NEEDY = [path for path, command in COMMANDS.items() if any(each.required for each in command.params)]
+
+
+@pytest.mark.parametrize("path", NEEDY, ids=" ".join)
+def test_a_call_that_lacks_something_is_told_a_call_that_has_it(
+    capsys: pytest.CaptureFixture[str], path: tuple[str, ...]
+) -> None:
+    said = mistake(capsys, *path)
+    told = re.fullmatch(r"missing (?:argument|option) .+; for example: `p2c (.+)`; see `p2c .+ --help`", said)
+    assert told is not None, said
+    words = shlex.split(told[1])
+    assert tuple(words[: len(path)]) == path
+    # Raises for a call that cannot be read.
+    assert COMMANDS[path].make_context(path[-1], words[len(path) :]).params
 
 
 @pytest.mark.parametrize("command", [[], ["status"], ["retry"]])

@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,7 +17,7 @@ import psutil
 import pytest
 
 from local.demo import environment, processes, report, samples
-from local.demo.arguments import parse
+from local.demo.arguments import EXAMPLES, parse
 from local.demo.clerk import Clerk
 from local.demo.clerkscenes import dealt
 from local.demo.configuration import read_configuration
@@ -57,7 +59,21 @@ def test_an_argument_that_cannot_work_ends_with_code_2(wrong: list[str], capsys:
     with pytest.raises(SystemExit) as ended:
         parse(wrong)
     assert ended.value.code == 2
-    assert wrong[0] in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert wrong[0] in told
+    assert (told.count("\n"), "usage" in told) == (1, False), "the reason in one sentence, and no list before it"
+    example = re.search(r'for example: `make demo ARGS="(.+?)"`', told)
+    assert example is not None
+    assert parse(shlex.split(example[1]))
+
+
+def test_every_option_that_takes_a_value_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    taking = re.findall(r"^  (--[\w-]+) (?:[A-Z]+|\{.+\})", capsys.readouterr().out, re.MULTILINE)
+    assert sorted(EXAMPLES) == sorted(taking)
+    for option, value in EXAMPLES.items():
+        assert parse([option, value]).given == (option, value)
 
 
 def test_what_an_argument_may_be_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
