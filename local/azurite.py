@@ -26,11 +26,8 @@ ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 
 _REQUEST = f"/{ACCOUNT}"
 
-# Azurite reads nothing from its standard input. This makes it end when the pipe closes, which the system does
-# however the parent dies, also by SIGKILL.
-END_WITH_PARENT = (
-    'data:text/javascript,process.stdin.on("end",()=>process.kill(process.pid,"SIGTERM")).resume().unref();'
-)
+# It ends with its parent, and loads what it does not use when it is used.
+_BEFORE = Path(__file__).with_suffix(".mjs").as_uri()
 
 # It is waited for while it gets on. One that ends writes its data, which must not be cut short.
 START_IDLE_S, START_MOST_S = 30.0, 600.0
@@ -168,7 +165,7 @@ class Azurite:
         where = ["--location", str(self._directory)] if self._directory else ["--inMemoryPersistence"]
         ports = self._wanted
         return [
-            *(node, *self._node_options, "--import", END_WITH_PARENT, str(self._script), *where),
+            *(node, *self._node_options, "--import", _BEFORE, str(self._script), *where),
             # The Python clients speak a newer version of the API than Azurite knows.
             *("--skipApiVersionCheck", "--disableTelemetry", *(() if self._on_request else ("--silent",))),
             *("--blobPort", str(ports.blob), "--queuePort", str(ports.queue), "--tablePort", str(ports.table)),
