@@ -37,7 +37,7 @@ _SLOW_MS: Mapping[str, float] = {DATAVERSE: 1200.0, FINOPS: 800.0}
 _STORM: Mapping[str, Json] = {"kind": "throttle", "retry_after": "2"}
 _STORM_S = 6.0
 _LOOK_EVERY_S = 0.2
-_ONE_ALONE_S = 8.0
+_ONE_ALONE_S = 4.0
 _AT_MOST_S = 30.0
 
 
