@@ -144,19 +144,23 @@ class ProgressReader:
         self._control = Control(storage.table("control"))
         self._queues = storage.queues
         self._sum = _Sum()
+        self._was_empty = False
 
     def control(self) -> Control:
         """The control rows of all flows, as they are at this moment."""
         return self._control.at_once()
 
-    def glance(self, control: Control | None = None) -> Glance:
+    def glance(self, control: Control | None = None, *, anew: bool = True) -> Glance:
         """A cheap look; whoever looks at several flows reads their `control` rows once. Runs are read before queues: a
-        pull notes itself after it has sent its hints."""
+        pull notes itself after it has sent its hints. A look that is not `anew` may miss what has just been put aside:
+        see `_put_aside`."""
         control = control or self.control()
         for run in self._runs.latest(self._flow, _RUNS_AT_ONCE):
             if run.started >= self._since and run.id not in self._sum.seen:
                 self._add(run)
         checkpoint = self._checkpoints.load(self._flow)
+        hints = self._queues.depth(self._flow)
+        held, poison = self._put_aside(hints, anew=anew)
         return Glance(
             counts=dict(self._sum.counts),
             pulls=self._sum.pulls,
@@ -164,12 +168,22 @@ class ProgressReader:
             last=self._sum.worked_until or self._sum.first_ended,
             phase=checkpoint.position.phase if checkpoint else None,
             idle=checkpoint is not None and checkpoint.position.is_between_walks,
-            hints=self._queues.depth(self._flow),
-            held=self._queues.depth(hold_queue(self._flow)),
-            poison=self._queues.depth(poison_queue(self._flow)),
+            hints=hints,
+            held=held,
+            poison=poison,
             closed=self._closed_in(control),
             blocked=bool(control.flow(self._flow).blocked),
         )
+
+    def _put_aside(self, hints: int, *, anew: bool) -> tuple[int, int]:
+        """How many messages are held, and how many are poison. They come from the flow's own queue: while that is as
+        empty as all three were at the last look, only a look `anew` asks for them again, since each question takes time
+        from what is waited for."""
+        if self._was_empty and not hints and not anew:
+            return 0, 0
+        held, poison = self._queues.depth(hold_queue(self._flow)), self._queues.depth(poison_queue(self._flow))
+        self._was_empty = not (hints or held or poison)
+        return held, poison
 
     def account_for(self, ids: Collection[str]) -> Account:
         """Where each of these source records stands, by its link. Reads the whole partition."""

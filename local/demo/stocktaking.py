@@ -76,7 +76,7 @@ class Stocktaking:
         return {flow.name: self._look(flow, control, anew=anew) for flow in self._flows}
 
     def _look(self, flow: Watched, control: Control, *, anew: bool) -> Position:
-        glance = self._standings[flow.name].glance(control)
+        glance = self._standings[flow.name].glance(control, anew=anew)
         taken = self._taken.get(flow.name)
         if taken is None or anew or self._is_due(taken, glance):
             taken = self._taken[flow.name] = self._take(flow, glance, anew=anew)

@@ -21,7 +21,7 @@ from shared.state.link_parts import Claim, ClaimKind
 from shared.state.links import Link, LinkState
 from shared.state.runs import Run, Runs
 from shared.state.storage.memory import MemoryQueues, MemoryTable
-from shared.state.storage.queues import Queues, queues_of
+from shared.state.storage.queues import Queues, hold_queue, poison_queue, queues_of
 from shared.state.storage.tables import Put
 from shared.state.waiting import Wait
 from shared.sync.apply.filters import in_words
@@ -106,6 +106,30 @@ def test_quiet_means_pulled_idle_and_nothing_queued(storage: MemoryStorage, read
     if kind in queue:
         storage.queues.send(queue[kind], "body", delay_s=300)
     assert reader.glance().quiet is (kind == "none")
+
+
+@pytest.mark.parametrize("queue", [hold_queue(FLOW), poison_queue(FLOW)])
+def test_only_a_look_anew_finds_at_once_what_was_put_aside_between_two_looks(
+    storage: MemoryStorage, reader: ProgressReader, queue: str
+) -> None:
+    add_run(storage, "pull", "p", at_s=1, pages=1)
+    Checkpoints(storage.table("checkpoints")).save(IDLE)
+    assert reader.glance(anew=False).quiet
+    storage.queues.send(queue, "body")
+    assert reader.glance(anew=False).quiet
+    assert not reader.glance(anew=True).quiet
+    assert not reader.glance(anew=False).quiet
+
+
+def test_what_is_put_aside_is_found_by_each_look_while_messages_are_queued(
+    storage: MemoryStorage, reader: ProgressReader
+) -> None:
+    assert reader.glance(anew=False).messages == 0
+    storage.queues.send(FLOW, "body")
+    storage.queues.send(hold_queue(FLOW), "body")
+    storage.queues.send(poison_queue(FLOW), "body")
+    glance = reader.glance(anew=False)
+    assert (glance.messages, glance.poison) == (2, 1)
 
 
 def test_each_record_is_accounted_for_by_its_own_link(storage: MemoryStorage, reader: ProgressReader) -> None:

@@ -25,7 +25,7 @@ class Counted:
     def control(self) -> None:
         """Nothing is blocked."""
 
-    def glance(self, _control: None) -> Glance:
+    def glance(self, _control: None, *, anew: bool) -> Glance:
         return Glance({}, 1, None, None, None, True, self.hints, 0, 0, "")
 
     def account_for(self, ids: list[str]) -> Account:
