@@ -107,7 +107,7 @@ def flags_of_lines(organisation: Organisation, document: Document, header: Row) 
     if kept is None:
         return {}
     line_of, product_of = organisation.entity(document.line), organisation.entity("product")
-    lines = document.lines_of(organisation, header)
+    lines = document.parts_of_lines(organisation, header, line_of.primary_id, "productid", *kept)
     products = [organisation.find(product_of, str(line["productid"])) for line in lines]
     flag: Row = {_OF_HEADER: int(all(product is not None and bool(product[_EXTERNAL]) for product in products))}
     copy: Row = {name: {**header, **flag}[source] for name, source in kept.items()}

@@ -19,6 +19,7 @@ NO_CODE = "0x80040216"
 _ACTIVE_PRODUCT = 0
 _FIRST_NUMBER, _SUFFIX = 1000, 6
 _NOT_IN_PRICE_LIST = 11
+_DISCOUNTED_BY = ("manualdiscountamount", "volumediscountamount", "quantity")
 
 # What may change in a document that is read-only, of what a client may write: its state, and what the solution keeps.
 _ALWAYS = frozenset({"statecode", "statuscode", "closedon", "msdynce_hasexternallymaintainedproductsonly"})
@@ -53,6 +54,10 @@ class Document:
     def lines_of(self, organisation: Organisation, header: Row) -> list[Row]:
         """The lines of a header that is stored, in no order."""
         return organisation.rows(self.line, **{self.link: header[self.link]}) if header.get(self.link) else []
+
+    def parts_of_lines(self, organisation: Organisation, header: Row, *names: str) -> list[Row]:
+        """These columns of the lines of a header, in no order."""
+        return organisation.parts(self.line, names, **{self.link: header[self.link]}) if header.get(self.link) else []
 
     def lines_in_order(self, organisation: Organisation, header: Row) -> list[Row]:
         """The lines of a header by their item numbers."""
@@ -102,7 +107,7 @@ def require_open(organisation: Organisation, header: Row) -> None:
 
 def totals(organisation: Organisation, of: Document, header: Row) -> Row:
     """The amounts of a document by its lines (system pricing)."""
-    lines = of.lines_of(organisation, header)
+    lines = of.parts_of_lines(organisation, header, "baseamount", "tax", *_DISCOUNTED_BY)
     places = _places(organisation, header)
     items = sum((_decimal(line["baseamount"]) - _discount(line) for line in lines), Decimal(0))
     of_lines = sum(map(_discount, lines), Decimal(0))
@@ -227,7 +232,7 @@ def _numbered(organisation: Organisation, of: Document, header: Row, line: Row) 
     missing = [name for name in ("lineitemnumber", "sequencenumber") if line.get(name) is None]
     if not missing:
         return {}
-    others = of.lines_of(organisation, header)
+    others = of.parts_of_lines(organisation, header, *missing)
     highest = {name: max((number(other[name] or 0) for other in others), default=0) for name in missing}
     return {name: highest[name] + 1 for name in missing}
 
