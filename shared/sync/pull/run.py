@@ -31,8 +31,8 @@ from shared.sync.state import State
 from shared.telemetry import log_event
 
 MAX_PAGES = 10_000
-# If a page has more than so many messages, they begin with a small one.
-_FEW_MESSAGES, _FIRST_HINTS = 2, 50
+# If a page has more than so many messages, they begin with a small one. Messages of documents take long by their lines.
+_FEW_MESSAGES, _FEW_OF_DOCUMENTS, _FIRST_HINTS = 2, 1, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +278,8 @@ class Pull:
         usable = sorted((hint for hint in hints if not unusable_id(hint.id)), key=lambda hint: key_order(hint.id))
         # A host has several messages in hand. If the first ones are of one size, nothing is written before all of them
         # are read and planned.
-        first = _FIRST_HINTS if len(usable) > _FEW_MESSAGES * limit else limit
+        few = _FEW_OF_DOCUMENTS if self._flow.has_parts else _FEW_MESSAGES
+        first = _FIRST_HINTS if len(usable) > few * limit else limit
         for message in messages(self._flow.name, self._run_id, usable, limit, first=first, epoch=epoch, why=why):
             self._queues.send(self._flow.name, message.to_body())
         if len(usable) < len(hints):
