@@ -34,7 +34,7 @@ LATENCIES_MS = (0.0, 50.0, 150.0)
 # Beside those of the sample. So a first sync takes half a minute, of which beginning and end are little; also where the
 # latency is high, with half as many.
 _QUOTES = "quotes"
-_MORE = {ACCOUNTS: 9300, CONTACTS: 9250, PRODUCTS: 9496, _QUOTES: 179}
+_MORE = {ACCOUNTS: 9300, CONTACTS: 9250, PRODUCTS: 9496, _QUOTES: 716}
 # What becomes of quotes.
 _DOCUMENTS = (QUOTATIONS, ORDERS, INVOICES)
 _HIGH_MS, _OF_HIGH = 100.0, 2
