@@ -94,7 +94,7 @@ simulate: $(READY) ## random histories of the whole product: make simulate ARGS=
 mutate: $(READY) $(NODE_READY) ## check that tests notice changes of the code: make mutate ARGS="--sample 30 --seed 1 --part sync"
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-nightly: $(READY) $(NODE_READY) $(DEMO_READY) ## all sample records, the long searches, and each property with 400 examples
+nightly: $(READY) $(NODE_READY) $(DEMO_READY) $(PIPS_READY) ## all sample records, the long searches, and each property with 400 examples
 	$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile=nightly $(ARGS)
 
 # Tracing every line makes the tests take three times as long.
