@@ -43,10 +43,10 @@ SAMPLE = Sample(
     account_reads=12,
 )
 SMALL = "--small"
-# A killed worker's claims hold for 30 seconds, and not for 55. Meanwhile the timers that look for changes take most of
+# A killed worker's claims hold for 22 seconds, and not for 55. Meanwhile the timers that look for changes take most of
 # the processor time, so they tick as with many records.
 SOONER = {
-    "AzureFunctionsJobHost__functionTimeout": "00:00:20",
+    "AzureFunctionsJobHost__functionTimeout": "00:00:12",
     "REQUEST_TIMEOUT_S": "5",
     **ticking("*/3 * * * * *", *FLOWS.names),
 }
