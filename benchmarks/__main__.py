@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks import document
 from benchmarks.flows import MEASURED
+from benchmarks.limits import PARALLELISM, USUAL_PARALLELISM
 from benchmarks.measuring import Compared, Measured, measure
 from benchmarks.medians import median_of
 from benchmarks.records import write_samples
@@ -62,6 +63,7 @@ class Options:
     more: Mapping[str, int]
     naive: int
     runs: int
+    parallelism: int
     write: Path | None
 
 
@@ -99,6 +101,7 @@ def _groups(options: Options) -> list[list[str]]:
 
 def _measured(options: Options, group: Sequence[str], console: Console) -> Iterator[Compared]:
     settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
+    settings[PARALLELISM] = str(options.parallelism)
     if options.records is None:
         settings |= ticking(_WALKS, *(flow for flow in group if flow in _WALKED))
     for latency_ms in options.latencies_ms:
@@ -129,7 +132,10 @@ def _options(parsed: argparse.Namespace) -> Options:
     more |= {name: wished for name in _MORE if (wished := getattr(parsed, name)) is not None}
     # In the order of the list: what others refer to comes first.
     flows = [flow for flow in MEASURED if flow in parsed.flow]
-    return Options(flows, parsed.latency_ms, parsed.records, more, parsed.naive, parsed.runs, parsed.write)
+    return Options(
+        *(flows, parsed.latency_ms, parsed.records, more, parsed.naive),
+        *(parsed.runs, parsed.parallelism, parsed.write),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,6 +160,8 @@ def _parser() -> argparse.ArgumentParser:
         )
     add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of documents a tenth (100)")
     add("--runs", type=_count, default=1, metavar="N", help="runs whose medians are told (default: %(default)s)")
+    told = "most parallel requests to one system (default: %(default)s, as shipped)"
+    add("--parallelism", type=_count, default=USUAL_PARALLELISM, metavar="N", help=told)
     document.add_option(parser)
     return parser
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from shared.flows.registry import FLOWS
 
-PARALLELISM = int(FLOWS.settings.model_fields["MAX_PARALLELISM"].default)
+PARALLELISM = "MAX_PARALLELISM"
+USUAL_PARALLELISM = int(FLOWS.settings.model_fields[PARALLELISM].default)
 PROTECTED_REQUESTS = 6000
 PROTECTED_WINDOW_S = 300.0
 
@@ -23,9 +24,10 @@ class Bound:
     cause: str
 
 
-def lowest_bound(latency_ms: float, *, to_sales: float, to_finops: float, cpu_s: float) -> Bound:
-    """The lowest of all bounds; requests and processor seconds are for one record."""
-    bounds = [*_by_latency(latency_ms, to_sales, to_finops), *_by_protection(to_sales)]
+def lowest_bound(latency_ms: float, parallelism: int, *, to_sales: float, to_finops: float, cpu_s: float) -> Bound:
+    """The lowest of all bounds with so many parallel requests to a system at most; requests and processor seconds are
+    for one record."""
+    bounds = [*_by_latency(latency_ms, parallelism, to_sales, to_finops), *_by_protection(to_sales)]
     if cpu_s > 0:
         bounds.append(Bound(1 / cpu_s, "processor"))
     return min(bounds, key=lambda bound: bound.speed, default=Bound(0.0, "nothing measured"))
@@ -37,10 +39,10 @@ def machine_bound(stage_cpu_s: float, busiest_cpu_s: float) -> float:
     return min((CORES / stage_cpu_s, 1 / busiest_cpu_s)) if busiest_cpu_s > 0 else 0.0
 
 
-def _by_latency(latency_ms: float, to_sales: float, to_finops: float) -> Sequence[Bound]:
+def _by_latency(latency_ms: float, parallelism: int, to_sales: float, to_finops: float) -> Sequence[Bound]:
     named = (("latency of Sales", to_sales), ("latency of F&O", to_finops))
     wait_s = latency_ms / 1000
-    return [Bound(PARALLELISM / (wait_s * requests), cause) for cause, requests in named if wait_s * requests > 0]
+    return [Bound(parallelism / (wait_s * requests), cause) for cause, requests in named if wait_s * requests > 0]
 
 
 def _by_protection(to_sales: float) -> Sequence[Bound]:

@@ -1,12 +1,12 @@
 """Three runs of a flow at one latency, against the same state, and the naive loop after them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from benchmarks.flows import MEASURED, Flow
 from benchmarks.hosts import cpu_s_of_children, forget_peak, usage_of
-from benchmarks.limits import Bound, lowest_bound, machine_bound
+from benchmarks.limits import USUAL_PARALLELISM, Bound, lowest_bound, machine_bound
 from benchmarks.naive import Naive, run_naively
 from benchmarks.preparing import prepare
 from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
@@ -40,6 +40,7 @@ class Measured:
     busiest_cpu_s: float
     peak_mb: float
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    parallelism: int = USUAL_PARALLELISM
 
     @property
     def speed(self) -> float:
@@ -55,7 +56,12 @@ class Measured:
         """What would have been possible with these requests and this processor time."""
         each = self.per_1000(1) / 1000
         sales, finops = (count.read + count.write for count in (self.sales, self.finops))
-        return lowest_bound(self.latency_ms, to_sales=sales * each, to_finops=finops * each, cpu_s=self.cpu_s * each)
+        return lowest_bound(
+            *(self.latency_ms, self.parallelism),
+            to_sales=sales * each,
+            to_finops=finops * each,
+            cpu_s=self.cpu_s * each,
+        )
 
     @property
     def of_machine(self) -> float:
@@ -96,7 +102,7 @@ def measure(
         stage.let_flow()
         pid = stage.start(*dict.fromkeys(name for flow in measured for name in (*flow.needs, flow.name)))
         for flow in measured:
-            runs = tuple(_runs(stage, flow, pid, latency_ms, say))
+            runs = tuple(replace(run, parallelism=plan.parallelism) for run in _runs(stage, flow, pid, latency_ms, say))
             if flow is measured[-1]:
                 stage.stop()
             # Before the next flow: what it needs changes these records.

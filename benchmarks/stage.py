@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.emulator import BY_KEYS
+from benchmarks.limits import PARALLELISM, USUAL_PARALLELISM
 from benchmarks.storage_requests import StorageRequests
 from local.demo import environment, samples
 from local.demo.arguments import Options
@@ -39,6 +40,11 @@ class Plan:
     products: int = 0
     sales: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parallelism(self) -> int:
+        """The most parallel requests of the app to one system."""
+        return int(self.settings.get(PARALLELISM, USUAL_PARALLELISM))
 
 
 class Stage:

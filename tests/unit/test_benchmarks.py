@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import __main__, document, operations
 from benchmarks.flows import MEASURED
-from benchmarks.limits import CORES, lowest_bound, machine_bound
+from benchmarks.limits import CORES, Bound, lowest_bound, machine_bound
 from benchmarks.measuring import FIRST_SYNC, Compared, Measured
 from benchmarks.medians import median_of
 from benchmarks.naive import Naive
@@ -85,9 +85,10 @@ def test_exchanges_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
 
 
 def test_the_lowest_bound_is_reported_with_its_cause() -> None:
-    assert lowest_bound(100, to_sales=0, to_finops=1, cpu_s=0.001).cause == "latency of F&O"
-    assert lowest_bound(0, to_sales=1, to_finops=1, cpu_s=0.001).cause == "service protection"
-    assert lowest_bound(0, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2
+    assert lowest_bound(100, 16, to_sales=0, to_finops=1, cpu_s=0.001) == Bound(160, "latency of F&O")
+    assert lowest_bound(100, 24, to_sales=0, to_finops=1, cpu_s=0.001) == Bound(240, "latency of F&O")
+    assert lowest_bound(0, 16, to_sales=1, to_finops=1, cpu_s=0.001).cause == "service protection"
+    assert lowest_bound(0, 16, to_sales=0, to_finops=1, cpu_s=0.5).speed == 2
 
 
 def test_all_cores_together_bound_what_the_whole_stage_takes_and_one_core_what_one_process_takes() -> None:
