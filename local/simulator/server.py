@@ -4,10 +4,11 @@ import asyncio
 import logging
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -23,7 +24,8 @@ __all__ = ["Guard", "Handler", "Reply", "Request", "Simulator", "Tls", "running"
 Handler = Callable[[Request], Reply]
 
 Guard = Callable[[Request, Handler], Awaitable[Reply]]
-"""Called before the handler: calls it or answers in its place, and may wait, which holds up no other request."""
+"""Called before the handler: calls it or answers in its place, and may wait, which holds up no other request. Whoever
+asks without a connection calls it on a thread of its own, and then it cannot wait."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +36,6 @@ _PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></
 # Far above the limits of the services for a URL: the handler decides what is too long.
 _LONGEST_LINE = 1_000_000
 _START_LIMIT_S = 30.0
-_ANSWER_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Tls:
 
 
 class Simulator:
-    """Serves one system. The handler is plain code that runs on the server's own thread, one request at a time."""
+    """Serves one system. The handler is plain code to which one request comes at a time: over a connection on the
+    server's own thread, otherwise on that of whoever asks."""
 
     def __init__(  # noqa: PLR0917 - the parts of a simulator in their fixed order
         self,
@@ -75,6 +77,8 @@ class Simulator:
         self._authority = authority
         self._clock = clock
         self._sleep = sleep
+        # Whoever has it works on the rows.
+        self._turn = threading.RLock()
         self._runner: web.ServerRunner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.failure: space.NoSpaceLeft | None = None
@@ -108,11 +112,12 @@ class Simulator:
         return self._loop is not None
 
     def ask(self, request: Request) -> Reply:
-        """The reply to a request of another thread of this process, without a connection: nothing of HTTP is read or
-        written, and no fault is played. Everything else is as for any client. The simulator must be running. Raises
-        TimeoutError when there is no reply within two minutes."""
+        """The reply to a request of this process, without a connection: nothing of HTTP is read or written, no other
+        thread is waited for, and no fault is played. Everything else is as for any client. The simulator must be
+        running. Raises RuntimeError where the guard would wait: only over a connection it can."""
         assert self._loop is not None, "the simulator is not running"
-        return asyncio.run_coroutine_threadsafe(self._plain(request), self._loop).result(_ANSWER_LIMIT_S)
+        with self._turn:
+            return _at_once(self._plain(request))
 
     async def _plain(self, request: Request) -> Reply:
         try:
@@ -138,7 +143,8 @@ class Simulator:
 
     async def _replied(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
         if request.raw_path.startswith(PREFIX):
-            return _response(self._control.answer(request, incoming.remote))
+            with self._turn:
+                return _response(self._control.answer(request, incoming.remote))
         if request.headers.get(ADMIN_HEADER) == "1":
             return _response(self._unauthorised(request) or self._handled(request))
         return await self._answer(incoming, request)
@@ -166,7 +172,8 @@ class Simulator:
 
     def _handled(self, request: Request) -> Reply:
         try:
-            return self._handler(request)
+            with self._turn:
+                return self._handler(request)
         except space.NoSpaceLeft:
             raise
         except Exception:  # noqa: BLE001 - the border of the server: a defect must not end it
@@ -249,6 +256,16 @@ def _context(tls: Tls | None) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tls.certificate, tls.key)
     return context
+
+
+def _at_once(answering: Coroutine[Any, Any, Reply]) -> Reply:
+    """What this gives that has nothing to wait for."""
+    try:
+        answering.send(None)
+    except StopIteration as answered:
+        return answered.value  # type: ignore[no-any-return]
+    answering.close()
+    raise RuntimeError("The simulator would have to wait before it answers: ask it over HTTP.")
 
 
 def _response(reply: Reply) -> web.Response:

@@ -1,8 +1,11 @@
 """The server that both simulators share: tokens, faults, recording, control plane."""
 
+import itertools
 import json
 import socket
+from asyncio import sleep
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +20,7 @@ from local.simulator.auth import FixedToken, SignedToken, client_of, mint
 from local.simulator.exchanges import ExchangeLog, collection_of
 from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.messages import headers_of
-from local.simulator.server import Reply, Request, Simulator, running
+from local.simulator.server import Handler, Reply, Request, Simulator, running
 from local.space import NoSpaceLeft
 from shared.clients.http.exchange import AnswerLost, NotConnected, PreparedCall
 from shared.clients.http.origin import Origin
@@ -106,6 +109,49 @@ def test_without_a_connection_the_reply_is_the_same_and_recorded(bench: Bench, t
     assert (reply.status, reply.body) == (sent.status_code, sent.content)
     assert len(bench.handled) == 2 * handled
     assert [(each.url, each.status) for each in bench.exchanges.last()] == [(sent.url, sent.status_code)] * 2
+
+
+def test_whoever_asks_without_a_connection_is_told_where_the_reply_would_have_to_wait() -> None:
+    async def guard(request: Request, handler: Handler) -> Reply:
+        await sleep(0)
+        return handler(request)
+
+    bench = Bench()
+    simulator = Simulator("bench", bench._handle, FixedToken("t"), Faults(), ExchangeLog("bench"), "admin", guard=guard)
+    with running(simulator) as url:
+        asked = Request("GET", "/data/Things", "", headers_of({"Authorization": "Bearer t"}), b"", url)
+        with pytest.raises(RuntimeError, match="ask it over HTTP"):
+            simulator.ask(asked)
+        assert bench.handled == []
+        assert requests.get(url, headers={"Authorization": "Bearer t"}, timeout=PATIENCE_S).status_code == 200
+
+
+def test_one_request_at_a_time_comes_to_the_handler_however_it_comes() -> None:
+    inside, most = 0, 0
+
+    def handler(request: Request) -> Reply:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        # Meanwhile other threads may run.
+        Path(__file__).read_bytes()
+        inside -= 1
+        return Reply(200, JSON, b"{}")
+
+    simulator = Simulator("bench", handler, FixedToken("t"), Faults(), ExchangeLog("bench"), "admin")
+    given, answered = {"Authorization": "Bearer t"}, Event()
+    with running(simulator) as url, ThreadPoolExecutor(2) as threads:
+        asked = Request("GET", "/data/Things", "", headers_of(given), b"", url)
+
+        def ask_meanwhile() -> int:
+            return next(count for count in itertools.count(1) if simulator.ask(asked) and answered.is_set())
+
+        straight = [threads.submit(ask_meanwhile) for _ in range(2)]
+        by_http = [requests.get(url, headers=given, timeout=PATIENCE_S).status_code for _ in range(10)]
+        answered.set()
+        assert by_http == [200] * 10
+        assert all(each.result() for each in straight)
+    assert most == 1
 
 
 def test_a_call_takes_the_shortcut_only_while_no_fault_is_on(bench: Bench) -> None:
