@@ -203,26 +203,39 @@ def test_a_reader_who_has_gone_ends_the_command_without_a_word() -> None:
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
-def closed(*descriptors: int) -> tuple[int, str]:
-    """How the command ends where these are closed, and what it says on standard error."""
-    closing = " ".join(f"{each}>&-" for each in descriptors)
-    ended = subprocess.run(
-        ["/bin/sh", "-c", f'exec "$0" -m p2c --version {closing}', sys.executable],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    return ended.returncode, ended.stderr
+CLOSED = "standard output is closed, so nothing can be shown: leave out `>&-`, or write to a file or to /dev/null\n"
 
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes outputs")
 def test_a_standard_output_that_is_closed_is_told_in_one_sentence() -> None:
-    said = "standard output is closed, so nothing can be shown: leave out `>&-`, or write to a file or to /dev/null\n"
-    assert closed(1) == (2, said)
-    assert closed(1, 2) == (2, "")
-    assert closed(2) == (0, "")
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m p2c --version >&-', sys.executable],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (2, CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [({"stdout"}, 2, CLOSED), ({"stdout", "stderr"}, 2, ""), ({"stderr"}, 0, "")],
+    ids=["output", "both", "errors"],
+)
+def test_a_command_without_outputs_ends_as_one_that_has_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], closed: set[str], code: int, told: str
+) -> None:
+    for name in closed:
+        # What Python makes of an output that is closed when it starts.
+        monkeypatch.setattr(sys, name, None)
+        monkeypatch.setattr(sys, f"__{name}__", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    if "stderr" in closed:
+        assert sys.stderr.name == os.devnull
+        sys.stderr.close()
+    assert (ended.value.code, capsys.readouterr().err) == (code, told)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
