@@ -70,7 +70,11 @@ def _play(parsed: argparse.Namespace) -> int:
     code = _tell(report, again, shrinks=not parsed.no_shrink, coverage=parsed.coverage)
     unjudged = [share.flow for share in shares if not share.is_judged]
     if unjudged:
-        typer.echo(f"Nothing of the sample's {' and '.join(unjudged)} was judged: none reaches its target; see above.")
+        typer.echo(
+            f"Exit code 1{'' if report.broken else ', although no history is broken'}: nothing of "
+            f"{' and '.join(unjudged)} was judged, since none of the sample's reaches its target. "
+            'Correct the map or the records as "what helps" says above, and play again.'
+        )
     return 1 if unjudged else code
 
 
