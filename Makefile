@@ -55,7 +55,8 @@ TESTS := MAKEFLAGS= MFLAGS= MAKELEVEL= $(PYTEST) $(PARALLEL)
 
 # Most of what the tests need waits for downloads. What stands first begins first: it is waited for longest.
 ALL_READY = $(READY) $(NODE_READY) $(COLLECTED) $(TESTS_READY)
-side_by_side = $(MAKE) --no-print-directory --jobs=8
+# Whoever has said how many (`make -j2 test`) is obeyed: another number here would be answered with a warning.
+side_by_side = $(MAKE) --no-print-directory $(if $(findstring --jobserver,$(MAKEFLAGS)),,--jobs=8)
 
 .PHONY: help demo pictures check test rules_tested all_tested typed unit simulate mutate nightly coverage bench lint read ready format docs infra lock clean
 .DELETE_ON_ERROR:

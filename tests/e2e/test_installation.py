@@ -4,6 +4,7 @@ pips between the oldest and the newest one are tried at night."""
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -116,3 +117,14 @@ def test_the_installed_project_gives_the_command_p2c_with_the_value_maps_that_it
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Usage: p2c" in ended.stdout
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("jobs", ["-j2", "-j"])
+def test_make_says_nothing_about_its_own_jobs_where_their_number_is_given(jobs: str) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+    }
+    asked = ["make", jobs, "--dry-run", "ready"]
+    ended = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
