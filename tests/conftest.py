@@ -13,7 +13,7 @@ from local.host import summary
 from shared.collector import COLLECTED_AFTER, settle_memory
 from tests.infra import compiler
 from tests.odata import recording
-from tests.support import memory, reports, shares
+from tests.support import memory, reports, shares, starts
 from tests.support.events import Heard, keep_warnings, listening
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
@@ -39,8 +39,9 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What a test process tells of each test."""
+    """What a test process tells of each test, and what it looks at."""
     reports.configure(config)
+    starts.configure(config)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

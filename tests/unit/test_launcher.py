@@ -42,6 +42,7 @@ def test_it_runs_through_links_from_any_folder_and_keeps_exit_codes_and_argument
     )
 
 
+@pytest.mark.process
 def test_it_makes_the_environment_first_and_says_so_where_that_fails(clone: Path, tmp_path: Path) -> None:
     (clone / ".venv").unlink()
     (tmp_path / "bin").mkdir()

@@ -51,10 +51,12 @@ def test_every_package_is_pinned_with_its_hashes(file: Path) -> None:
     assert [line[:80] for line in lines(file) if not HASHED.match(line)] == []
 
 
+@pytest.mark.process
 def test_what_the_deployment_installs_is_what_the_lock_says() -> None:
     assert REQUIREMENTS.read_text(encoding="utf-8") == exported(), "run `make lock`"
 
 
+@pytest.mark.process
 def test_the_lock_is_that_of_the_project_file() -> None:
     uv = Path(sys.executable).with_name("uv")
     ended = subprocess.run(

@@ -30,6 +30,7 @@ def test_a_section_says_what_it_means_where_to_look_and_what_to_do(name: str) ->
     assert all(f"*{part}*" in SECTIONS[name] for part in ("Meaning", "First look", "Action"))
 
 
+@pytest.mark.process
 def test_every_query_of_the_runbook_uses_only_tables_columns_events_and_fields_that_exist() -> None:
     beginning, *queries = QUERIES
     whole = {

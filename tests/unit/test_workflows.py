@@ -228,6 +228,7 @@ def test_the_floor_of_the_coverage_only_rises(
     assert ("test what the change adds" in capsys.readouterr().err) == (code == 1)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("says", "ends", "passes"),
     [
@@ -272,6 +273,7 @@ def test_the_audit_is_judged_by_our_own_script_even_when_the_tool_fails() -> Non
     assert "npm audit" in commands(job)
 
 
+@pytest.mark.process
 def test_the_audit_holds_what_is_deployed_and_what_audits() -> None:
     (exporting,) = re.findall(
         r"^uv (export .+) --output-file \S+$", commands(jobs(read("test"))["audit"]), re.MULTILINE
@@ -356,6 +358,7 @@ def test_a_deployment_is_configured_by_variables_only() -> None:
     assert release["preview"]["env"] == release["deploy"]["env"]
 
 
+@pytest.mark.process
 def test_the_parameters_of_the_variables_reach_azd(tmp_path: Path) -> None:
     (step,) = (step for step in action("azure")["runs"]["steps"] if step.get("name") == "Parameters")
     azd = tmp_path / "azd"

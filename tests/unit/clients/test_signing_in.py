@@ -47,6 +47,7 @@ def asked(tmp_path: Path, name: str) -> int:
     return len(file.read_text(encoding="utf-8").splitlines()) if file.exists() else 0
 
 
+@pytest.mark.process
 def test_the_token_of_az_is_taken_first(tool: Tool, tmp_path: Path) -> None:
     tool("az", f"echo '{AZ_TOKEN}'")
     tool("azd", f"echo '{AZD_TOKEN}'")
@@ -54,6 +55,7 @@ def test_the_token_of_az_is_taken_first(tool: Tool, tmp_path: Path) -> None:
     assert asked(tmp_path, "azd") == 0
 
 
+@pytest.mark.process
 def test_where_az_has_nobody_azd_is_asked_and_then_only_azd(tool: Tool, tmp_path: Path) -> None:
     tool("az", NOBODY)
     tool("azd", f"echo '{AZD_TOKEN}'")
@@ -62,11 +64,13 @@ def test_where_az_has_nobody_azd_is_asked_and_then_only_azd(tool: Tool, tmp_path
     assert (asked(tmp_path, "az"), asked(tmp_path, "azd")) == (1, 2)
 
 
+@pytest.mark.process
 def test_a_token_past_the_cache_is_asked_of_az_like_any_other(tool: Tool) -> None:
     tool("az", f"echo '{AZ_TOKEN}'")
     assert DeveloperSignIn().get_token(SCOPE, claims='{"access_token":{}}').token == "from az"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("script", "told"),
     [
@@ -84,12 +88,14 @@ def test_why_there_is_no_token_is_reported_of_each_tool_with_the_remedy(
     assert refused(DeveloperSignIn()).startswith(f"no token for {SCOPE}: {told}")
 
 
+@pytest.mark.process
 def test_a_program_that_cannot_be_started_is_reported(tool: Tool, tmp_path: Path) -> None:
     tool("az", "")
     (tmp_path / "az").write_text("#!/no/such/shell\n", encoding="utf-8")
     assert "az cannot be started; azd is not installed" in refused(DeveloperSignIn())
 
 
+@pytest.mark.process
 def test_az_that_does_not_answer_in_time_is_slow_and_not_signed_out(tool: Tool, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never")
     tool("az", f"read answer <'{tmp_path}/never'")

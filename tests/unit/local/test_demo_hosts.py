@@ -149,6 +149,7 @@ def ended(host: FunctionsHost) -> None:
     os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOWAIT)
 
 
+@pytest.mark.process
 def test_a_host_that_ends_by_itself_is_started_again_and_that_is_reported(tmp_path: Path, told: list[str]) -> None:
     script = Script("raise SystemExit(3)", "import signal; signal.pause()")
     for host in running(script, tmp_path, told):
@@ -172,6 +173,7 @@ def test_a_host_that_never_becomes_ready_again_is_given_up(tmp_path: Path, told:
     assert script.started == 11
 
 
+@pytest.mark.process
 def test_a_host_that_was_killed_on_purpose_stays_dead(tmp_path: Path, told: list[str]) -> None:
     script = Script("import signal; signal.pause()")
     for host in running(script, tmp_path, told):

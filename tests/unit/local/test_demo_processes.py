@@ -94,6 +94,7 @@ def idle_child(tmp_path: Path) -> Iterator[Child]:
     child.kill()
 
 
+@pytest.mark.process
 def test_a_child_that_hangs_at_its_start_is_named_with_its_last_errors(idle_child: Child) -> None:
     idle_child.log.write_text(ENTRIES, encoding="utf-8")
     with pytest.raises(DemoFailed, match=r"functions host did not start: it has done nothing for 60 s\. Its last err"):

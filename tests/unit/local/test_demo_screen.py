@@ -18,6 +18,7 @@ def written(console: Console) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "path", ["/tmp/plain", "/tmp/dir with blank", "/tmp/a'b", '/tmp/a"b', "/tmp/$HOME", "/tmp/a#b", "/tmp/`id`"]
 )
@@ -32,6 +33,7 @@ def test_a_command_that_is_pasted_gets_the_path_as_it_is(tmp_path: Path, path: s
     assert shown.stdout.splitlines() == ["--settings", path, "status"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", ["/tmp/plain", "/tmp/dir with blank", "/tmp/a'b", "/tmp/$HOME", "/tmp/`id`"])
 def test_a_function_that_is_pasted_passes_on_what_stands_behind_its_name(path: str) -> None:
     pasted = screen.shell_function("p2c", "printf", "%s\\n", path)

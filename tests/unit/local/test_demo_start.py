@@ -475,6 +475,7 @@ def test_a_child_that_refuses_its_arguments_is_quoted_to_the_user(tmp_path: Path
             child.wait_for(tmp_path / "never")
 
 
+@pytest.mark.process
 def test_a_child_that_dies_shows_its_last_lines(tmp_path: Path) -> None:
     with ExitStack() as stack:
         child = stack.enter_context(started(tmp_path, "local.no_such_module"))

@@ -185,6 +185,7 @@ def test_a_host_that_was_asked_to_stop_starts_no_further_worker(
     assert ended(monkeypatch, (code, {"left": left, "asked": True}))[0] == exit_code
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("handlers")
 def test_a_request_to_stop_reaches_a_worker_that_starts_while_it_comes() -> None:
     stop = Stop()
