@@ -2,14 +2,20 @@
 
 # ruff: noqa: E501 - tables of cases, one a line
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared import exact_json
 from shared.errors import SettingsInvalid
 from shared.flows.registry import FLOWS
+from shared.mapping.map_source import map_source
 from shared.records import Json
+from tests.support.project import ROOT
 from tests.unit.mapping.samples import document
 
 SETTINGS = {
@@ -32,9 +38,18 @@ def check(content: dict[str, Json]) -> None:
 
 def mistakes(**parts: Json) -> list[str]:
     """What is told of the shipped document with these parts."""
-    with pytest.raises(SettingsInvalid) as refused:
-        check(document(**{"countries": {}, "states": {}, "own_columns": OWN, **parts}))
-    return [line.strip() for line in str(refused.value).splitlines() if line.startswith("  ")]
+    return mistakes_of(document(**{"countries": {}, "states": {}, "own_columns": OWN, **parts}))
+
+
+def mistakes_of(content: dict[str, Json]) -> list[str]:
+    """What is told of a document; nothing of a right one."""
+    try:
+        check(content)
+    except SettingsInvalid as refused:
+        told = str(refused)
+    else:
+        told = ""
+    return [line.strip() for line in told.splitlines() if line.startswith("  ")]
 
 
 def of_accounts(**fields: Json) -> dict[str, Json]:
@@ -478,6 +493,35 @@ def test_a_misspelt_name_is_told_with_the_one_that_was_meant(parts: dict[str, Js
     (message,) = mistakes(**parts)
     assert message.startswith(place)
     assert f"(did you mean {meant}?)" in message
+
+
+def places_of(value: Json, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The place of everything in a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        yield (*place, name)
+        yield from places_of(each, (*place, name))
+
+
+CONTOSO = {**map_source(str(ROOT / "examples" / "contoso.yaml")).content(), "countries": {}, "states": {}}  # type: ignore[dict-item]
+
+
+# What is declared wrongly is also wrong where it is named.
+DECLARING = ("own_columns", "value_maps")
+PLACES = [place for place in places_of(CONTOSO) if place[0] not in DECLARING]
+
+
+@given(st.sampled_from(PLACES), st.sampled_from([5, [], {"zz": 1}, None, "%%"]))
+def test_what_is_wrong_at_one_place_is_told_there_and_nowhere_else(place: tuple[str | int, ...], wrong: Json) -> None:
+    content: Any = exact_json.loads(exact_json.dumps(CONTOSO))
+    within = content
+    for part in place[:-1]:
+        within = within[part]
+    within[place[-1]] = wrong
+    root = ".".join(map(str, place))
+    told = mistakes_of(content)
+    # Two values that do not go together are told at what holds them.
+    assert [line for line in told if not line.startswith(root) and not root.startswith(re.split("[: ]", line)[0])] == []
 
 
 LATER = "Further checks follow once these are corrected."
