@@ -170,12 +170,20 @@ def _importing(root: Path) -> dict[str, set[str]]:
 
 def _imported(tree: ast.Module) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             names |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
     return names
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all statements within it: an import is in no expression, of which there are many more."""
+    yield node
+    for part in (getattr(node, name, ()) for name in ("body", "orelse", "handlers", "finalbody", "cases")):
+        for each in part if isinstance(part, list) else ():
+            yield from _statements(each)
 
 
 def _glob(root: Path, patterns: Iterable[str]) -> list[str]:

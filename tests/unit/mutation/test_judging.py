@@ -107,12 +107,6 @@ def test_a_bad_test_lets_a_mutant_survive_and_no_file_is_changed(tmp_path: Path)
     assert (tmp_path / "tiny.py").read_text(encoding="utf-8") == TINY
 
 
-@pytest.mark.process
-def test_a_test_that_fails_without_a_change_is_named(tmp_path: Path) -> None:
-    _, _, failing = judged(tmp_path, GOOD.replace("== [1", "== [2"))
-    assert failing == ["test_tiny.py::test_the_smallest_is_found"]
-
-
 PLAY = """
 import json, sys
 from pathlib import Path
@@ -158,7 +152,7 @@ print(json.dumps([*found, failing()]))
 
 
 @pytest.mark.process
-def test_a_change_in_what_tests_share_has_them_measured_anew(tmp_path: Path) -> None:
+def test_a_change_in_what_tests_share_has_them_measured_anew_and_one_that_fails_is_named(tmp_path: Path) -> None:
     found = played(tmp_path, KNOWN_AGAIN, conftest="WANTED = 1", test_tiny=WANTED)
     assert found == [[], [], ["test_tiny.py::test_the_smallest_is_found"]]
 
