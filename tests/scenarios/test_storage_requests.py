@@ -26,6 +26,9 @@ RECORDS, LINES = 40, 3
 class Counted(Invoicing):
     """All flows between two simulators, with a count of the requests to tables."""
 
+    # The numbers are those of a process that has applied a message before.
+    begins_anew = True
+
     def __init__(self, *arguments: object, **settings: str) -> None:
         self.requests: Counter[str] = Counter()
         self.since = datetime.max.replace(tzinfo=UTC)

@@ -66,7 +66,7 @@ class Product:
         self.sales, self.finops = sales, finops
         self.clock = ManualClock()
         self.queues = MemoryQueues(self.clock)
-        self._tables: dict[str, MemoryTable] = {}
+        self.tables: dict[str, MemoryTable] = {}
         self.steps = Steps()
         self._tokens = {sales.origin: dataverse_world.TOKEN, finops.base_url: finops_environment.TOKEN}
         self._shortcut = Shortcut({sales.origin: sales.simulator, finops.base_url: finops.simulator})
@@ -97,7 +97,7 @@ class Product:
 
     def memory(self, name: str) -> MemoryTable:
         """A table of the app's storage."""
-        return self._tables.setdefault(name, MemoryTable(StorageClock(self.clock), name, self.steps.step))
+        return self.tables.setdefault(name, MemoryTable(StorageClock(self.clock), name, self.steps.step))
 
     def start(self, **settings: str) -> Service:
         """Start the app anew, perhaps with other settings."""
@@ -208,11 +208,11 @@ class Product:
 
     def snapshot(self) -> dict[str, object]:
         """Everything that is remembered, and how much lies in queues."""
-        return {**{name: table.content() for name, table in self._tables.items()}, "queued": self.depth()}
+        return {**{name: table.content() for name, table in self.tables.items()}, "queued": self.depth()}
 
     def forget_everything(self) -> None:
         """Lose the storage account: the flows run, and nothing is remembered."""
-        self._tables.clear()
+        self.tables.clear()
         self.state = state_of(self._table)
         for flow in self.flows.names:
             self.state.control.save_flow(FlowControl(flow, paused=False))

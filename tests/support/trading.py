@@ -15,6 +15,7 @@ from shared.flows.registry import FLOWS
 from shared.state.links import LinkState
 from shared.systems import System
 from tests.support.assortment import Assortment
+from tests.support.stocked import Stocked, Stocks
 from tests.unit.local import dataverse_world, finops_environment
 
 ACTIVE: Mapping[str, int] = {"statecode": 1, "statuscode": 2}
@@ -30,6 +31,8 @@ class Trading(Assortment):
     route = "quotation"
     # The headers of the flow's documents in Sales.
     headers = "quotes"
+    # Whether it does not begin with a copy of what another one has come to: its process has stocked P-1 itself.
+    begins_anew = False
 
     def tick(self) -> None:
         """One tick of every flow, and the queues run dry."""
@@ -188,6 +191,7 @@ class Trading(Assortment):
 
 
 Desk = TypeVar("Desk", bound=Trading)
+_STOCKS = Stocks()
 
 
 @contextmanager
@@ -210,12 +214,24 @@ def trading_as(
     own."""
     setup = finops or FinopsSettings(amount_decimals=_DECIMALS)
     row = {"pricingdecimalprecision": _DECIMALS, "currencydecimalprecision": _DECIMALS}
+    alike = (kind, setup, sales, tuple(sorted(settings.items())))
+    copies = own is None and not kind.begins_anew
+    stocked = _STOCKS.get(alike) if copies else None
     with (
-        dataverse_world.dataverse(settings=sales or SalesSettings(), settings_row=row, own=own) as organisation,
-        finops_environment.environment(settings=setup) as caller,
+        dataverse_world.dataverse(
+            settings=sales or SalesSettings(), settings_row=row, own=own, store=stocked.sales if stocked else None
+        ) as organisation,
+        finops_environment.environment(settings=setup, tables=stocked.finops if stocked else None) as caller,
     ):
-        world = kind(organisation, caller, **settings)
-        world.stock("P-1")
+        if stocked is None:
+            world = kind(organisation, caller, **settings)
+            world.stock("P-1")
+            if copies:
+                _STOCKS.keep(alike, Stocked.of(world))
+        else:
+            organisation.made = stocked.catalogue
+            world = kind(organisation, caller, **settings)
+            stocked.fill(world)
         yield world
 
 

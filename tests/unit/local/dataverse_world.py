@@ -54,6 +54,7 @@ class World:
         self.organisation = organisation
         self.clock = clock
         self.simulator = simulator
+        self.made: Mapping[str, str] | None = None
         self.faults = simulator.faults
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {TOKEN}"
@@ -91,7 +92,9 @@ class World:
         )
 
     def catalogue(self) -> dict[str, str]:
-        """A currency, a unit schedule with its base unit, and an active price list."""
+        """A currency, a unit schedule with its base unit, and an active price list; those that were made already."""
+        if self.made is not None:
+            return dict(self.made)
         currency = self.create(
             "transactioncurrencies",
             isocurrencycode="USD",
@@ -168,8 +171,10 @@ def fresh_organisation(
     also_tracked: frozenset[str] = frozenset(),
     untracked: frozenset[str] = frozenset(),
     own: Path | None = None,
+    store: Store | None = None,
 ) -> Organisation:
-    """A new organisation in memory; its rows are made once and copied, unless it has columns of its own."""
+    """A new organisation in memory; its rows are made once and copied, unless it has columns of its own. With a `store`
+    it begins with a copy of that one."""
     settings = settings or Settings()
     tables = schema(
         solution=solution,
@@ -180,7 +185,7 @@ def fresh_organisation(
     )
     if own is not None:
         return build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row)
-    seeded = _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
+    seeded = store or _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
     return Organisation(tables, clock=clock, settings=settings, store=seeded.copied())
 
 
@@ -196,6 +201,7 @@ def dataverse(
     untracked: frozenset[str] = frozenset(),
     own: Path | None = None,
     tls: Tls | None = None,
+    store: Store | None = None,
 ) -> Iterator[World]:
     clock, faults = HandClock(), Faults()
     if file is None:
@@ -208,6 +214,7 @@ def dataverse(
             also_tracked=also_tracked,
             untracked=untracked,
             own=own,
+            store=store,
         )
     else:
         tables = schema(solution=solution, product_number_key=product_number_key)

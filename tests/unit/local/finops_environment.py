@@ -39,6 +39,7 @@ class Caller:
     base_url: str
     session: requests.Session
     simulator: Simulator
+    tables: Tables
 
     @property
     def faults(self) -> Faults:
@@ -109,14 +110,21 @@ def fresh_tables(settings: Settings) -> Tables:
 
 @contextmanager
 def environment(
-    settings: Settings | None = None, load: Path | None = None, own: OwnColumns | None = None
+    settings: Settings | None = None,
+    load: Path | None = None,
+    own: OwnColumns | None = None,
+    tables: Tables | None = None,
 ) -> Iterator[Caller]:
-    """Run a fresh environment in memory; `own` are fields of the organisation's own."""
+    """Run a fresh environment in memory; `own` are fields of the organisation's own. With `tables` it begins with a
+    copy of these."""
     settings = settings or Settings()
-    tables = open_tables(None, load, settings, own=own or {}) if load or own else fresh_tables(settings)
+    if tables is not None:
+        tables = tables.copied()
+    else:
+        tables = open_tables(None, load, settings, own=own or {}) if load or own else fresh_tables(settings)
     simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
         mount(session, simulator)
-        yield Caller(base_url, session, simulator)
+        yield Caller(base_url, session, simulator, tables)
     tables.close()
