@@ -1,10 +1,12 @@
 """Functions hosts on one storage account between both systems, and what befalls them."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from shared.state.control import Control
 from shared.state.links import link_key
 from shared.state.storage.tables import escape
 from shared.systems import System
+from tests.e2e.host_log import read_lines
 from tests.e2e.two_hosts.flushing import Disk
 from tests.e2e.two_hosts.garbage import STRAYS, TOUCHES, Queues, Tables, name_of
 from tests.e2e.two_hosts.people import People
@@ -66,7 +69,8 @@ _AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
 _ALONE, _CUT = 6, 4
 # What has met a storage account without answers comes back after a minute; a host that has ended leaves the locks of
 # its timers for up to 89 s.
-_SETTLE_IDLE_S = 120.0
+_COMES_BACK_S, _SETTLE_IDLE_S = 60.0, 120.0
+_INVOCATION = re.compile(r"Execut(ing|ed) 'Functions\.\w+' \((?:\w+, )?Id=([^,)]+)")
 _CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
 
 
@@ -86,12 +90,31 @@ class Running:
     console: Console
     littered: set[tuple[str, str]]
     in_hand: list[int]
+    _storage_back_s: float = 0.0
 
     def play(self, steps: Sequence[Step]) -> None:
         """Play every step, one after the other."""
         for step in steps:
             self._play(step)
         self.people.end_the_day()
+
+    def rest(self) -> None:
+        """End the hosts once nothing runs in them, until all is due again that has met a storage account without
+        answers, and start the first one again, as where the platform scales in. Both would wait for that minute, and
+        then put off what the other one is at, again and again: that takes as much processor time as all troubles."""
+        self.until("nothing runs in the hosts", self._idle)
+        self.session.stop_functions()
+        due_s = self._storage_back_s + _COMES_BACK_S
+        self.until("what has met no answers of the storage is due again", lambda: time.monotonic() >= due_s)
+        first, *_ = self.session.hosts
+        self.session.start_host(first)
+
+    def _idle(self) -> bool:
+        """Whether nothing runs in the hosts, and both systems may be called: then nothing is cut off that waits."""
+        control = Control(self.session.storage.table("control")).at_once()
+        return all(_is_idle(host) for host in self.session.hosts) and not any(
+            control.gate(system).closed for system in System
+        )
 
     def settle(self) -> str:
         """Wait until both systems are in step; why they are not, empty where they are."""
@@ -146,6 +169,8 @@ class Running:
                 self._play(each)
         finally:
             heal()
+        if strike.part == STORAGE:
+            self._storage_back_s = time.monotonic()
         self.console.print(f"{time.monotonic():.1f}  over; {self.in_hand[-1]} records were in hand", highlight=False)
 
     def _within(self, seconds: float, condition: Callable[[], object]) -> None:
@@ -285,6 +310,17 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
 
 def _executed(log: Path) -> int:
     return log.read_text(encoding="utf-8").count("Executed 'Functions.")
+
+
+def _is_idle(host: FunctionsHost) -> bool:
+    """Whether all that the present process of a host has begun has ended."""
+    processes = host.processes
+    if not processes:
+        return False
+    began = datetime.fromtimestamp(min(process.create_time() for process in processes), UTC)
+    lines = [line for line in read_lines(host.log.read_text(encoding="utf-8")) if line.moment >= began]
+    found = [(each[1], each[2]) for line in lines if (each := _INVOCATION.match(line.message))]
+    return {id for what, id in found if what == "ing"} <= {id for what, id in found if what == "ed"}
 
 
 def _hits(access: Access) -> int:
