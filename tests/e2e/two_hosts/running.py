@@ -70,7 +70,7 @@ _ALONE, _CUT = 6, 4
 # What has met a storage account without answers comes back after a minute; a host that has ended leaves the locks of
 # its timers for up to 89 s.
 _COMES_BACK_S, _SETTLE_IDLE_S = 60.0, 120.0
-_INVOCATION = re.compile(r"Execut(ing|ed) 'Functions\.\w+' \((?:\w+, )?Id=([^,)]+)")
+_INVOCATION = re.compile(r"(Executing|Executed) 'Functions\.\w+' \((?:\w+, )?Id=([^,)]+)")
 _CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
 
 
@@ -320,7 +320,7 @@ def _is_idle(host: FunctionsHost) -> bool:
     began = datetime.fromtimestamp(min(process.create_time() for process in processes), UTC)
     lines = [line for line in read_lines(host.log.read_text(encoding="utf-8")) if line.moment >= began]
     found = [(each[1], each[2]) for line in lines if (each := _INVOCATION.match(line.message))]
-    return {id for what, id in found if what == "ing"} <= {id for what, id in found if what == "ed"}
+    return {id for what, id in found if what == "Executing"} <= {id for what, id in found if what == "Executed"}
 
 
 def _hits(access: Access) -> int:
