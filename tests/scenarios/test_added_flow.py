@@ -152,7 +152,7 @@ def test_its_part_of_the_map_document_is_read_and_checked(sync: Trading) -> None
     wrong = filtering(column="description", operator="like")
     with pytest.raises(SettingsInvalid, match=r"filters\.pricelists\.0\.keep\.operator is 'like'"):
         sync.start(MAP_DOCUMENT=wrong)
-    with pytest.raises(SettingsInvalid, match=r"filters\.pricelists\.\[key\] is 'pricelists': write 'accounts'"):
+    with pytest.raises(SettingsInvalid, match=r"filters\.pricelists is unknown: write 'accounts'"):
         FLOWS.read_map_document(filtering(column="description", operator="filled"))
 
 
