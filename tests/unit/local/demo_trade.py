@@ -13,18 +13,25 @@ from local.demo.flows import Systems, Watched
 from local.demo.selling import Catalogue, Seller, Wanted
 from local.demo.systems import DATAVERSE, FINOPS, Access, Secrets
 from local.finops.settings import Settings as FinopsSettings
+from local.simulator.server import Simulator
 from shared.flows.registry import FLOWS
 from tests.support.assortment import MAP_DOCUMENT, Assortment
+from tests.support.shortcut import mount
+from tests.support.stocked import Stocked, Stocks
 from tests.unit.local import dataverse_world, finops_environment
 
 _PRECISION = {"pricingdecimalprecision": 4, "currencydecimalprecision": 4}
+_SETUP = FinopsSettings(amount_decimals=4, sales_tax=Decimal(8))
+_STOCKS = Stocks()
 
 
 class Looking(Access):
-    """Reads and writes a simulator with a token that is fixed."""
+    """Reads and writes a simulator of this process with a token that is fixed. Its requests count as those of any
+    client, which nobody counts here; so they take the shortcut."""
 
-    def __init__(self, name: str, url: str, token: str) -> None:
-        super().__init__(name, url, Secrets(admin_token=finops_environment.ADMIN_TOKEN))
+    def __init__(self, name: str, url: str, token: str, simulator: Simulator) -> None:
+        super().__init__(name, url, Secrets(admin_token=finops_environment.ADMIN_TOKEN), owner=False)
+        mount(self._session, simulator)
         self._token = token
 
     def _authorised(self) -> Mapping[str, str]:
@@ -99,18 +106,25 @@ class Trade:
 @contextmanager
 def trade() -> Iterator[Trade]:
     """Fresh simulators with two products that are in Sales already."""
+    stocked = _STOCKS.get(trade)
     with (
-        dataverse_world.dataverse(settings_row=_PRECISION) as world,
-        finops_environment.environment(FinopsSettings(amount_decimals=4, sales_tax=Decimal(8))) as finops,
+        dataverse_world.dataverse(settings_row=_PRECISION, store=stocked.sales if stocked else None) as world,
+        finops_environment.environment(_SETUP, tables=stocked.finops if stocked else None) as finops,
     ):
+        world.made = stocked.catalogue if stocked else None
         shop = Assortment(world, finops, ORDERS_BACK="all", INVOICES="on")
-        sales = Looking(DATAVERSE, world.origin, dataverse_world.TOKEN)
-        theirs = Looking(FINOPS, finops.base_url, finops_environment.TOKEN)
+        sales = Looking(DATAVERSE, world.origin, dataverse_world.TOKEN, world.simulator)
+        theirs = Looking(FINOPS, finops.base_url, finops_environment.TOKEN, finops.simulator)
         flows = read_configuration({"MAP_DOCUMENT": MAP_DOCUMENT}).flows
         by_name = {flow.name: flow for flow in flows}
         running = Trade(shop, {DATAVERSE: sales, FINOPS: theirs}, by_name, Seller(sales), Clerk(theirs, "usmf"))
-        shop.put("BK-1", "BK-2")
-        running.sync()
+        if stocked:
+            stocked.fill(shop)
+            shop.flow = FLOWS.names[-1]
+        else:
+            shop.put("BK-1", "BK-2")
+            running.sync()
+            _STOCKS.keep(trade, Stocked.of(shop))
         yield running
         sales.close()
         theirs.close()
