@@ -36,6 +36,8 @@ _PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></
 # Far above the limits of the services for a URL: the handler decides what is too long.
 _LONGEST_LINE = 1_000_000
 _START_LIMIT_S = 30.0
+# Where whoever asks without a connection is.
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,10 @@ class Simulator:
 
     async def _plain(self, request: Request) -> Reply:
         try:
+            if request.raw_path.startswith(PREFIX):
+                return self._control.answer(request, _LOOPBACK)
+            if request.headers.get(ADMIN_HEADER) == "1":
+                return self._unauthorised(request) or self._handled(request)
             reply = self._unauthorised(request) or await self._guarded(request)
             self.exchanges.record(self._clock(), request, reply)
         except space.NoSpaceLeft as full:

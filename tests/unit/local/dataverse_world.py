@@ -87,7 +87,7 @@ class World:
 
     def control(self, method: str, name: str, body: object = None) -> requests.Response:
         headers = {"x-simulator-admin-token": ADMIN}
-        return requests.request(
+        return self.session.request(
             method, f"{self.origin}/_simulator/{name}", json=body, headers=headers, timeout=PATIENCE_S
         )
 

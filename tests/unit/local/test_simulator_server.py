@@ -221,10 +221,33 @@ def test_what_a_test_asks_is_answered_by_the_shortcut_as_over_http(bench: Bench)
         first, second = bench.handled
         assert (first.method, first.url, first.body) == (second.method, second.url, second.body)
         assert dict(first.headers) == dict(second.headers)
-        assert "Server" in ask("/_simulator/faults").headers
         bench.faults.add(Rule(Kind.DROP_BEFORE))
         with pytest.raises(requests.ConnectionError):
             ask("/data/Things")
+
+
+def test_whoever_steers_a_simulator_is_answered_by_the_shortcut_as_over_http_whatever_faults_are_on(
+    bench: Bench,
+) -> None:
+    bench.faults.add(Rule(Kind.DROP_BEFORE, path="Things"))
+
+    def answers(session: requests.Session) -> Iterator[requests.Response]:
+        for token in ("admin", "another"):
+            headers = {"x-simulator-admin-token": token}
+            for name in ("faults", "unknown"):
+                yield session.get(f"{bench.url}/_simulator/{name}", headers=headers, timeout=PATIENCE_S)
+        for token in ("t", "another"):
+            headers = {"Authorization": f"Bearer {token}", "x-simulator-admin": "1"}
+            yield session.get(f"{bench.url}/data/Things", headers=headers, timeout=PATIENCE_S)
+
+    with requests.Session() as by_http, requests.Session() as straight:
+        mount(straight, bench.simulator)
+        served, told = list(answers(by_http)), list(answers(straight))
+    assert [(each.status_code, each.text) for each in told] == [(each.status_code, each.text) for each in served]
+    assert {each.status_code for each in told} == {200, 401, 403, 404}
+    assert all("Server" in each.headers for each in served)
+    assert not any("Server" in each.headers for each in told)
+    assert [each.url for each in bench.exchanges.last()] == []
 
 
 def test_a_defect_of_the_handler_is_500_and_the_server_lives_on(bench: Bench) -> None:
