@@ -26,11 +26,10 @@ _STOCKS = Stocks()
 
 
 class Looking(Access):
-    """Reads and writes a simulator of this process with a token that is fixed. Its requests count as those of any
-    client, which nobody counts here; so they take the shortcut."""
+    """Reads and writes a simulator of this process with a token that is fixed."""
 
     def __init__(self, name: str, url: str, token: str, simulator: Simulator) -> None:
-        super().__init__(name, url, Secrets(admin_token=finops_environment.ADMIN_TOKEN), owner=False)
+        super().__init__(name, url, Secrets(admin_token=finops_environment.ADMIN_TOKEN))
         mount(self._session, simulator)
         self._token = token
 

@@ -9,12 +9,14 @@ from local.demo.comparison import Comparison, Past, compare
 from local.demo.flows import Systems
 from local.demo.products import watched_products
 from local.demo.systems import Access, Secrets
+from local.simulator.server import Simulator
 from shared import exact_json
 from shared.flows.products.mapping import ITEM
 from shared.flows.registry import FLOWS
 from shared.records import Values
 from tests.support.assortment import MAP_DOCUMENT, Assortment, assortment
 from tests.support.patience import PATIENCE_S
+from tests.support.shortcut import mount
 from tests.unit.local import dataverse_world, finops_environment
 
 SETTINGS = {
@@ -28,10 +30,11 @@ _NUMBERS = count(1)
 
 
 class Looking(Access):
-    """Reads a simulator with a token that is fixed."""
+    """Reads a simulator of this process with a token that is fixed."""
 
-    def __init__(self, name: str, url: str, token: str) -> None:
+    def __init__(self, name: str, url: str, token: str, simulator: Simulator) -> None:
         super().__init__(name, url, Secrets())
+        mount(self._session, simulator)
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def rows(self, path: str) -> Iterator[Values]:
@@ -52,8 +55,8 @@ def shop() -> Iterator[Assortment]:
 
 @pytest.fixture(scope="module")
 def systems(shop: Assortment) -> Iterator[Systems]:
-    sales = Looking("dataverse", shop.sales.origin, dataverse_world.TOKEN)
-    finops = Looking("finops", shop.finops.base_url, finops_environment.TOKEN)
+    sales = Looking("dataverse", shop.sales.origin, dataverse_world.TOKEN, shop.sales.simulator)
+    finops = Looking("finops", shop.finops.base_url, finops_environment.TOKEN, shop.finops.simulator)
     yield {"dataverse": sales, "finops": finops}
     sales.close()
     finops.close()
