@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import cast
 from uuid import UUID, uuid5
@@ -20,6 +21,7 @@ VERSIONS = "versions"
 _NAMESPACE = UUID("7b1f6a52-51c5-5b27-8c52-0a3f5a0f9d11")
 
 
+@cache
 def fixed_id(name: str) -> str:
     """The id of a row that the simulator itself brings."""
     return str(uuid5(_NAMESPACE, name))

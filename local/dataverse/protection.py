@@ -78,7 +78,7 @@ class _Count:
 class Protection:
     """Lets requests through to the handler or refuses them; `guard` is the guard of the simulator.
 
-    Everything runs on the server's own thread. Nothing is limited, delayed or counted while there are no limits.
+    One request comes at a time. Nothing is limited, delayed or counted while there are no limits.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ _PASSES = {
 class Pressure:
     """The pressure that the environment is under; `guard` is the guard of the simulator.
 
-    `retry_after_s` is sent with a refusal, None = no such header. Everything runs on the server's own thread.
+    `retry_after_s` is sent with a refusal, None = no such header. One request comes at a time.
     """
 
     priority: Priority

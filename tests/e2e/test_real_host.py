@@ -21,12 +21,14 @@ from shared.flows.registry import FLOWS
 from tests.e2e.demonstration import assert_everything_is_written, run_once
 from tests.e2e.test_demo import SAMPLE, SMALL
 from tests.e2e.two_hosts.plans import Deed, Edit
-from tests.e2e.two_hosts.running import Running, running_hosts
+from tests.e2e.two_hosts.running import LATENCY_MS, Running, running_hosts
 
 # What a host says that has decided to end.
 _GIVES_UP = "An unhandled exception has occurred. Host is shutting down."
 # At night also for so long, in seconds, that hosts are started in vain meanwhile.
 _LONG_S = 50.0
+# Records are in hand for a second at least, which two looks at them cannot miss.
+_SLOW_MS = 1000.0
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("FUNCTIONS_HOST") and shutil.which("func") is None,
@@ -142,12 +144,13 @@ def assert_nothing_is_lost(stage: Running) -> None:
 
 
 def kill_worker(stage: Running) -> None:
-    """Kill the worker that runs, once functions have succeeded in it."""
+    """Kill the worker that runs, once functions have succeeded in it; both systems answer as before then."""
     (host,) = stage.session.hosts
     done = succeeded(host)
     stage.until("a worker works", lambda: succeeded(host) > done and len(host.processes) > 1)
     for worker in host.processes[1:]:
         worker.kill()
+    stage.delay(LATENCY_MS)
 
 
 def succeeded(host: FunctionsHost) -> int:
@@ -163,7 +166,9 @@ def log_of(host: FunctionsHost) -> str:
 
 
 def work(stage: Running, number: int) -> None:
-    """Return as soon as workers have something in their hands that people have changed."""
+    """Return as soon as workers have something in their hands that people have changed. Both systems answer slowly from
+    now on, so that it is there long enough to be seen."""
+    stage.delay(_SLOW_MS)
     people_work(stage, number)
     stage.until("workers are at records", stage.claimed)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -61,7 +62,7 @@ _REAL_HOST = {
     **ticking("*/5 * * * * *", *FLOWS.names),
 }
 # Of each answer of both systems, so that whoever is killed is at work.
-_LATENCY_MS = 60.0
+LATENCY_MS = 60.0
 # Every look reads the links of all flows.
 _LOOK_EVERY_S = 0.5
 _AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
@@ -179,6 +180,11 @@ class Running:
         while not condition() and standstill.look() < seconds:
             _pause()
 
+    def delay(self, latency_ms: float) -> None:
+        """Let both systems answer the sync so late from now on."""
+        for access in self.session.systems.values():
+            access.control("POST", "latency", {"latency_ms": Decimal(str(latency_ms))})
+
     def claimed(self) -> int:
         """How many records workers have in their hands."""
         return sum(reader.claimed() for reader in self.standings.values())
@@ -280,7 +286,7 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
         names = tuple(flow.name for flow in configuration.flows)
         keep = folder / "keep"
         console = Console(width=160)
-        options = Options(once=True, data=data, keep=keep, latency_ms=_LATENCY_MS, host=kind)
+        options = Options(once=True, data=data, keep=keep, latency_ms=LATENCY_MS, host=kind)
         with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
             settings = {
                 **configuration.settings_in(here.folder("run")),
