@@ -218,6 +218,7 @@ _BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "DivideExpression": values.quotient,
     "EqualExpression": values.equal,
     "GreaterThanExpression": values.greater,
+    "LessThanExpression": lambda left, right: values.greater(right, left),
     "OrExpression": values.either,
     "StartsWithExpression": lambda text, part: values.to_string(text).casefold().startswith(part.casefold()),
     "SubtractExpression": values.difference,

@@ -187,6 +187,13 @@ def test_a_flow_that_was_just_resumed_has_time_for_its_first_pull(name: str, res
     assert fires(name, traced(before, after)) == []
 
 
+def test_a_flow_that_a_sweep_tells_of_before_its_first_pull_has_time_for_it() -> None:
+    new, others = states(range(44), ["products"]), states(flows=["accounts"])
+    assert fires("no-successful-pull", traced(new, others, pulls(flows=["accounts"]))) == []
+    new = states(range(47), ["products"])
+    assert fires("no-successful-pull", traced(new, others, pulls(flows=["accounts"]))) == ["products"]
+
+
 @pytest.mark.parametrize("name", ["lag", "no-successful-pull"])
 def test_a_flow_that_is_not_read_for_long_after_it_was_resumed_is_reported(name: str) -> None:
     behind = 3 * 86_400
