@@ -149,7 +149,8 @@ class Store:
     def remembered(self, table: str, question: Key, read: Callable[[], Found]) -> Found:
         """What `read` finds in one table, without a look at it if it was asked and the table was not written since.
         The caller does not change it."""
-        return self._remembered.answer(table, question, read)
+        with self._lock:
+            return self._remembered.answer(table, question, read)
 
     def get(self, table: str, key: Mapping[str, Value]) -> Row | None:
         """The row with these key values, None if there is none."""
