@@ -1,6 +1,8 @@
 """What the benchmarks reckon with: their records, their judgement of throttling, and where they write."""
 
 import json
+import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,6 +149,14 @@ def test_the_tables_of_a_document_are_read_as_they_were_written(tmp_path: Path) 
         [{"latency": "0 ms", "SDK loop": ""}, {"latency": "50 ms", "SDK loop": "1,143"}],
         [{"what": "this"}],
     ]
+
+
+def test_figures_tell_how_quick_the_machine_was_and_how_busy() -> None:
+    told = document.machine()
+
+    (rounds,) = re.findall(r", (\d+) million rounds/s", told)
+    assert int(rounds) > 0
+    assert "load before" in told or not hasattr(os, "getloadavg")
 
 
 @pytest.mark.parametrize("run", [__main__.main, operations.main])
