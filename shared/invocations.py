@@ -6,10 +6,11 @@ logs fills the place (`known_to_the_host`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -67,3 +68,17 @@ def map_in_context(pool: ThreadPoolExecutor, task: Callable[[Item], Result], ite
     """The same for each of some items, as the pool's own `map`."""
     contexts = [copy_context() for _ in items]
     return pool.map(lambda context, item: context.run(task, item), contexts, items)
+
+
+def gather_in_context(pool: ThreadPoolExecutor, task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """The same for tasks that write: none is under way any more when this returns or raises. If one fails, those that
+    have not begun are dropped, those that have are waited for, and the first error in order is raised."""
+    futures = [in_context(pool, partial(task, item)) for item in items]
+    try:
+        wait(futures, return_when=FIRST_EXCEPTION)
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+    # A pool begins in order, so whatever was dropped comes after what has failed.
+    return [future.result() for future in futures]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
+from shared.errors import RowConflict
 from shared.state.storage.tables import Operation, Stored, Table
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -45,3 +46,7 @@ class ReadLaterTable:
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none."""
         return self._table.transact(operations)
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction by itself."""
+        return self._table.transact_each(transactions)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from shared.errors import RowConflict
 from shared.state.storage.tables import Operation, Stored, Table
 
 # What one thread has read by table and partition, while it shows something: a row, or None if there is none.
@@ -49,6 +50,15 @@ class ReadOnceTable:
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, or none."""
-        if getattr(_SHOWING, "rows", None) is not None:
-            _SHOWING.rows = {}
+        _forget()
         return self._table.transact(operations)
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction by itself."""
+        _forget()
+        return self._table.transact_each(transactions)
+
+
+def _forget() -> None:
+    if getattr(_SHOWING, "rows", None) is not None:
+        _SHOWING.rows = {}

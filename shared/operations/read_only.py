@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from shared.errors import RowConflict
 from shared.state.storage.tables import Operation, Stored, Table
 
 
@@ -27,3 +28,7 @@ class ReadOnlyTable:
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Discard the operations."""
         return [""] * len(operations)
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Discard the operations of each."""
+        return [None] * len(transactions)

@@ -5,16 +5,16 @@ that the next walk compares with what was applied and not with what was queued (
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import RowConflict, StateUnreadable
+from shared.errors import StateUnreadable
 from shared.state.snapshots import DIGEST_BYTES, UNKNOWN
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import (
-    MAX_TRANSACTION_ROWS,
     Cell,
     Delete,
     Row,
     Stored,
     Table,
+    by_transaction,
     escape,
     unescape,
 )
@@ -75,26 +75,24 @@ class DecidedContents:
                 yield DecidedContent(unescape(stored.row.key).removeprefix(_PREFIX), UNKNOWN)
 
     def remove_taken(self) -> None:
-        """Remove what was moved, except for records that have been decided again since. Raises StorageTrouble."""
+        """Remove what was moved, except for records that have been decided again since. Raises StorageTrouble.
+
+        While a sync runs, many records are decided again. A conflict names one of them, so all that were to be removed
+        with it are looked at again. What stays after some rounds is moved once more by the next pull.
+        """
         if not self._taken:
             return
-        same = self._as_taken(self._rows(max(self._taken) + " "))
-        for at in range(0, len(same), MAX_TRANSACTION_ROWS):
-            self._remove(same[at : at + MAX_TRANSACTION_ROWS])
-
-    def _remove(self, rows: Sequence[Row]) -> None:
-        """While a sync runs, many records are decided again. A conflict names one of them, so all are looked at again.
-        What stays after some rounds is moved once more by the next pull."""
+        pending = by_transaction(self._as_taken(self._rows(max(self._taken) + " ")))
         for _ in range(_ROUNDS):
-            if not rows:
-                return
-            try:
-                self._table.transact([Delete(row, self._taken[row.key]) for row in rows])
-            except RowConflict:
-                first, end = rows[0].key, rows[-1].key + " "
-                rows = self._as_taken(self._table.scan(escape(self._flow), start=first, end=end, limit=_PAGE))
-            else:
-                return
+            deletions = [[Delete(row, self._taken[row.key]) for row in rows] for rows in pending]
+            conflicts = self._table.transact_each(deletions)
+            met = [rows for rows, conflict in zip(pending, conflicts, strict=True) if conflict]
+            pending = [left for rows in met if (left := self._left_of(rows))]
+
+    def _left_of(self, rows: Sequence[Row]) -> list[Row]:
+        """Those of some neighbours that have not been decided again."""
+        first, end = rows[0].key, rows[-1].key + " "
+        return self._as_taken(self._table.scan(escape(self._flow), start=first, end=end, limit=_PAGE))
 
     def _as_taken(self, found: Iterable[Stored]) -> list[Row]:
         return [

@@ -6,16 +6,16 @@ A delete entry of a change feed names a row only by its id; what the row was a p
 from collections.abc import Iterable, Mapping, Sequence
 
 from shared import exact_json
-from shared.errors import RowConflict, StateUnreadable
+from shared.errors import StateUnreadable
 from shared.state.storage.cells import Cells
 from shared.state.storage.tables import (
-    MAX_TRANSACTION_ROWS,
     Cell,
     Insert,
     Put,
     Row,
     Stored,
     Table,
+    by_transaction,
     escape,
     remove,
 )
@@ -48,36 +48,28 @@ class Owners:
     def remember(self, flow: str, kind: str, present: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """Note what each row belongs to now; the owners of all of them, as `owners` gives them.
 
-        Most rows are new: only those that meet another row are read. A former owner is kept, so that a move that was
-        not reported yet can be reported the next time. Raises StorageTrouble.
+        Most rows are new: only those of a transaction that meets another row are read. A former owner is kept, so that
+        a move that was not reported yet can be reported the next time. Raises StorageTrouble; then some are noted.
         """
-        owners: dict[str, tuple[str, ...]] = {}
-        ids = list(present)
-        for at in range(0, len(ids), MAX_TRANSACTION_ROWS):
-            chunk = {id: present[id] for id in ids[at : at + MAX_TRANSACTION_ROWS]}
-            owners |= self._insert(flow, kind, chunk) or self._change(flow, kind, chunk)
-        return owners
+        parts = by_transaction(list(present))
+        new = [[Insert(_row(flow, kind, id, (present[id],))) for id in part] for part in parts]
+        conflicts = self._table.transact_each(new)
+        met = {id: present[id] for part, conflict in zip(parts, conflicts, strict=True) if conflict for id in part}
+        owners: dict[str, tuple[str, ...]] = {id: (owner,) for id, owner in present.items()}
+        return owners | self._change(flow, kind, met)
 
     def forget(self, flow: str, kind: str, ids: Sequence[str]) -> None:
         """These rows do not exist any more. Raises StorageTrouble."""
         remove(self._table, [Row(escape(flow), _row_key(kind, id), {}) for id in ids])
 
-    def _insert(self, flow: str, kind: str, present: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-        """The owners of rows that are all new; nothing if one of them is not."""
-        owners: dict[str, tuple[str, ...]] = {id: (owner,) for id, owner in present.items()}
-        try:
-            self._table.transact([Insert(_row(flow, kind, id, owner)) for id, owner in owners.items()])
-        except RowConflict:
-            return {}
-        return owners
-
     def _change(self, flow: str, kind: str, present: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """Write what is new or different."""
+        if not present:
+            return {}
         known = self.owners(flow, kind, present)
         owners = {id: _moved(known.get(id, ()), owner) for id, owner in present.items()}
         puts = [Put(_row(flow, kind, id, owner)) for id, owner in owners.items() if owner != known.get(id)]
-        if puts:
-            self._table.transact(puts)
+        self._table.transact_each(by_transaction(puts))
         return owners
 
 

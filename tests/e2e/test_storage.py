@@ -67,8 +67,9 @@ def _new_table(azurite: Azurite) -> Iterator[Table]:
     with (
         TableServiceClient.from_connection_string(azurite.connection_string, transport=StorageTransport()) as service,
         ThreadPoolExecutor(4) as readers,
+        ThreadPoolExecutor(2) as writers,
     ):
-        yield AzureTable(service.create_table(f"t{uuid.uuid4().hex}"), readers)
+        yield AzureTable(service.create_table(f"t{uuid.uuid4().hex}"), readers, writers)
 
 
 @pytest.fixture(params=["memory", "azurite"])
@@ -256,6 +257,15 @@ def test_a_conflict_names_its_operation_and_nothing_is_written(
     assert set(table.read("p", ["old", "new", "other"])) == {"old"}
 
 
+def test_of_many_transactions_a_conflict_keeps_its_own_from_being_applied_and_no_other(table: Table) -> None:
+    table.transact([Insert(row("15")), Insert(row("40"))])
+    operations = [[Insert(row(f"{first + number}")) for number in range(10)] for first in (10, 20, 30, 40, 50)]
+    conflicts = table.transact_each(operations)
+    assert [conflict and conflict.index for conflict in conflicts] == [5, None, None, 0, None]
+    kept = {f"{number}" for first in (20, 30, 50) for number in range(first, first + 10)}
+    assert set(table.read("p", [f"{number}" for number in range(10, 60)])) == {"15", "40", *kept}
+
+
 def test_a_replaced_row_keeps_no_cell_of_its_earlier_version(table: Table) -> None:
     (etag,) = table.transact([Insert(row("a", n=1, m=2))])
     table.transact([Replace(row("a", n=3), etag)])
@@ -348,7 +358,7 @@ def test_a_cell_of_a_stranger_is_read_as_such_and_its_neighbours_as_they_are(azu
         old = datetime(1601, 1, 1, tzinfo=UTC)
         client.create_entity({"PartitionKey": "p", "RowKey": "\N{GRINNING FACE}\uff01", **strange, "e": old})
         client.create_entity({"PartitionKey": "p", "RowKey": "z", "d": "text"})
-        table = AzureTable(client, readers)
+        table = AzureTable(client, readers, readers)
         found = {stored.row.key: stored.row.cells for stored in table.scan("p", start=" ", end="\uffff", limit=9)}
         assert found["z"] == {"d": "text"}
         read = found["\N{GRINNING FACE}\uff01"]
@@ -396,4 +406,4 @@ def test_an_unreachable_account_is_our_own_error() -> None:
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:1/a;"
     client = TableServiceClient.from_connection_string(nowhere, retry_total=0).get_table_client("links")
     with ThreadPoolExecutor(1) as readers, pytest.raises(StorageTrouble, match="did not answer"):
-        AzureTable(client, readers).read("p", ["a"])
+        AzureTable(client, readers, readers).read("p", ["a"])

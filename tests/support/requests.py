@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from shared.errors import RowConflict
 from shared.state.storage.memory import MemoryTable
 from shared.state.storage.ranges import PAGE, Stretch, read_rows
-from shared.state.storage.tables import Operation, Stored
+from shared.state.storage.tables import Operation, Stored, conflict_of
 
 
 class CountedTable:
@@ -44,6 +45,10 @@ class CountedTable:
         """Apply all operations, or none; returns the new etags in order. Raises RowConflict."""
         self._count("transaction", 1)
         return self._table.transact(operations)
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction by itself, each of which is a request."""
+        return [conflict_of(self, operations) for operations in transactions]
 
     def _count(self, kind: str, requests: int) -> None:
         self._counts[f"{self._table.name} {kind}"] += requests

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from shared.clients.http.throttle import Throttle
-from shared.invocations import Invocation, in_context, invoked, map_in_context
+from shared.invocations import Invocation, gather_in_context, in_context, invoked, map_in_context
 from shared.systems import System
 from shared.telemetry import log_event
 from tests.support.channels import open_channel
@@ -63,12 +63,13 @@ def test_what_a_clients_pool_logs_belongs_to_the_run_that_asked_for_it(placing: 
     assert threading.current_thread().name not in {thread for thread, _ in placing.placed}
 
 
-def test_what_the_storages_readers_log_belongs_to_the_run_that_asked_for_it(placing: Placing) -> None:
+def test_what_the_storages_threads_log_belongs_to_the_run_that_asked_for_it(placing: Placing) -> None:
     run = Invocation(str(uuid4()), PLACES)
     with ThreadPoolExecutor(2) as pool, invoked(run):
         list(map_in_context(pool, tell, range(5)))
         in_context(pool, tell).result()
-    assert [id for _, id in placing.placed] == [run.id] * 6
+        assert gather_in_context(pool, tell, range(3)) == [None] * 3
+    assert [id for _, id in placing.placed] == [run.id] * 9
 
 
 def test_a_thread_that_the_host_knows_is_left_as_it_is(placing: Placing) -> None:

@@ -1,6 +1,9 @@
 """Rows that are read once for what is shown together."""
 
 from collections import Counter
+from collections.abc import Callable
+
+import pytest
 
 from shared.operations.read_once import ReadOnceTable, reading_once
 from shared.state.storage.memory import MemoryTable
@@ -26,9 +29,15 @@ def test_what_is_shown_together_reads_a_row_once_also_one_that_is_not_there() ->
     assert counts.total() == 4
 
 
-def test_a_write_forgets_what_was_read() -> None:
+Write = Callable[[ReadOnceTable, Put], object]
+
+
+@pytest.mark.parametrize(
+    "write", [lambda table, put: table.transact([put]), lambda table, put: table.transact_each([[put]])]
+)
+def test_a_write_forgets_what_was_read(write: Write) -> None:
     table = ReadOnceTable(MemoryTable(ManualClock()))
     with reading_once():
         assert table.read("p", ["a"]) == {}
-        table.transact([row("a", "new")])
+        write(table, row("a", "new"))
         assert table.read("p", ["a"])["a"].row.cells["value"] == "new"

@@ -24,6 +24,8 @@ from shared.state.storage.transport import StorageTransport
 
 TABLES = ("checkpoints", "links", "keys", "runs", "control")
 PARALLEL_READS = 16
+# Few: a partition takes some 2,000 rows a second, and its flow's workers write to it at the same time.
+PARALLEL_WRITES = 4
 _CONNECT_S, _READ_S = 10, 60
 # More than there are threads; otherwise connections would be opened and dropped all the time.
 _CONNECTIONS = 64
@@ -47,12 +49,14 @@ class Storage:
     def __init__(self, account: Account) -> None:
         self._tables, self._queues = _clients(account)
         self._readers = ThreadPoolExecutor(PARALLEL_READS, thread_name_prefix="table-read")
+        # Threads of their own: the reads of messages do not wait for the transactions of a pull.
+        self._writers = ThreadPoolExecutor(PARALLEL_WRITES, thread_name_prefix="table-write")
         self.queues = AzureQueues(self._queues.get_queue_client)
 
     def table(self, name: str) -> AzureTable:
         """A table by name."""
         client: TableClient = self._tables.get_table_client(name)
-        return AzureTable(client, self._readers)
+        return AzureTable(client, self._readers, self._writers)
 
     def create(self, flows: Iterable[str]) -> None:
         """Create every missing table and queue. Raises StorageTrouble if the account is unreachable."""

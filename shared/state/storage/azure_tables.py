@@ -15,7 +15,7 @@ from azure.data.tables import (
 )
 
 from shared.errors import RowConflict
-from shared.invocations import map_in_context
+from shared.invocations import gather_in_context, map_in_context
 from shared.state.storage.ranges import PAGE, Stretch, read_rows
 from shared.state.storage.row_answers import Kept, keep_rows, require_nothing_left
 from shared.state.storage.storage_errors import is_not_made, storage_errors
@@ -27,6 +27,7 @@ from shared.state.storage.tables import (
     Replace,
     Stored,
     check_size,
+    conflict_of,
     storable,
 )
 from shared.state.storage.transaction_requests import submit
@@ -35,11 +36,16 @@ _CONFLICTS = (404, 409, 412)
 
 
 class AzureTable:
-    """One table. Reads of single rows run in parallel."""
+    """One table. Reads of single rows run in parallel, and so do transactions that are independent.
 
-    def __init__(self, client: TableClient, readers: ThreadPoolExecutor) -> None:
+    No task of a pool may wait for another one of it: once every thread had such a task, all would wait for ever. A
+    read of a single row and a transaction wait for none.
+    """
+
+    def __init__(self, client: TableClient, readers: ThreadPoolExecutor, writers: ThreadPoolExecutor) -> None:
         self._client = client
         self._readers = readers
+        self._writers = writers
         self._place = f"table {client.table_name} of {client.account_name}"
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
@@ -107,6 +113,12 @@ class AzureTable:
                     raise RowConflict(_index(refused, operations), refused.message) from refused
                 raise
         return [str(answer.get("etag", "")) for answer in answers]
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction by itself, as many at once as there are writers."""
+        if len(transactions) == 1:
+            return [conflict_of(self, transactions[0])]
+        return gather_in_context(self._writers, partial(conflict_of, self), transactions)
 
     def _send(self, operations: Sequence[Operation]) -> Sequence[Mapping[str, Any]]:
         """Send a transaction; a single row goes by a request of its own, which costs less than half. Sent again if the

@@ -24,6 +24,7 @@ from shared.state.storage.tables import (
     Row,
     Stored,
     check_size,
+    conflict_of,
     key_order,
     storable,
 )
@@ -94,6 +95,10 @@ class MemoryTable:
             etags = [self._apply(operation) for operation in operations]
         self.step(f"{self.name}.transact done")
         return etags
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction by itself, one after the other: a test must be able to repeat what it has seen."""
+        return [conflict_of(self, operations) for operations in transactions]
 
     def content(self) -> dict[tuple[str, str], Row]:
         """Every row by partition and key."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from shared.errors import RowConflict, RowTooLarge
 from shared.visible import has_half_pair, whole_characters
@@ -38,6 +38,7 @@ _LAST_CHARACTER = 0x10FFFF
 # A worker names the rows of its records again and again.
 _KEYS_KEPT = 4096
 _ESCAPED = re.compile("=([0-9A-F]{6})")
+_Item = TypeVar("_Item")
 _FORBIDDEN = re.compile(r"[/\\#?%=\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -110,6 +111,14 @@ class Table(Protocol):
         """Apply all operations, which share one partition, or none; returns the new etags in order.
 
         Raises RowConflict with the index of the operation that met another version.
+        """
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction by itself, in any order or some of them at once; for each the conflict that it met,
+        None if it was applied. For transactions that may be seen in any order.
+
+        No transaction is under way any more when this returns or raises. If one fails, any of the others may have been
+        applied.
         """
 
 
@@ -225,6 +234,20 @@ def split_into_transactions(groups: Sequence[Sequence[Operation]]) -> list[list[
     return packed
 
 
+def by_transaction(items: Sequence[_Item]) -> list[Sequence[_Item]]:
+    """The items in parts, each of as many as there may be rows in a transaction."""
+    return [items[at : at + MAX_TRANSACTION_ROWS] for at in range(0, len(items), MAX_TRANSACTION_ROWS)]
+
+
+def conflict_of(table: Table, operations: Sequence[Operation]) -> RowConflict | None:
+    """Apply a transaction; the conflict that it met, None if it was applied. Raises StorageTrouble."""
+    try:
+        table.transact(operations)
+    except RowConflict as conflict:
+        return conflict
+    return None
+
+
 def remove_as_read(table: Table, stored: Stored) -> bool:
     """Remove a row unless it has changed since it was read; False if it has. A row that is gone by now is removed: the
     client of the storage repeats a request whose answer got lost, and meets its own first success (protocol A10).
@@ -247,14 +270,13 @@ def apply_where_possible(table: Table, operations: Sequence[Operation]) -> int:
     """Apply the operations of one partition, except those that meet another version than they expect; how many. Raises
     StorageTrouble."""
     applied = 0
-    for at in range(0, len(operations), MAX_TRANSACTION_ROWS):
-        pending = list(operations[at : at + MAX_TRANSACTION_ROWS])
-        while pending:
-            try:
-                table.transact(pending)
-            except RowConflict as conflict:
-                del pending[conflict.index]
-            else:
-                break
-        applied += len(pending)
+    pending = by_transaction(operations)
+    while pending:
+        again: list[Sequence[Operation]] = []
+        for part, conflict in zip(pending, table.transact_each(pending), strict=True):
+            if conflict is None:
+                applied += len(part)
+            elif len(part) > 1:
+                again.append([*part[: conflict.index], *part[conflict.index + 1 :]])
+        pending = again
     return applied

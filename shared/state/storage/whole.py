@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from shared.errors import RowConflict
 from shared.state.storage.tables import Operation, Stored, Table
 
 _MOST_ROWS = 1000
@@ -30,6 +31,10 @@ class WholeTable:
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations to the table, or none. Raises RowConflict."""
         return self._table.transact(operations)
+
+    def transact_each(self, transactions: Sequence[Sequence[Operation]]) -> Sequence[RowConflict | None]:
+        """Apply each transaction to the table, by itself."""
+        return self._table.transact_each(transactions)
 
 
 def read_whole(table: Table) -> Table:

@@ -77,6 +77,29 @@ def test_many_that_are_decided_once_more_during_the_removal_cost_one_look_and_on
     assert taken(at) == dict.fromkeys(ids[:50], B)
 
 
+def test_a_record_that_is_decided_once_more_keeps_only_its_neighbours_from_being_removed_at_once() -> None:
+    at, ids = table(), [f"p{number:03}" for number in range(250)]
+    decide(at, **dict.fromkeys(ids, A))
+    contents = DecidedContents(at, FLOW)
+    list(contents.take())
+    steps: list[str] = []
+
+    def meet_a_worker(step: str) -> None:
+        if step == "table.transact":
+            at.step = steps.append
+            decide(at, p120=B)
+            steps.clear()
+
+    at.step = meet_a_worker
+    contents.remove_taken()
+    assert [step for step in steps if step != "table.transact done"] == [
+        *["table.transact"] * 2,
+        "table.scan",
+        "table.transact",
+    ]
+    assert taken(at) == {"p120": B}
+
+
 def test_what_others_go_on_deciding_during_the_removal_is_left_to_the_next_pull() -> None:
     at = table(p1=A, p2=A, p3=A, p4=A)
     contents, others = DecidedContents(at, FLOW), iter(("p1", "p2", "p3"))

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import StorageTrouble
 from shared.state.failures import Failures
 from shared.state.links import Links
 from shared.state.owners import Owners
@@ -71,6 +73,34 @@ def test_many_rows_are_written_in_full_transactions() -> None:
     at = table()
     Owners(at).remember("quotations", "quotedetails", {f"{number:036}": "q" for number in range(250)})
     assert at.written == [100, 100, 50]
+
+
+def test_of_many_rows_only_those_are_read_that_stand_in_a_transaction_with_one_that_is_known() -> None:
+    steps: list[str] = []
+    at, ids = table(), [f"{number:036}" for number in range(450)]
+    owners = Owners(at)
+    owners.remember("quotations", "quotedetails", {ids[150]: "q", ids[151]: "former", ids[350]: "q"})
+    at.written.clear()
+    at.step = steps.append
+    told = owners.remember("quotations", "quotedetails", dict.fromkeys(ids, "q"))
+    at.step = lambda _step: None
+    assert told == {id: ("q", "former") if id == ids[151] else ("q",) for id in ids}
+    assert owners.owners("quotations", "quotedetails", ids) == told
+    assert steps.count("table.read") == 1
+    assert at.written == [100, 100, 50, 100, 98]
+
+
+def test_a_transaction_that_fails_is_told_to_whoever_notes_the_rows() -> None:
+    at = table()
+
+    def fail_at_the_third(step: str) -> None:
+        if step == "table.transact" and len(at.written) == 2:
+            raise StorageTrouble("the storage did not answer")
+
+    at.step = fail_at_the_third
+    with pytest.raises(StorageTrouble):
+        Owners(at).remember("quotations", "quotedetails", {f"{number:036}": "q" for number in range(450)})
+    assert at.written == [100, 100]
 
 
 def test_flows_and_kinds_are_kept_apart() -> None:

@@ -65,7 +65,7 @@ def client_of(service: Service, transport: type = StorageTransport) -> TableClie
 
 
 def table_of(service: Service, transport: type = StorageTransport) -> AzureTable:
-    return AzureTable(client_of(service, transport), READERS)
+    return AzureTable(client_of(service, transport), READERS, READERS)
 
 
 TEXTS = st.text(max_size=8)
