@@ -21,6 +21,7 @@ from benchmarks.measuring import Compared, Measured, measure
 from benchmarks.medians import median_of
 from benchmarks.records import write_samples
 from benchmarks.stage import Plan
+from local.command_line import Parser, whole_number
 from local.demo import interrupts
 from local.demo.environment import ticking
 from local.demo.errors import DemoFailed, UserMistake
@@ -139,41 +140,41 @@ def _options(parsed: argparse.Namespace) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog='make bench ARGS="..."', description="Measures the flows."
-    )
+    parser = Parser(prog='make bench ARGS="..."', description="Measures the flows.")
     add = parser.add_argument
     add("--flow", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="flows to measure (default: all)")
     add("--latency-ms", type=float, nargs="+", default=list(LATENCIES_MS), metavar="N", help="of each answer")
     add(
         "--records",
-        type=_count,
+        type=whole_number(1),
         metavar="N",
         help="a short run: about N records of each flow, all on one set of systems",
     )
     for name, usual in _MORE.items():
         add(
             f"--{name}",
-            type=_number,
+            type=whole_number(0),
             metavar="N",
             help=f"generated {name} beside those of the sample, from 100 ms on half of them ({usual:,})",
         )
-    add("--naive", type=_count, default=100, metavar="N", help="records of the naive loop, of documents a tenth (100)")
-    add("--runs", type=_count, default=1, metavar="N", help="runs whose medians are told (default: %(default)s)")
+    add(
+        "--naive",
+        type=whole_number(1),
+        default=100,
+        metavar="N",
+        help="records of the naive loop, of documents a tenth (100)",
+    )
+    add(
+        "--runs",
+        type=whole_number(1),
+        default=1,
+        metavar="N",
+        help="runs whose medians are told (default: %(default)s)",
+    )
     told = "most parallel requests to one system (default: %(default)s, as shipped)"
-    add("--parallelism", type=_count, default=USUAL_PARALLELISM, metavar="N", help=told)
+    add("--parallelism", type=whole_number(1), default=USUAL_PARALLELISM, metavar="N", help=told)
     document.add_option(parser)
     return parser
-
-
-def _number(text: str) -> int:
-    return 0 if text == "0" else _count(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 def _show(console: Console, options: Options, compared: Sequence[Compared], machine: str) -> None:

@@ -3,7 +3,6 @@
 It is what a worker of the functions host does, without the host: the processor time is that of the app alone.
 """
 
-import argparse
 import cProfile
 import json
 import pstats
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from local.command_line import Parser
 from shared import bootstrap
 from shared.flows.registry import FLOWS
 from shared.service import Service
@@ -38,9 +38,7 @@ class Applied:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pull, apply every message, and write what it took as JSON."""
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.applying", description="Applies a flow in this process."
-    )
+    parser = Parser(prog="python -m benchmarks.applying", description="Applies a flow in this process.")
     parser.add_argument("flow", choices=FLOWS.names)
     parser.add_argument("--profile", type=Path, metavar="FILE", help="list there the functions that take the time")
     parsed = parser.parse_args(arguments)

@@ -24,6 +24,7 @@ from benchmarks.hosts import usage_of
 from benchmarks.reporting import report
 from benchmarks.stage import COMPANY
 from local.azurite import Azurite
+from local.command_line import Parser
 from local.demo.errors import DemoFailed
 from p2c.connection import Connection
 from p2c.console.server import serving
@@ -234,9 +235,7 @@ def _simulator(name: str, folder: Path) -> Iterator[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.console", description="Measures the pages of the console."
-    )
+    parser = Parser(prog="python -m benchmarks.console", description="Measures the pages of the console.")
     add = parser.add_argument
     add("--links", type=int, default=100_000, metavar="N", help="links (default: %(default)s)")
     add("--failures", type=int, default=10_000, metavar="N", help="open failures (default: %(default)s)")

@@ -12,6 +12,7 @@ from benchmarks.progress import PATIENCE_S, wait_until_done
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import Opening, Plan, running_stage
+from local.command_line import Parser
 from local.demo.environment import ticking
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
@@ -44,9 +45,7 @@ def _measured(products: int, opening: Opening) -> Iterator[tuple[str, ...]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.memory", description="Measures the memory of a large first sync."
-    )
+    parser = Parser(prog="python -m benchmarks.memory", description="Measures the memory of a large first sync.")
     parser.add_argument(
         "--products", type=int, default=100_000, metavar="N", help="generated products (default: %(default)s)"
     )

@@ -12,6 +12,7 @@ from benchmarks import document
 from benchmarks.reporting import report
 from benchmarks.stage import COMPANY
 from local.azurite import Azurite
+from local.command_line import Parser
 from shared.bootstrap import assemble, state_of
 from shared.clients.http.credentials import managed_identity
 from shared.clock import SystemClock
@@ -85,9 +86,7 @@ def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.operations", description="Measures what operators wait for."
-    )
+    parser = Parser(prog="python -m benchmarks.operations", description="Measures what operators wait for.")
     parser.add_argument(
         "--failures", type=int, default=10_000, metavar="N", help="open failures (default: %(default)s)"
     )

@@ -21,6 +21,7 @@ from benchmarks.preparing import prepare
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import Opening, Plan, Stage, running_stage
+from local.command_line import Parser
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
 from shared.records import Values
@@ -125,9 +126,7 @@ def _in_process(flow: str, profile: Path | None, variables: dict[str, str]) -> A
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.processor", description="Measures processor time for a record."
-    )
+    parser = Parser(prog="python -m benchmarks.processor", description="Measures processor time for a record.")
     add = parser.add_argument
     add("--flow", nargs="+", choices=list(MEASURED), default=list(MEASURED), help="flows to measure (default: all)")
     add("--records", type=int, metavar="N", help="about N records of each flow (default: those of the sample)")

@@ -19,6 +19,7 @@ from benchmarks.records import write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import Opening, Plan, Stage, running_stage
 from benchmarks.walking import MEGABYTE, Pulled
+from local.command_line import Parser
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
 from shared.flows.products import PRODUCTS
@@ -95,9 +96,7 @@ def _stored_bytes(table: Table) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.snapshot", description="Measures pulls of many products."
-    )
+    parser = Parser(prog="python -m benchmarks.snapshot", description="Measures pulls of many products.")
     parser.add_argument(
         "--generated", type=int, default=1_000_000, metavar="N", help="records of the generator, 0 for none"
     )

@@ -21,6 +21,7 @@ from benchmarks.progress import PATIENCE_S, Done, wait_until_done
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import Plan, Stage, running_stage
+from local.command_line import Parser
 from local.demo.environment import ticking
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
@@ -187,9 +188,7 @@ def _attempts(stage: Stage) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.throttling", description="Measures throttled syncs."
-    )
+    parser = Parser(prog="python -m benchmarks.throttling", description="Measures throttled syncs.")
     parser.add_argument(
         "--products", type=int, default=20_000, metavar="N", help="generated products (default: %(default)s)"
     )

@@ -3,7 +3,6 @@
 It imports what the app imports and no more, so that the size is that of the app.
 """
 
-import argparse
 import json
 import resource
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
+from local.command_line import Parser
 from shared import bootstrap
 from shared.clients.finops.source import PAGE_ROWS
 from shared.flows.products import PRODUCTS
@@ -60,9 +60,7 @@ class GeneratedSource:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pull once with the settings of the environment, and write what it took as JSON."""
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.walking", description="Pulls products once."
-    )
+    parser = Parser(prog="python -m benchmarks.walking", description="Pulls products once.")
     parser.add_argument("count", type=int, help="generated records; 0 walks F&O")
     parser.add_argument("--changed", action="store_true", help="every hundredth of them is not as before")
     parsed = parser.parse_args(arguments)

@@ -19,6 +19,7 @@ from benchmarks.preparing import sync
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import COMPANY, PULL_EVERY_S, Opening, Plan, Stage, running_stage
+from local.command_line import Parser
 from local.demo.edits import Fulfilment, Sales
 from local.demo.errors import DemoFailed
 from local.demo.flows import API
@@ -147,9 +148,7 @@ _ROUTES: Mapping[str, Route] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m benchmarks.way", description="Measures how long changes are on their way."
-    )
+    parser = Parser(prog="python -m benchmarks.way", description="Measures how long changes are on their way.")
     add = parser.add_argument
     add("--flow", nargs="+", choices=list(_ROUTES), default=list(_ROUTES), help="flows to measure (default: all)")
     add("--latency-ms", type=float, nargs="+", default=[50.0], metavar="N", help="of each answer (default: 50)")

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from local.command_line import Parser
 from local.simulator.auth import mint, system_clock
 
 API_VERSION = "2019-08-01"
@@ -202,9 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m local.identity", description="Identity endpoint on 127.0.0.1"
-    )
+    parser = Parser(prog="python -m local.identity", description="Identity endpoint on 127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
     parser.add_argument("--key-file", type=Path, required=True, help="signing key; made when missing")
     parser.add_argument("--header-file", type=Path, required=True, help="value of IDENTITY_HEADER; made when missing")

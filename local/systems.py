@@ -6,7 +6,6 @@ Every flow runs, and no timer ticks: a function runs when you fire it (docs/debu
 that lead here are in .state/local.settings.json for as long as this runs, and in .state/local.env for a shell.
 """
 
-import argparse
 import os
 import shlex
 import sys
@@ -18,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local import azurite
+from local.command_line import Parser
 from local.demo import environment, interrupts, samples
 from local.demo.configuration import MAP_DOCUMENT, read_configuration
 from local.demo.errors import DemoFailed, UserMistake
@@ -112,7 +112,7 @@ def running_systems(ports: Ports) -> Iterator[Systems]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C; 1 if a part does not start or stops by itself, 2 for a mistake in the settings."""
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.systems", description=__doc__)
+    parser = Parser(prog="python -m local.systems", description=__doc__)
     parser.parse_args(arguments)
     try:
         with interrupts.as_exceptions(), running_systems(Ports()) as systems, _written(systems.settings) as file:

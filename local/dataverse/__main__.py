@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local import console, space
+from local.command_line import Parser
 from local.dataverse.loading import LineRefused, has_rows, load_folder
 from local.dataverse.organisation import Organisation
 from local.dataverse.protection import limits_from
@@ -143,9 +144,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m local.dataverse", description="Simulator of the Dataverse Web API"
-    )
+    parser = Parser(prog="python -m local.dataverse", description="Simulator of the Dataverse Web API")
     add_common(parser)
     parser.add_argument("--load", type=Path, metavar="FOLDER", help="sample rows (*.jsonl) to start with")
     parser.add_argument("--products", action="store_true", help="load products_dataverse.jsonl too")

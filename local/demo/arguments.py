@@ -5,9 +5,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from shared.visible import visible
+from local.command_line import Parser
 
 LOCAL, FUNC = HOSTS = ("local", "func")
 """The kinds of functions hosts: the one of this project, and Microsoft's."""
@@ -87,25 +86,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Tell a mistake in one sentence, with a call to paste. Ends the program with code 2."""
-        told = message.removeprefix("argument ").replace(": is ", " is ", 1)
-        known = next((each for each in EXAMPLES if told.startswith((f"{each}:", f"{each} "))), "")
-        example = f"{known} {EXAMPLES[known]}" if known else "--once --small"
-        self.exit(2, f"{visible(told)}; for example: `{_called(example)}`; see `{_called('--help')}`\n")
-
-
-def _called(options: str) -> str:
-    return f'make demo ARGS="{options}"'
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        allow_abbrev=False,
-        prog=_called("..."),
-        description="Runs the sync on this machine: both systems simulated, storage in Azurite, the "
+def _parser() -> Parser:
+    parser = Parser(
+        'make demo ARGS="..."',
+        "Runs the sync on this machine: both systems simulated, storage in Azurite, the "
         "functions run by their triggers. Without --once it stays up and edits records until Ctrl-C.",
+        {"": "--once --small", **EXAMPLES},
     )
     add = parser.add_argument
     add(

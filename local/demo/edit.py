@@ -1,7 +1,6 @@
 """A Sales user of the running demo, who changes one account: `python -m local.demo.edit --settings FILE NUMBER
 COLUMN=VALUE`."""
 
-import argparse
 import json
 import re
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import requests
 
+from local.command_line import Parser
 from local.identity import API_VERSION
 from shared import exact_json
 from shared.clients import quoting
@@ -122,7 +122,7 @@ def _said(response: requests.Response) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Change the account and say so; 1 if no demo answers, 2 for a mistake."""
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="python -m local.demo.edit", description=__doc__)
+    parser = Parser(prog="python -m local.demo.edit", description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, metavar="FILE", help="as the demo names it for p2c")
     parser.add_argument("number", help="the number of the account")
     parser.add_argument(
@@ -130,8 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     pairs = [each.partition("=") for each in options.values]
-    if any(not sign for _, sign, _ in pairs):
-        parser.error("write COLUMN=VALUE")
+    wrong = next((text for text, sign, _ in pairs if not sign), None)
+    if wrong is not None:
+        parser.error(f"{wrong!r} is no COLUMN=VALUE, such as telephone1=12345")
     try:
         change(_settings_in(options.settings), options.number, {column: value or None for column, _, value in pairs})
     except requests.RequestException:

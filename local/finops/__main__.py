@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from local import console, space
+from local.command_line import Parser, whole_number
 from local.finops import seeds
 from local.finops.environment import SYSTEM, finops_simulator
 from local.finops.generating import MOST
@@ -17,7 +18,6 @@ from local.simulator.arguments import (
     add_common,
     common_from,
     faults_and_exchanges,
-    positive,
     serve,
 )
 from local.simulator.loading import noting_in
@@ -66,9 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     default = Settings()
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m local.finops", description="A simulator of F&O's OData service."
-    )
+    parser = Parser(prog="python -m local.finops", description="A simulator of F&O's OData service.")
     add_common(parser)
     parser.add_argument("--load", type=Path, metavar="DIR", help="sample records (*.jsonl) for a fresh environment")
     parser.add_argument(
@@ -76,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--products",
-        type=_products,
+        type=whole_number(0, MOST),
         default=0,
         metavar="N",
         help="made-up products of a fresh environment (default: 0)",
@@ -90,8 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         help="accounting currency of the companies (default: %(default)s)",
     )
     parser.add_argument("--company", default=default.company, help="default company of the user (default: %(default)s)")
-    parser.add_argument("--page-size", type=positive, default=default.page_size, help="rows a page (default: 10000)")
-    parser.add_argument("--max-url", type=positive, default=default.max_url, help="longest path and query, characters")
+    parser.add_argument(
+        "--page-size", type=whole_number(1), default=default.page_size, help="rows a page (default: 10000)"
+    )
+    parser.add_argument(
+        "--max-url", type=whole_number(1), default=default.max_url, help="longest path and query, characters"
+    )
     parser.add_argument("--no-manual-numbers", action="store_true", help="refuse numbers that a sequence would give")
     parser.add_argument(
         "--overlong",
@@ -125,13 +127,6 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=default.seed, help="seed of versions and made-up products (default: %(default)s)"
     )
     return parser
-
-
-def _products(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= MOST:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {MOST}")
-    return number
 
 
 def _percentage(text: str) -> Decimal:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.command_line import Parser
 from local.host.app_settings import AppSettings, read_local_settings
 from local.host.host import DRAIN_S
 from local.host.host_json import HostJson, read_host_json
@@ -14,9 +15,7 @@ from local.host.timer_lock import LEASE_S as LOCK_S
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options; without arguments those of the process. Ends the process if they are not understood."""
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, prog="python -m local.host", description="The local Functions host."
-    )
+    parser = Parser(prog="python -m local.host", description="The local Functions host.")
     parser.add_argument("--app", type=Path, default=Path(), help="folder of function_app.py and host.json")
     parser.add_argument("--settings", type=Path, help="app settings (default: local.settings.json of the app)")
     parser.add_argument("--ready-file", type=Path, help="written when every listener runs")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import space
+from local.command_line import whole_number
 from local.simulator.auth import FixedToken, SignedToken, TokenCheck, system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
@@ -52,7 +53,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="gets the port once requests are answered")
     parser.add_argument(
         "--max-filter-nodes",
-        type=positive,
+        type=whole_number(1),
         metavar="N",
         help="refuse a $filter with more nodes, such as 100 (default: no limit)",
     )
@@ -63,14 +64,6 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         help="leave sample records out that are refused, and name them there",
     )
     parser.add_argument("--admin-token-file", type=Path, metavar="FILE", help="admin token of the control plane")
-
-
-def positive(text: str) -> int:
-    """A whole number from 1, as the type of an argument."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
 
 
 def common_from(parsed: argparse.Namespace) -> Common:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from local.command_line import Parser
 from tests.mutation.choosing import GOALS, judges, modules, stages_for
 from tests.mutation.covering import Calls, Function, function_around, known_calls
 from tests.mutation.equivalents import read_equivalents
@@ -105,7 +106,7 @@ def _again(parsed: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m tests.mutation", description=__doc__, allow_abbrev=False)
+    parser = Parser("python -m tests.mutation", __doc__)
     parser.add_argument("--sample", type=int, default=30, metavar="N", help="how many mutants (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="the same seed gives the same sample (default: %(default)s)")
     parser.add_argument("--part", choices=list(GOALS), help="only this part of shared/")

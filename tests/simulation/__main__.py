@@ -10,6 +10,7 @@ from pathlib import Path
 try:
     import typer
 
+    from local.command_line import Parser
     from p2c.output import is_of_output
     from shared.counting import counted
     from tests.simulation.calling import Miscalled, as_called, material_of, shares_of_sample, told_of_sample
@@ -147,7 +148,7 @@ def _count(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m tests.simulation", description=__doc__, allow_abbrev=False)
+    parser = Parser("python -m tests.simulation", __doc__)
     parser.add_argument("--seeds", type=_count, default=200, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first one (default: %(default)s)")
     parser.add_argument(

@@ -35,4 +35,4 @@ def test_a_limit_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as ended:
         main(["--port", "0", "--token", "t", "--max-filter-nodes", "0"])
     assert ended.value.code == 2
-    assert "--max-filter-nodes: 0 is not a whole number from 1" in capsys.readouterr().err
+    assert "--max-filter-nodes: '0' is not a whole number from 1" in capsys.readouterr().err
