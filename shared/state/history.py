@@ -48,7 +48,8 @@ def line_of(number: int) -> str:
 
 def inverted(time: datetime) -> str:
     """A text that sorts later times first."""
-    return f"{_END_OF_TIME_MS - int(time.timestamp() * 1000):015d}"
+    # A fraction of a second is rounded by a float: some times would come out a millisecond early.
+    return f"{_END_OF_TIME_MS - (time - _EPOCH) // timedelta(milliseconds=1):015d}"
 
 
 def told_by_key(key: str) -> datetime:

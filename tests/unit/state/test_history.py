@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.state.history import (
@@ -115,6 +115,7 @@ def test_kept_values_always_fit_into_a_property(values: dict[str, Change]) -> No
 
 
 @given(st.integers(-(10**12), 10**13))
+@example(-686_708_462_650)
 def test_the_time_of_a_key_is_read_back_to_the_millisecond(milliseconds: int) -> None:
     time = START + timedelta(milliseconds=milliseconds)
     told = told_by_key(escape(f"H|p1|{inverted(time)}|c"))
