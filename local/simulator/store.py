@@ -99,6 +99,7 @@ class Store:
                     self._connection.execute(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(name)} {kind}")
             for index in table.indexes:
                 self._define_index(table.name, index)
+            self._remembered.written(table.name)
 
     def copied(self) -> "Store":
         """A store in memory with the same rows, without the functions that were added."""
@@ -121,18 +122,19 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """All or nothing; transactions nest, an inner one that fails undoes its own part only."""
         with self._lock:
-            point = f"level_{self._depth}"
-            self._connection.execute("BEGIN" if self._depth == 0 else f"SAVEPOINT {point}")
+            point = f"level_{self._depth}" if self._depth else None
+            self._connection.execute("BEGIN" if point is None else f"SAVEPOINT {point}")
             self._depth += 1
             try:
                 yield
+                # It may fail, too: a disk is often found to be full only now.
+                self._connection.execute("COMMIT" if point is None else f"RELEASE {point}")
             except BaseException:
-                self._depth -= 1
                 self._remembered.undone()
                 self._undo(point)
                 raise
-            self._depth -= 1
-            self._connection.execute("COMMIT" if self._depth == 0 else f"RELEASE {point}")
+            finally:
+                self._depth -= 1
 
     def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """All rows of a query, each as a dictionary by column name."""
@@ -216,11 +218,11 @@ class Store:
         listed = ", ".join(map(quoted, columns))
         self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {quoted(table)} ({listed})")
 
-    def _undo(self, point: str) -> None:
+    def _undo(self, point: str | None) -> None:
         if not self._connection.in_transaction:
             # A full disk has ended it already.
             return
-        if self._depth == 0:
+        if point is None:
             self._connection.execute("ROLLBACK")
             return
         self._connection.execute(f"ROLLBACK TO {point}")

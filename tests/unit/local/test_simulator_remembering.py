@@ -1,9 +1,11 @@
 """What the rows of the simulators are remembered by: a look at the table would find the same."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +59,16 @@ def test_a_row_is_found_as_it_is_after_any_writes_kept_or_undone(
             compare(store)
 
 
+def test_what_an_inner_transaction_has_undone_is_not_found_while_the_outer_one_goes_on() -> None:
+    with opened() as store, store.transaction():
+        store.insert("things", {"id": "a", "size": 1})
+        with suppress(KeyError), store.transaction():
+            store.update("things", {"id": "a"}, {"size": 2})
+            compare(store)
+            raise KeyError
+        compare(store)
+
+
 def test_a_row_that_was_found_can_be_changed_without_changing_what_others_find() -> None:
     with opened() as store:
         store.insert("things", {"id": "a", "size": 1})
@@ -90,6 +102,41 @@ def test_nobody_finds_what_another_thread_has_written_and_may_still_undo() -> No
             raise KeyError
         other.join()
     assert found == [None]
+
+
+def test_what_cannot_be_committed_is_undone_and_forgotten_and_the_next_transaction_begins_anew() -> None:
+    with opened() as store:
+        refusing_commits(store, refuses=True)
+        with pytest.raises(sqlite3.DatabaseError):
+            put_and_find(store)
+        assert store.get("things", {"id": "a"}) is None
+        refusing_commits(store, refuses=False)
+        put_and_find(store)
+        compare(store)
+
+
+def put_and_find(store: Store) -> None:
+    with store.transaction():
+        store.insert("things", {"id": "a", "size": 1})
+        assert store.get("things", {"id": "a"}) is not None
+
+
+def refusing_commits(store: Store, *, refuses: bool) -> None:
+    """SQLite asks what a statement may do; a commit fails then as it does on a disk that is full."""
+
+    def allowed(action: int, deed: str | None, *_: object) -> int:
+        is_commit = (action, deed) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
+        return sqlite3.SQLITE_DENY if is_commit and refuses else sqlite3.SQLITE_OK
+
+    store._connection.set_authorizer(allowed)
+
+
+def test_a_row_is_found_with_the_columns_that_its_table_has_got_since() -> None:
+    with opened() as store:
+        store.insert("things", {"id": "a", "size": 1})
+        compare(store)
+        store.define(Table("things", {**COLUMNS, "name": Column.TEXT}, ("id",)))
+        compare(store)
 
 
 def test_few_rows_are_remembered() -> None:
