@@ -10,7 +10,7 @@ from local.finops.settings import Settings
 from local.finops.switches import Switches
 from local.finops.tables import Tables
 from local.finops.throttling import THROTTLE_BODY, Pressure
-from local.simulator.auth import TokenCheck
+from local.simulator.auth import Clock, TokenCheck, system_clock
 from local.simulator.exchanges import ExchangeLog
 from local.simulator.faults import Faults
 from local.simulator.server import Simulator, Tls
@@ -28,13 +28,14 @@ def finops_simulator(
     exchanges: ExchangeLog | None = None,
     tls: Tls | None = None,
     switches: Switches | None = None,
+    clock: Clock = system_clock,
 ) -> Simulator:
     """A server of these rows; run it with `local.simulator.server.running`. The caller closes the tables."""
     switches = switches or Switches()
     pressure = Pressure(settings.priority)
     return Simulator(
         SYSTEM,
-        Finops(tables, settings, switches).answer,
+        Finops(tables, settings, switches, clock=clock).answer,
         token_check,
         faults or Faults(throttle_body=THROTTLE_BODY),
         exchanges or ExchangeLog(SYSTEM),
@@ -45,8 +46,9 @@ def finops_simulator(
             **controls(switches),
             "pressure": pressure.control,
             "products": Assortment(tables, settings).control,
-            "quotations": SalesDesk(tables, settings, quotationlines.SET_NAME).control,
-            "clerk": Clerk(tables, settings).control,
-            "orders": SalesDesk(tables, settings, orderlines.SET_NAME).control,
+            "quotations": SalesDesk(tables, settings, quotationlines.SET_NAME, clock=clock).control,
+            "clerk": Clerk(tables, settings, clock=clock).control,
+            "orders": SalesDesk(tables, settings, orderlines.SET_NAME, clock=clock).control,
         },
+        clock=clock,
     )

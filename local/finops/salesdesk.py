@@ -9,6 +9,7 @@ from local.finops.served import SERVED
 from local.finops.settings import Settings
 from local.finops.tables import Row, Tables
 from local.finops.writing import Target, Writer
+from local.simulator.auth import Clock, system_clock
 from local.simulator.filters import Condition
 from shared.records import Json
 
@@ -18,13 +19,13 @@ _LINES = "lines"
 class SalesDesk:
     """The documents of an environment that have these `lines`, with what no client can change, such as their status."""
 
-    def __init__(self, tables: Tables, settings: Settings, lines: str) -> None:
+    def __init__(self, tables: Tables, settings: Settings, lines: str, *, clock: Clock = system_clock) -> None:
         owner = SERVED[lines].owner
         assert owner is not None
         self._number, self._line = owner.link, owner.number
         self._tables = tables
         self._settings = settings
-        self._writer = Writer(tables, settings, read_only_too=True)
+        self._writer = Writer(tables, settings, read_only_too=True, clock=clock)
         self._headers = tables.schema.entities[owner.target]
         self._lines = tables.schema.entities[lines]
 

@@ -26,6 +26,7 @@ from local.finops.showing import Form, detail_of
 from local.finops.switches import Right, Switches
 from local.finops.tables import Record, Row, Tables
 from local.finops.writing import Target, Writer
+from local.simulator.auth import Clock, system_clock
 from local.simulator.server import Reply, Request
 from shared import exact_json
 from shared.records import Json
@@ -38,12 +39,12 @@ _WHOLE = Query(False, None, None, (), (), None, 0, False)
 class Finops:
     """Answers the requests of one environment; safe from any thread."""
 
-    def __init__(self, tables: Tables, settings: Settings, switches: Switches) -> None:
+    def __init__(self, tables: Tables, settings: Settings, switches: Switches, *, clock: Clock = system_clock) -> None:
         self._schema = tables.schema
         self._settings = settings
         self._switches = switches
         self._reader = Reader(tables, settings)
-        self._writer = Writer(tables, settings)
+        self._writer = Writer(tables, settings, clock=clock)
         self._batch = Batch(self.answer, tables.writing)
 
     def answer(self, request: Request) -> Reply:

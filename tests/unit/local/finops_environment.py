@@ -14,7 +14,7 @@ from local.finops.environment import finops_simulator
 from local.finops.loading import open_tables
 from local.finops.settings import Settings
 from local.finops.tables import Tables
-from local.simulator.auth import FixedToken
+from local.simulator.auth import Clock, FixedToken, system_clock
 from local.simulator.faults import Faults
 from local.simulator.owncolumns import OwnColumns
 from local.simulator.server import Simulator, running
@@ -114,6 +114,7 @@ def environment(
     load: Path | None = None,
     own: OwnColumns | None = None,
     tables: Tables | None = None,
+    clock: Clock = system_clock,
 ) -> Iterator[Caller]:
     """Run a fresh environment in memory; `own` are fields of the organisation's own. With `tables` it begins with a
     copy of these."""
@@ -122,7 +123,7 @@ def environment(
         tables = tables.copied()
     else:
         tables = open_tables(None, load, settings, own=own or {}) if load or own else fresh_tables(settings)
-    simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN)
+    simulator = finops_simulator(tables, settings, FixedToken(TOKEN), admin_token=ADMIN_TOKEN, clock=clock)
     with running(simulator) as base_url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
         mount(session, simulator)
