@@ -58,7 +58,9 @@ def closing_line(trial: Trial) -> Text:
     """What the comparison of both systems says after the functions were killed."""
     found = {"lost": trial.lost, "extra": trial.extra, "doubled": trial.doubled, "stale": trial.stale}
     outcome = ", ".join(f"{name} {count}" for name, count in found.items())
-    text = f"Functions killed while {listed(trial.touched)} changed: {outcome}."
+    idle = ", ".join(name for name, count in trial.in_hand.items() if not count)
+    untested = f" Nothing of {idle} was in their hands then: that was not tried." if idle else ""
+    text = f"Functions killed while {listed(trial.touched)} changed: {outcome}.{untested}"
     return Text(text, style="bold red" if any(found.values()) else "bold green")
 
 

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,17 +29,21 @@ from shared.flows.orders import ORDERS
 from shared.flows.ordersback import ORDERSBACK
 from shared.flows.products import PRODUCTS
 from shared.records import Json
+from shared.state.control import Control
 
 BATCH = 200
 # How many orders are activated at once.
 ORDERED = 10
 # The delay of answers while the batch is under way: long enough for the kill to meet it.
 _SLOW_MS: Mapping[str, float] = {DATAVERSE: 1200.0, FINOPS: 800.0}
+# A flow that reads little has its records in hand while others still read: none of its writes is answered meanwhile. It
+# is less than REQUEST_TIMEOUT_S of a hasty app, so that it waits for the answer until it is killed.
+_WRITES_S = 8
+_SLOW_WRITES: Mapping[str, Json] = {"kind": "slow", "methods": ["PATCH", "POST", "PUT"], "delay_s": _WRITES_S}
 _STORM: Mapping[str, Json] = {"kind": "throttle", "retry_after": "2"}
 # So long after the first request that was refused, which on a busy machine comes late.
 _STORM_S = 4.0
 _LOOK_EVERY_S = 0.2
-_ONE_ALONE_S = 4.0
 _AT_MOST_S = 30.0
 
 
@@ -59,15 +64,16 @@ class Act:
         began = time.monotonic()
         throttled = self._throttled()
         orders = self._orders()
-        self._slow_down()
-        touched = {
-            ACCOUNTS: self._touch_accounts(),
-            PRODUCTS: self._touch_products(),
-            ORDERS: self._activate(orders),
-            **self._fulfil(),
-        }
-        watch = self.session.watch()
-        self.stage.say(f"somebody changes {listed(touched)} at once")
+        with held(Control(self.session.storage.table("control")), list(self.standings)):
+            touched = {
+                ACCOUNTS: self._touch_accounts(),
+                PRODUCTS: self._touch_products(),
+                ORDERS: self._activate(orders),
+                **self._fulfil(),
+            }
+            watch = self.session.watch()
+            self.stage.say(f"somebody changes {listed(touched)} at once")
+            self._slow_down()
         in_hand = self._kill([name for name, count in touched.items() if count])
         self._storm(free_at=datetime.now().astimezone() + timedelta(seconds=self.configuration.claim_live_s))
         configuration = self.configuration
@@ -145,13 +151,14 @@ class Act:
     def _slow_down(self) -> None:
         for access in self.session.systems.values():
             access.control("POST", "latency", {"latency_ms": Decimal(str(max(self.latency_ms, _SLOW_MS[access.name])))})
+            access.control("POST", "faults", dict(_SLOW_WRITES))
 
     def _kill(self, flows: Sequence[str]) -> dict[str, int]:
         """Kill the host when it has claimed records of all these flows; how many it had."""
         self.stage.say("the functions are killed as soon as they work on records of all these flows")
         in_hand = self._wait_for_work(flows)
         self.session.kill_functions()
-        self.stage.say(f"kill -9: the functions are killed while they work on {listed(in_hand)}", style="bold red")
+        self.stage.say(f"kill -9: the functions are killed while they work on {at_work(in_hand)}", style="bold red")
         return in_hand
 
     def _wait_for_work(self, flows: Sequence[str]) -> dict[str, int]:
@@ -160,7 +167,7 @@ class Act:
             self.session.require_alive()
             in_hand = {name: self.standings[name].claimed() for name in flows}
             spent_s = standstill.look(any(in_hand.values()))
-            if all(in_hand.values()) or spent_s > (_ONE_ALONE_S if any(in_hand.values()) else _AT_MOST_S):
+            if all(in_hand.values()) or spent_s > (_WRITES_S if any(in_hand.values()) else _AT_MOST_S):
                 return in_hand
             time.sleep(_LOOK_EVERY_S)
 
@@ -170,6 +177,7 @@ class Act:
         accesses, before = self.session.systems.values(), self._throttled()
         for access in accesses:
             access.control("POST", "latency", {"latency_ms": Decimal(str(self.latency_ms))})
+            access.control("DELETE", "faults")
             access.control("POST", "faults", dict(_STORM))
         try:
             self.session.start_functions()
@@ -188,6 +196,26 @@ class Act:
 
     def _throttled(self) -> int:
         return sum(counts.throttled for counts in self.session.counts().values())
+
+
+@contextmanager
+def held(control: Control, flows: Sequence[str]) -> Iterator[None]:
+    """These flows begin nothing before the end of the block, and then all at once. One that is paused stays paused."""
+    running = [flow for flow in flows if not control.flow(flow).paused]
+    try:
+        for flow in running:
+            control.change_flow(flow, lambda now: replace(now, paused=True))
+        yield
+    finally:
+        for flow in running:
+            control.change_flow(flow, lambda now: replace(now, paused=False))
+
+
+def at_work(in_hand: Mapping[str, int]) -> str:
+    """What the functions work on, and of which flows they have nothing in hand."""
+    busy = listed({name: count for name, count in in_hand.items() if count})
+    idle = ", ".join(name for name, count in in_hand.items() if not count)
+    return f"{busy or 'nothing'}{f' (nothing of {idle})' if idle else ''}"
 
 
 def _raised(price: Json) -> Decimal:

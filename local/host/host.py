@@ -126,12 +126,16 @@ class Host:
         self._watchdog.start(self._invoker.check_timeouts)
         log.info("Host %s listens for: %s", self._host_id, ", ".join(self.function_names) or "nothing")
 
+    def require_timers(self, names: Sequence[str]) -> None:
+        """Raises HostError if one of the names is no timer function: said before anything begins."""
+        for name in names:
+            if name not in self._timers:
+                raise HostError(f"{name} is not a timer of this app: choose from {', '.join(self._timers) or 'none'}")
+
     def fire(self, name: str) -> None:
-        """Run a timer function once, out of schedule."""
-        timer = self._timers.get(name)
-        if timer is None:
-            raise HostError(f"{name} is not a timer of this app: choose from {', '.join(self._timers) or 'none'}")
-        timer.fire_now()
+        """Run a timer function once, out of schedule. Raises HostError if there is none of this name."""
+        self.require_timers([name])
+        self._timers[name].fire_now()
 
     def request_stop(self) -> None:
         """Ask the host to stop; may be called from a signal handler."""

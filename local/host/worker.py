@@ -75,6 +75,7 @@ def _run(options: argparse.Namespace, journal: Journal) -> int:
         so_far=so_far,
         journal=journal,
     )
+    host.require_timers(options.trigger)
     _stop_on_signals(host)
     journal.when_the_host_is_gone(host.abandon)
     host.start()

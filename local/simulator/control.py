@@ -13,6 +13,10 @@ from local.simulator.messages import Reply, Request
 PREFIX = "/_simulator/"
 TOKEN_HEADER = "x-simulator-admin-token"  # noqa: S105 - the name of a header
 
+_NO_ADMIN = (
+    f"The header {TOKEN_HEADER} does not carry the admin token: start the simulator with --admin-token-file FILE, and "
+    "send what the file holds."
+)
 Control = Callable[[str, object], object]
 """Takes method and JSON body (None without one), returns JSON. Raises ValueError for an invalid body."""
 
@@ -40,7 +44,7 @@ class ControlPlane:
             return _json(403, {"error": "The control plane answers this machine only."})
         given = request.header(TOKEN_HEADER) or ""
         if not self._token or not hmac.compare_digest(given.encode(), self._token):
-            return _json(403, {"error": f"The header {TOKEN_HEADER} does not carry the admin token."})
+            return _json(403, {"error": _NO_ADMIN})
         name, _, rest = request.raw_path.removeprefix(PREFIX).partition("/")
         control = self._controls.get(name)
         if control is None:

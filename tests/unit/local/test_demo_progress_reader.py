@@ -12,6 +12,7 @@ from local.demo.comparison import Comparison, Difference
 from local.demo.progress_reader import ENDED, Account, Glance, ProgressReader
 from local.demo.report import FlowResult, Result, Trial
 from local.demo.systems import Requests
+from local.demo.trust import held
 from shared.flows.registry import FLOWS
 from shared.state.checkpoint_parts import Phase, Position, Walk
 from shared.state.checkpoints import Checkpoint, Checkpoints
@@ -269,6 +270,25 @@ def test_the_closing_line_tells_what_is_lost_extra_doubled_and_stale(stale: int)
     text = shown(result_of(Comparison(6, 6), Account({}, {}, (), (), 0), trial))
     found = f"lost 0, extra 3, doubled 0, stale {stale}"
     assert f"Functions killed while 140 accounts, 100 products changed: {found}." in text
+
+
+def test_the_closing_line_names_the_flows_that_the_kill_did_not_meet() -> None:
+    trial = Trial(
+        {"accounts": 14, "products": 18, "orders": 10}, {"accounts": 0, "products": 0, "orders": 10}, *[0] * 6
+    )
+    text = " ".join(shown(result_of(Comparison(6, 6), Account({}, {}, (), (), 0), trial)).split())
+    assert "Nothing of accounts, products was in their hands then" in text
+
+
+def test_held_flows_go_on_together_and_a_paused_one_stays_paused(storage: MemoryStorage) -> None:
+    control = Control(storage.table("control"))
+    control.save_flow(FlowControl("accounts", paused=False, blocked="why"))
+    control.save_flow(FlowControl("orders"))
+    with held(control, ["accounts", "orders"]):
+        assert control.flow("accounts").paused
+    assert not control.flow("accounts").paused
+    assert control.flow("accounts").blocked == "why"
+    assert control.flow("orders").paused
 
 
 def test_a_walk_without_versions_is_idle_between_two_walks(storage: MemoryStorage, reader: ProgressReader) -> None:

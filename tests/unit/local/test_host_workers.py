@@ -196,6 +196,17 @@ def test_a_request_to_stop_reaches_a_worker_that_starts_while_it_comes() -> None
     assert stop.asked
 
 
+@pytest.mark.process
+def test_a_timer_that_does_not_exist_is_told_before_any_function_begins() -> None:
+    sample_app = Path(__file__).resolve().parents[2] / "contract" / "sample_app"
+    command = [sys.executable, "-m", "local.host", "--app", str(sample_app), "--trigger", "sample_tik"]
+    environment = {**os.environ, "AzureWebJobsStorage": "UseDevelopmentStorage=true", "TICK_SCHEDULE": "0 0 0 1 1 *"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert ended.returncode == 2
+    assert "sample_tik is not a timer of this app: choose from sample_tick\n" in ended.stderr
+    assert "listens for" not in ended.stderr
+
+
 class AtOnce:
     """A pool whose threads are always free."""
 

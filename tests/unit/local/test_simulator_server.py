@@ -356,7 +356,9 @@ def test_an_answer_waits_behind_the_work_so_that_requests_of_one_moment_are_answ
 
 
 def test_the_control_plane_needs_its_own_token(bench: Bench) -> None:
-    assert bench.control("GET", "counters", token="t").status_code == 403
+    refused = bench.control("GET", "counters", token="t")
+    assert refused.status_code == 403
+    assert "--admin-token-file FILE" in refused.json()["error"]
     assert bench.control("GET", "nope").status_code == 404
 
 
