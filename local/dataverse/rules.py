@@ -15,6 +15,7 @@ from local.simulator.store import Row, Value
 
 ACTIVE, RETIRED, DRAFT, UNDER_REVISION = 0, 1, 2, 3
 _PRODUCT, _DEPTH_LIMIT = 1, 100
+_DOCUMENTS = {each.header for each in BY_LINE.values()}
 
 Check = Callable[[Organisation, Row, Row], Row]
 """Takes the row before (empty on create) and the whole row after; returns what the platform adds to it."""
@@ -64,7 +65,9 @@ def state_changes(entity: EntityType, before: Row, changes: Row) -> Row:
 def _priced(organisation: Organisation, entity: EntityType, before: Row, after: Row) -> Row:
     """Money: its currency and rate, the amounts in base currency, the decimals that are kept."""
     row: Row = {}
-    given = any(after.get(each.column) is not None for each in entity.money)
+    # The amounts of a new document are reckoned later.
+    is_new_document = not before and entity.name in _DOCUMENTS
+    given = is_new_document or any(after.get(each.column) is not None for each in entity.money)
     if given and "transactioncurrencyid" in entity.columns and after.get("transactioncurrencyid") is None:
         row["transactioncurrencyid"] = organisation.setting("basecurrencyid")
     full = {**after, **row}

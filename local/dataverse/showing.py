@@ -129,6 +129,9 @@ def _annotations(entity: EntityType, of: Property, row: Row) -> list[tuple[str, 
         return [(FORMATTED, formatted(of, value))]
     if value is None:
         return []
+    if not (of.type_column or of.targets):
+        # The business unit of a line: the metadata that is known names no table for it.
+        return []
     table = str(row[of.type_column]) if of.type_column else of.targets[0]
     navigation = next(
         (nav.name for nav in entity.navigations.values() if nav.column == of.column and table in nav.targets), None

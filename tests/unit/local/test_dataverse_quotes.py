@@ -184,3 +184,30 @@ def test_a_quote_in_another_currency_than_its_price_list_is_refused(desk: Desk) 
         "transactioncurrencyid@odata.bind": f"/transactioncurrencies({euro})",
     }
     assert code(desk.world.send("POST", "quotes", body)) == (400, "0x80048cee")
+
+
+@pytest.mark.parametrize("headers", ["quotes", "salesorders"])
+def test_a_document_without_a_currency_gets_that_of_the_organisation_and_stays_editable(
+    desk: Desk, headers: str
+) -> None:
+    organisation = desk.world.organisation
+    base = {"basecurrencyid": desk.catalogue["currency"]}
+    organisation.change(organisation.entity("organization"), str(organisation.setting("organizationid")), base)
+    document = desk.world.create(
+        headers,
+        name="Document",
+        pricelevelid__to=f"/pricelevels({desk.catalogue['prices']})",
+        customerid_account__to=f"/accounts({desk.account})",
+    )
+    assert desk.read(f"{headers}({document})")["_transactioncurrencyid_value"] == desk.catalogue["currency"]
+    desk.line(document, headers)
+    assert desk.world.patch(f"{headers}({document})", {"name": "Renamed"}).status_code == 204
+
+
+@pytest.mark.parametrize("headers", ["quotes", "salesorders"])
+def test_lines_are_read_with_all_annotations(desk: Desk, headers: str) -> None:
+    lines = f"{headers.removesuffix('s')}details"
+    line = desk.line(desk.document(headers), headers)
+    [read] = desk.world.rows(lines, Prefer='odata.include-annotations="*"')
+    assert read[f"{lines.removesuffix('s')}id"] == line
+    assert [name for name in read if name.startswith("_owningbusinessunit_value")] == ["_owningbusinessunit_value"]

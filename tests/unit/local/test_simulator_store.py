@@ -1,6 +1,9 @@
 """The rows of the simulators."""
 
+import resource
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -67,6 +70,32 @@ def test_an_inner_transaction_undoes_its_own_part_only(store: Store) -> None:
         with pytest.raises(KeyError):
             _fail_after_insert(store, "2")
     assert [row["id"] for row in store.select("SELECT id FROM things")] == ["1"]
+
+
+@contextmanager
+def _no_file_grows() -> Iterator[None]:
+    """As on a full disk. Python ignores the signal that comes with it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_a_transaction_wrote_that_could_not_be_stored_is_not_remembered(tmp_path: Path) -> None:
+    store = Store([TABLE], tmp_path / "rows.sqlite")
+    store.insert("things", {"id": "1", "name": "before"})
+    with pytest.raises(sqlite3.OperationalError), _no_file_grows(), store.transaction():
+        store.update("things", {"id": "1"}, {"name": "lost"})
+        assert store.get("things", {"id": "1"})["name"] == "lost"  # type: ignore[index]
+    assert store.get("things", {"id": "1"})["name"] == "before"  # type: ignore[index]
+    with store.transaction():
+        store.update("things", {"id": "1"}, {"name": "after"})
+    store.close()
+    again = Store([TABLE], tmp_path / "rows.sqlite")
+    assert again.get("things", {"id": "1"})["name"] == "after"  # type: ignore[index]
+    again.close()
 
 
 def test_numbers_of_a_sequence_follow_each_other(store: Store) -> None:
