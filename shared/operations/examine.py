@@ -88,7 +88,7 @@ class Foresight:
     parents that count as linked."""
 
     links_of: LinksOfParents
-    promised: dict[tuple[str, str], str] = field(default_factory=dict)
+    promised: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     foreseen: set[Parent] = field(default_factory=set)
 
 

@@ -19,7 +19,7 @@ class FirstRunPlan:
     def __init__(self, examining: Examining, flow: Flow) -> None:
         self._examining = examining
         self._flow = flow
-        self._promised: dict[tuple[str, str], str] = {}
+        self._promised: dict[tuple[str, str], tuple[str, str]] = {}
 
     def examine(self, ids: Sequence[str]) -> list[Examined]:
         """Every record, in the order of `ids`. Raises SystemTrouble and StorageTrouble."""

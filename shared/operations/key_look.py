@@ -9,11 +9,11 @@ from shared.sync.apply.record import Concluded, Planned
 
 
 def look_at_keys(
-    ownership: KeyOwnership, promised: dict[tuple[str, str], str], planned: Sequence[Planned]
+    ownership: KeyOwnership, promised: dict[tuple[str, str], tuple[str, str]], planned: Sequence[Planned]
 ) -> Iterator[Planned | Concluded]:
     """Give its outcome to each record whose key another one has and keeps. `promised` are the records that would have a
-    key by then, by collection and folded key: the first gets it, and for later ones it is taken. Raises
-    SystemTrouble."""
+    key by then, each with the key as it has it, by collection and folded key: the first gets it, and for later ones it
+    is taken. Raises SystemTrouble."""
     yield from (each for each in planned if not each.needs_key)
     new = [each for each in planned if each.needs_key]
     first = ownership.first_of(new)
@@ -22,9 +22,9 @@ def look_at_keys(
     for key, value in first.items():
         looked = value if value.key not in owners else _beside_owner(ownership, value, owners[value.key])
         if isinstance(looked, Planned):
-            holder = promised.setdefault((ownership.route.entity, key), value.id)
+            holder, held = promised.setdefault((ownership.route.entity, key), (value.id, value.key))
             if holder != value.id:
-                looked = ownership.reject_taken(value.record, value.key, ownership.owner(holder))
+                looked = ownership.reject_taken(value.record, value.key, ownership.owner(holder), held)
         yield looked
 
 
@@ -36,7 +36,7 @@ def _beside_owner(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) ->
         return planned
     link = ownership.link_of(owned.owner)
     if ownership.is_kept(owned, link, record):
-        return ownership.reject_taken(record, planned.key, owned.owner)
+        return ownership.reject_taken(record, planned.key, owned.owner, owned.key)
     if has_row(link, owned):
         return planned.with_record(replace(record, link=record.link.inherit(ownership.route.name, owned.key)))
     return planned

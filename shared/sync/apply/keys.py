@@ -67,7 +67,7 @@ def _take_over(ownership: KeyOwnership, planned: Planned, owned: OwnedKey) -> Pl
         return ownership.reject_unknown(record, planned.key, damage)
     link = ownership.link_of(owned.owner)
     if ownership.is_kept(owned, link, record):
-        return ownership.reject_taken(record, planned.key, owned.owner)
+        return ownership.reject_taken(record, planned.key, owned.owner, owned.key)
     if ownership.yields(owned, link, record):
         record, has_succeeded = _succeed(ownership, record, owned, link)
         if has_succeeded:

@@ -80,7 +80,7 @@ class KeyOwnership:
         for each in planned:
             goes_on = first[fold(each.key)]
             if each is not goes_on:
-                yield self.reject_taken(each.record, each.key, self.owner(goes_on.id))
+                yield self.reject_taken(each.record, each.key, self.owner(goes_on.id), goes_on.key)
 
     def reject_occupied(self, occupied: Occupied) -> Concluded:
         """List a record whose target row exists already and was not created by it. Raises SystemTrouble."""
@@ -89,7 +89,7 @@ class KeyOwnership:
         if owned is not None and (damage := self.damage_of(owned)) is not None:
             return self.reject_unknown(record, key, damage)
         if owned is not None and owned.owner != self.owner(record.id) and self._has_made(owned):
-            return self.reject_taken(record, key, owned.owner)
+            return self.reject_taken(record, key, owned.owner, owned.key)
         return record.rejected(
             "target_exists",
             f"{key} exists in {self.route.entity} already and is not linked to this record",
@@ -101,10 +101,11 @@ class KeyOwnership:
         as the owner once the row is repaired."""
         return record.taken_back().rejected(STATE_UNREADABLE, str(damage), damage.remedy, value=key)
 
-    def reject_taken(self, record: Record, key: str, owner: Owner) -> Concluded:
-        """List a record whose number belongs to another record. The message names that record by its flow and
-        number."""
-        number = key.partition(KEY_SEPARATOR)[0] if self.route.moves else key
+    def reject_taken(self, record: Record, key: str, owner: Owner, owned_key: str) -> Concluded:
+        """List a record whose number belongs to another record. The message names that record by its flow and its own
+        number, which F&O takes for the same one and which may be spelled differently: `owned_key` is the key as its
+        owner has it."""
+        number = owned_key.partition(KEY_SEPARATOR)[0] if self.route.moves else owned_key
         return record.taken_back().rejected(
             "key_taken",
             f"{key} in {self.route.entity} belongs to another record: {number} of {owner.flow} ({owner.id})",

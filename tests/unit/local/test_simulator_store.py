@@ -72,6 +72,12 @@ def test_an_inner_transaction_undoes_its_own_part_only(store: Store) -> None:
     assert [row["id"] for row in store.select("SELECT id FROM things")] == ["1"]
 
 
+def _rename_and_look(store: Store, name: str) -> None:
+    with store.transaction():
+        store.update("things", {"id": "1"}, {"name": name})
+        assert store.get("things", {"id": "1"})["name"] == name  # type: ignore[index]
+
+
 @contextmanager
 def _no_file_grows() -> Iterator[None]:
     """As on a full disk. Python ignores the signal that comes with it."""
@@ -86,12 +92,10 @@ def _no_file_grows() -> Iterator[None]:
 def test_what_a_transaction_wrote_that_could_not_be_stored_is_not_remembered(tmp_path: Path) -> None:
     store = Store([TABLE], tmp_path / "rows.sqlite")
     store.insert("things", {"id": "1", "name": "before"})
-    with pytest.raises(sqlite3.OperationalError), _no_file_grows(), store.transaction():
-        store.update("things", {"id": "1"}, {"name": "lost"})
-        assert store.get("things", {"id": "1"})["name"] == "lost"  # type: ignore[index]
+    with pytest.raises(sqlite3.OperationalError), _no_file_grows():
+        _rename_and_look(store, "lost")
     assert store.get("things", {"id": "1"})["name"] == "before"  # type: ignore[index]
-    with store.transaction():
-        store.update("things", {"id": "1"}, {"name": "after"})
+    _rename_and_look(store, "after")
     store.close()
     again = Store([TABLE], tmp_path / "rows.sqlite")
     assert again.get("things", {"id": "1"})["name"] == "after"  # type: ignore[index]

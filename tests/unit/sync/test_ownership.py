@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from shared.mapping.verdicts import Mapped
-from shared.records import Write
+from shared.records import Write, fold
 from shared.state.keys import OwnedKey, Owner
 from shared.state.link_parts import Claim, ClaimKind
 from shared.state.link_targets import FormerTarget, Intent
@@ -155,13 +155,13 @@ def test_a_row_that_exists_already_is_that_of_the_keys_owner_if_it_has_made_it_a
 
 
 @pytest.mark.parametrize(("moves", "number"), [(False, "7/A"), (True, "7")])
-def test_a_record_whose_key_is_taken_names_the_other_by_flow_and_number(moves: bool, number: str) -> None:
+def test_a_record_whose_key_is_taken_names_the_other_by_flow_and_its_own_number(moves: bool, number: str) -> None:
     at = desk(moves=moves)
-    rejection = at.ownership.reject_taken(at.record(), "7/A", Owner("people", ROUTE, "9")).outcome.rejection
+    rejection = at.ownership.reject_taken(at.record(), "7/a", Owner("people", ROUTE, "9"), "7/A").outcome.rejection
     assert rejection is not None
-    assert rejection.message == f"7/A in Customers belongs to another record: {number} of people (9)"
+    assert rejection.message == f"7/a in Customers belongs to another record: {number} of people (9)"
     assert "p2c explain people 9 and p2c explain parents 1" in rejection.remedy
-    assert (rejection.value, rejection.rival) == ("7/A", ("people", "9"))
+    assert (rejection.value, rejection.rival) == ("7/a", ("people", "9"))
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,12 @@ def test_of_several_records_that_want_a_key_its_owner_goes_on_or_else_the_first(
     assert {key: each.id for key, each in found.items()} == first
     rejected = list(at.ownership.reject_rivals(wanted, found))
     assert {each.id for each in rejected} == {"1", "2"} - set(first.values())
+    for each in rejected:
+        assert each.outcome.rejection is not None
+        other = found[fold(each.outcome.rejection.value)]
+        assert each.outcome.rejection.message.endswith(
+            f"belongs to another record: {other.key} of parents ({other.id})"
+        )
 
 
 def test_a_record_that_is_linked_under_its_key_needs_no_key() -> None:
