@@ -1,5 +1,6 @@
 """Values that the sync has written, put back."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,11 +8,12 @@ import typer
 from p2c.app import Flow, Ids, Yes, app, confirm, connected, located
 from p2c.helping import for_example
 from p2c.mistakes import Mistake
-from p2c.output import say, table, words
+from p2c.output import say, table, tell, words
 from p2c.texts import short
+from p2c.troubles import MISTAKE
 from shared.counting import counted
-from shared.operations.audit_log import Refused
-from shared.operations.undo import UndoPlan
+from shared.operations.audit_log import AuditLog, Refused
+from shared.operations.undo import Undoing, UndoPlan
 
 _EXAMPLE = "p2c undo accounts ACC-1001"
 
@@ -57,11 +59,31 @@ def undo(
             return
         target = to.service.flows[name].target_system.label
         confirm(f"Write {counted(count, 'value')} back to {target}?", yes)
-        done = sum(undoing.undo(plan, to.audit_log) for plan in plans)
-        say(
-            f"{name}: put back: {done}. The sync writes a field again when it changes in the source, "
-            "unless a policy keeps what others have changed."
-        )
+        if not _put_back(undoing, [plan for plan in plans if plan.undone], to.audit_log):
+            raise typer.Exit(MISTAKE)
+
+
+def _put_back(undoing: Undoing, plans: Sequence[UndoPlan], audit_log: AuditLog) -> bool:
+    """Put the values of several records back, and tell how many, whatever ends it; False if the target refuses those of
+    a record, which is told. Raises SystemTrouble and StorageTrouble."""
+    done, refused, left = 0, False, len(plans)
+    try:
+        for plan in plans:
+            try:
+                done += undoing.undo(plan, audit_log)
+            except Refused as reason:
+                refused = True
+                tell(f"{plan.key} ({plan.id}): {reason}")
+            left -= 1
+    finally:
+        # How it went with the record at which something else ends it is said by that.
+        if done or not left:
+            rest = f" Repeat the command for the other {counted(left, 'record')}." if left else ""
+            say(
+                f"{undoing.flow.name}: put back: {done}.{rest} The sync writes a field again when it changes in the "
+                "source, unless a policy keeps what others have changed."
+            )
+    return not refused
 
 
 def show_undo(plan: UndoPlan) -> None:

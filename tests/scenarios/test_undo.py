@@ -3,6 +3,8 @@ only what nobody has changed since."""
 
 import sys
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -152,6 +154,44 @@ def test_values_that_were_put_back_are_told_although_the_history_cannot_be_writt
     said = p2c("undo", FLOW, id, "--yes", code=3)
     assert "1 value of A-0 put back, but the history does not tell it (the audit does): no answer" in said
     assert name_there(keeping) == "Account A-0"
+
+
+@pytest.fixture
+def three_renamed(keeping: Product) -> list[str]:
+    """Accounts in step that were renamed since."""
+    ids = keeping.linked(3)
+    keeping.clock.sleep(1)
+    for id in ids:
+        keeping.edit(id, name="Renamed")
+    keeping.tick()
+    return ids
+
+
+def test_ctrl_c_among_several_records_tells_how_far_it_came_and_the_rest_is_put_back_by_repeating_it(
+    keeping: Product, three_renamed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reached, undo = count(1), Undoing.undo
+
+    def interrupted(*arguments: Any) -> int:
+        if next(reached) == 2:
+            raise KeyboardInterrupt
+        return undo(*arguments)
+
+    monkeypatch.setattr(Undoing, "undo", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["undo", FLOW, *three_renamed, "--yes"])
+    assert (ended.value.code, name_there(keeping)) == (130, "Account A-0")
+    assert "accounts: put back: 1. Repeat the command for the other 2 records." in capsys.readouterr().out
+    assert "put back: 2." in p2c("undo", FLOW, *three_renamed, "--yes")
+
+
+def test_a_record_that_the_target_refuses_is_named_and_the_others_are_put_back(
+    keeping: Product, three_renamed: list[str]
+) -> None:
+    keeping.finops.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"PATCH"}), "A-1", status=400))
+    said = p2c("undo", FLOW, *three_renamed, "--yes", code=2)
+    assert f"A-1 ({three_renamed[1]}): F&O has not taken the values back: " in said
+    assert "accounts: put back: 2. The sync" in said
 
 
 def test_what_others_have_changed_since_stays(keeping: Product) -> None:
