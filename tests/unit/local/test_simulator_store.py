@@ -89,7 +89,7 @@ def _no_file_grows() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_what_a_transaction_wrote_that_could_not_be_stored_is_not_remembered(tmp_path: Path) -> None:
+def test_what_the_database_itself_has_undone_on_a_full_disk_is_not_remembered(tmp_path: Path) -> None:
     store = Store([TABLE], tmp_path / "rows.sqlite")
     store.insert("things", {"id": "1", "name": "before"})
     with pytest.raises(sqlite3.OperationalError), _no_file_grows():
