@@ -379,7 +379,8 @@ def play(room: Salesroom, kind: str, steps: list[tuple[Callable[[Salesroom, str,
     room.twins.ask_in_batch(f"{API}/$batch", ops, as_change_set=kind == "change set")
 
 
-# A setting that a product has asked for, rows of a change set that is undone, and a quote that is won as an order.
+# A setting that a product has asked for, rows of a change set that is undone, a quote that is won as an order, and
+# a row that is deleted.
 CHANGED_SETTING = (
     "alone",
     [(create, "product", (0, 4, 0)), (set_up, "product", (0, 1, 0)), (read, "quote", (6, 0, 0))],
@@ -387,9 +388,11 @@ CHANGED_SETTING = (
 UNDONE = ("change set", [(update, "account", (0, 0, 0)), (delete, "account", (NOWHERE, 0, 0))])
 WON = ("alone", [(read, "account", (0, 0, 0)), (act, "quote", (3, 0, 0)), (read, "quotedetail", (4, 0, 1))])
 
+DELETED = ("alone", [(read, "contact", (0, 0, 0)), (delete, "contact", (0, 0, 0)), (read, "contact", (0, 0, 0))])
+
 
 @few_examples()
-@example([CHANGED_SETTING, UNDONE, WON])
+@example([CHANGED_SETTING, UNDONE, WON, DELETED])
 @given(PARTS)
 def test_no_client_of_dataverse_can_tell_what_is_remembered(parts: list[tuple[str, list[Any]]]) -> None:
     with salesroom() as room:

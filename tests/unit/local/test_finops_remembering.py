@@ -330,10 +330,14 @@ def play(twin: Environment, kind: str, steps: list[tuple[Deed, Numbers]]) -> Non
         twin.twins.ask_in_batch("/data/$batch", ops, as_change_set=kind == "change set")
 
 
-# A line that both collections of lines show, one of a change set that is undone, and a customer that is a contact.
+# A line that both collections of lines show, one of a change set that is undone, a customer that is a contact, and a
+# customer whose key differs from the first in one part only.
 SHOWN_TWICE = ("alone", [(read, (7, 1, 0)), (document_line, (2, 1, 6)), (read, (7, 1, 0))])
 UNDONE = ("change set", [(document_line, (2, 2, 9)), (document_line, (2, 2, 3))])
-PARTY = ("alone", [(customer, (3, 2, 0)), (customer, (1, 2, 0)), (read, (0, 0, 2)), (contact, (1, 0, 1))])
+PARTY = (
+    "alone",
+    [(customer, (3, 2, 0)), (customer, (1, 2, 0)), (read, (0, 0, 2)), (read, (0, 0, 0)), (contact, (1, 0, 1))],
+)
 
 
 @few_examples()
