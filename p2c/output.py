@@ -5,13 +5,14 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from io import TextIOWrapper
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -51,26 +52,20 @@ def as_json(answer: Any) -> None:
     sys.stdout.write(f"{visible_in_json(text)}\n")
 
 
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    *,
-    title: str | None = None,
-    widest: Mapping[str, int] | None = None,
-    whole: Collection[str] = (),
-) -> None:
-    """Write a table. The columns in `widest` are folded beyond so many characters, also where nothing else is; what
-    stands in those of `whole` is on one line as far as the terminal has room, or in lines of the width in `widest`: it
-    can be copied."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Write a table in which no word is broken; where the terminal has no room for one, a block of lines for each row.
+    In a file or pipe each row is one line."""
+    cells = [[words(cell) for cell in row] for row in rows]
+    widths = _widths([columns, *cells], console().width)
+    if widths is None:
+        _write_blocks(columns, cells, title)
+        return
     shown = Table(title=None if title is None else Text(visible(title)), title_justify="left")
-    for column in columns:
-        width, is_whole = (widest or {}).get(column), column in whole
+    for column, width in zip(columns, widths, strict=True):
         # Rich narrows no column with a width of its own.
-        own = width if is_whole else None
-        no_wrap = is_whole and width is None
-        shown.add_column(Text(words(column)), overflow="fold", width=own, max_width=width, no_wrap=no_wrap)
-    for row in rows:
-        shown.add_row(*(Text(words(cell)) for cell in row))
+        shown.add_column(Text(words(column)), overflow="fold", width=width)
+    for row in cells:
+        shown.add_row(*map(Text, row))
     screen = console()
     with screen.capture() as captured:
         screen.print(shown)
@@ -78,21 +73,47 @@ def table(
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 
-def widths_without_broken_words(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, int] | None:
-    """The widths of the columns of a table in which no word is broken, as far as the terminal has room; None if it has
+def fits(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Whether the terminal has room for a table in which no word is broken."""
+    return _widths([columns, *([words(cell) for cell in row] for row in rows)], console().width) is not None
+
+
+def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """The widths of the columns of a table, heading included, in which no word is broken; None if so much room has
     none."""
-    cells = {name: [words(cell) for cell in (name, *(row[at] for row in rows))] for at, name in enumerate(columns)}
-    most = {name: max(map(len, texts)) for name, texts in cells.items()}
-    widths = {
-        name: max((len(word) for text in texts for word in text.split()), default=1) for name, texts in cells.items()
-    }
-    room = console().width - 3 * len(columns) - 1
-    if sum(widths.values()) > room:
+    by_column = [[visible(cell) for cell in column] for column in zip(*lines, strict=True)]
+    most = [max(1, *map(cell_len, column)) for column in by_column]
+    widths = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in by_column]
+    left = room - 3 * len(widths) - 1
+    if sum(widths) > left:
         return None
-    for _ in range(min(room, sum(most.values())) - sum(widths.values())):
-        narrowest = max(widths, key=lambda name: most[name] / widths[name])
+    if sum(most) <= left:
+        return most
+    for _ in range(left - sum(widths)):
+        narrowest = max(range(len(widths)), key=lambda at: most[at] / widths[at])
         widths[narrowest] += 1
     return widths
+
+
+def _write_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+    """A block for each row, with a line for each cell that holds something; of two columns a line for each row."""
+    if title is not None:
+        say(title)
+    if len(columns) == 2:
+        say(_labelled(*columns), style="bold")
+        for row in rows:
+            say_indented(_labelled(*row))
+        return
+    for row in rows:
+        filled = [_labelled(column, cell) for column, cell in zip(columns, row, strict=True) if cell]
+        for first in filled[:1]:
+            say(first, style="bold")
+        for other in filled[1:]:
+            say_indented(other)
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"{label}: {text}" if label else text
 
 
 def say(text: str, *, style: str | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from p2c.app import Flow, Json, Remembered, app, check_settings, connected, located
-from p2c.output import as_json, console, say, say_indented, table, words
+from p2c.output import as_json, console, fits, say, say_indented, table, words
 from p2c.referred import referred_in
 from p2c.texts import flat, nested_rows, short, show_columns, show_values, written_of
 from shared.operations.causers import causers_of
@@ -16,9 +16,6 @@ from shared.operations.lines import LineBeside
 from shared.operations.lookup import NotFound
 from shared.state.history import Entry, Histories
 
-# With the time and a short outcome, a line of a history has some 120 characters.
-_RUN = "run, and its map"
-_FIELDS_WIDTH, _CAUSER_WIDTH, _RUN_WIDTH = 28, 14, 32
 _TABLE_FITS = 120
 
 
@@ -66,11 +63,10 @@ def history(flow: Flow, record: Annotated[str, typer.Argument(help="id or number
 def show_history(entries: Sequence[tuple[Entry, str]]) -> None:
     """What was done with a record, each entry with who caused it: a table, or where it is too wide for the terminal, a
     block for each entry."""
-    if console().width >= _TABLE_FITS:
-        rows = ((entry.time, entry.outcome, by, written_of(entry), _run_of(entry)) for entry, by in entries)
-        columns = ["when (UTC)", "what", "because of", "fields", _RUN]
-        widest = {"because of": _CAUSER_WIDTH, "fields": _FIELDS_WIDTH, _RUN: _RUN_WIDTH}
-        table(columns, rows, widest=widest, whole={_RUN})
+    rows = [(entry.time, entry.outcome, by, written_of(entry), _run_of(entry)) for entry, by in entries]
+    columns = ["when (UTC)", "what", "because of", "fields", "run, and its map"]
+    if console().width >= _TABLE_FITS and fits(columns, rows):
+        table(columns, rows)
         return
     for entry, by in entries:
         say(f"{words(entry.time)} UTC {entry.outcome}", style="bold")
@@ -80,7 +76,7 @@ def show_history(entries: Sequence[tuple[Entry, str]]) -> None:
 
 
 def _run_of(entry: Entry) -> str:
-    """The run that has done something, and the fingerprint of the map with which it did: a line for each in a table."""
+    """The run that has done something, and the fingerprint of the map with which it did."""
     return f"{entry.run} map {entry.map}" if entry.map else entry.run
 
 

@@ -69,7 +69,7 @@ def records(  # noqa: PLR0917 - the options of a command
         rows = [
             (each.key, each.id, each.state, each.rule, each.since, *([each.kept] if keeps else ())) for each in shown
         ]
-        table([*columns, "kept"] if keeps else columns, rows, whole={"id"})
+        table([*columns, "kept"] if keeps else columns, rows)
         if next(found, None) is not None:
             say("There are more; --limit N shows N, --csv FILE writes all of them.")
 
@@ -91,7 +91,7 @@ def runs(flow: MaybeFlow = None, limit: Limit = 20, json: Json = False) -> None:
         rows = (
             (run.started, run.flow, run.kind, f"{run.seconds:.1f}", run_counts(run.counts), run.id) for run in found
         )
-        table(["started (UTC)", "flow", "kind", "seconds", "what", "run"], rows, whole={"run"})
+        table(["started (UTC)", "flow", "kind", "seconds", "what", "run"], rows)
 
 
 @contextmanager

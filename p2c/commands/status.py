@@ -8,7 +8,7 @@ import typer
 from p2c.app import ATTENTION, SUCCESS, Json, MaybeFlow, app, connected
 from p2c.arguments import whole_number
 from p2c.connection import Connection
-from p2c.output import age, as_json, clear, console, say, say_indented, table, widths_without_broken_words, words
+from p2c.output import age, as_json, clear, console, fits, say, say_indented, table, words
 from shared.counting import counted
 from shared.operations.status import FlowStatus, Status
 
@@ -52,9 +52,8 @@ def status(
 def show_status(told: Status, to: Connection) -> None:
     """The state of everything: a table, or where it is too wide for the terminal, a block for each flow."""
     columns, rows = _table_of(told, to)
-    widths = widths_without_broken_words(columns, rows)
-    if console().width >= _TABLE_FITS and widths is not None:
-        table(columns, rows, widest=widths, whole=columns)
+    if console().width >= _TABLE_FITS and fits(columns, rows):
+        table(columns, rows)
     else:
         for flow in told.flows:
             _show_block(flow, to)

@@ -312,18 +312,27 @@ def test_the_command_ends_with_the_code_of_what_it_did(monkeypatch: pytest.Monke
         assert ended.value.code == code
 
 
-def test_an_id_in_a_table_stays_on_one_line_beside_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, fields = "0f8fad5b-d9cb-469f-a165-70867728950e", ", ".join(["SomeField"] * 40)
-    for width in ("100", None):
-        monkeypatch.setenv("COLUMNS", width) if width else monkeypatch.delenv("COLUMNS")
-        told = written(
-            monkeypatch,
-            "utf-8",
-            lambda: table(["fields", "run"], [[fields, run]], widest={"fields": 42}, whole={"run"}),
-        )
-        assert run in told
-        assert told.count("SomeField") == 40
-        assert max(map(len, told.splitlines())) <= 100
+@pytest.mark.parametrize(
+    ("columns", "width", "is_table"),
+    [(2, 20, False), (2, 35, False), (2, 36, True), (3, 74, False), (3, 75, True), (3, 100, True), (3, 400, True)],
+)
+def test_a_table_breaks_no_word_and_is_a_block_for_each_row_where_it_has_no_room(
+    monkeypatch: pytest.MonkeyPatch, columns: int, width: int, is_table: bool
+) -> None:
+    run, fields = "0f8fad5b-d9cb-469f-a165-70867728950e", ["SomeField", "PrimaryContactPhone", "株式会社東京"] * 9
+    heading, row = ["run", "when", "fields"][-columns:], [run, "2026-11-30 19:34:51", " ".join(fields)][-columns:]
+    monkeypatch.setenv("COLUMNS", str(width))
+    told = written(monkeypatch, "utf-8", lambda: table(heading, [row, row], title="T"))
+    shown = told.replace("│", " ").split()
+    for word in {*row[0].split(), *fields}:
+        assert sum(each.rstrip(":") == word for each in shown) == 2 * " ".join(row).split().count(word)
+    assert ("│" in told) is is_table
+
+
+def test_a_row_of_a_table_is_one_line_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    text = ", ".join(["SomeField"] * 200)
+    assert f"│ {text} │ b │\n" in written(monkeypatch, "utf-8", lambda: table(["fields", "x"], [[text, "b"]]))
 
 
 @pytest.mark.process
