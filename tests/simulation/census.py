@@ -61,10 +61,10 @@ class Share:
                 values = self.values.get(end, Counter()).most_common(_VALUES_TOLD)
                 named = f": {', '.join(f'{value!r} {times}' for value, times in values)}" if values else ""
                 yield f"  {kind}: {reason}: {count} ({self._percent(count)}), such as {self.examples[end]}{named}"
+            if end in self.helps:
+                yield f"    what helps: {self.helps[end]}"
         if not self.is_judged:
             yield f"  Nothing of {self.flow} can be judged: no record of the sample reaches its target."
-            helps = dict.fromkeys(self.helps[end] for end, _ in self.ends.most_common() if end in self.helps)
-            yield from (f"  what helps: {text}" for text in helps)
 
     def _percent(self, count: int) -> str:
         return f"{100 * count / self.records:.0f} %"
