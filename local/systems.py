@@ -8,6 +8,7 @@ that lead here are in .state/local.settings.json for as long as this runs, and i
 
 import os
 import shlex
+import socket
 import sys
 import tempfile
 import time
@@ -104,8 +105,9 @@ class Systems:
 
 @contextmanager
 def running_systems(ports: Ports) -> Iterator[Systems]:
-    """Start everything but the functions; nothing is left behind. Raises DemoFailed, UserMistake, AzuriteFailed, and
-    TimeoutError if the identity's port is taken."""
+    """Start everything but the functions; nothing is left behind. Raises DemoFailed, also if a port is taken, UserMistake,
+    AzuriteFailed, and TimeoutError if the identity does not start."""
+    _require_free(ports)
     with tempfile.TemporaryDirectory(prefix="systems-") as folder, ExitStack() as stack:
         yield Systems(ports, Path(folder), stack)
 
@@ -129,6 +131,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 0
+
+
+def _require_free(ports: Ports) -> None:
+    """Raises DemoFailed, before anything is started, if one of the ports is taken."""
+    emulator = ports.storage
+    for port in (ports.identity, ports.sales, ports.finops, emulator.blob, emulator.queue, emulator.table):
+        try:
+            # As those who listen there later: a port whose last connections are not forgotten yet is free.
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as refused:
+            raise DemoFailed(
+                f"port {port} of 127.0.0.1 cannot be used ({os.strerror(refused.errno or 0)}): if another local.systems, Azurite or "
+                "simulator runs there, end it"
+            ) from refused
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 
 import requests
@@ -33,6 +34,10 @@ class Mistaken(Exception):
     """What was asked for cannot be done."""
 
 
+class NoDemo(Exception):
+    """No demo runs with the settings that were named."""
+
+
 def change(settings: Mapping[str, str], number: str, values: Mapping[str, str | None]) -> None:
     """Change columns of the account with this number, with a token of the demo's sign-in. Raises Mistaken, with what
     Sales says if it refuses, and requests.RequestException."""
@@ -43,8 +48,12 @@ def change(settings: Mapping[str, str], number: str, values: Mapping[str, str | 
         sales.headers["Authorization"] = f"Bearer {_token(sales, settings, url)}"
         wanted = {"$select": "accountid", "$filter": quoting.equals("accountnumber", number)}
         found = _answer(sales.get(f"{url}{_ACCOUNTS}?{quoting.query(wanted)}", timeout=_TIMEOUT_S)).json()["value"]
-        if len(found) != 1:
-            raise Mistaken(f"Sales has {len(found)} accounts with the number {number!r}")
+        if not found:
+            raise Mistaken(
+                f"Sales has no account with the number {number!r}: name one that `p2c records accounts` lists"
+            )
+        if len(found) > 1:
+            raise Mistaken(f"Sales has {len(found)} accounts with the number {number!r}: name one that is unique")
         address = f"{url}{_ACCOUNTS}({found[0]['accountid']})"
         types = _types(sales, url)
         body = exact_json.encoded({column: _typed(column, value, types) for column, value in values.items()})
@@ -86,14 +95,17 @@ def _typed(column: str, value: str | None, types: Mapping[str, str]) -> Json:
 
 
 def _settings_in(file: Path) -> Mapping[str, str]:
-    """The settings of a demo. Raises Mistaken if the file holds none, or cannot be read."""
+    """The settings of a demo. Raises NoDemo if there is no such file, as when the demo has ended, and Mistaken if it holds
+    none, or cannot be read."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))["Values"]
         return {name: str(values[name]) for name in _NEEDED}
+    except FileNotFoundError:
+        raise NoDemo(f"{file} does not exist: no demo runs with it; name the settings of a running demo") from None
     except OSError as unreadable:
         raise Mistaken(f"{file} cannot be read: {unreadable.strerror}; name the settings of a running demo") from None
     except (ValueError, LookupError, TypeError):
-        raise Mistaken(f"{file} is not the settings of a demo") from None
+        raise Mistaken(f"{file} is not the settings of a demo: name those that a running demo shows") from None
 
 
 def _token(sales: requests.Session, settings: Mapping[str, str], resource: str) -> str:
@@ -107,6 +119,8 @@ def _token(sales: requests.Session, settings: Mapping[str, str], resource: str) 
 
 
 def _answer(response: requests.Response) -> requests.Response:
+    if response.status_code == HTTPStatus.BAD_REQUEST:
+        raise Mistaken(f"Sales does not take this: {_said(response).rstrip('.')}; correct the value")
     if not response.ok:
         raise Mistaken(f"the answer was {response.status_code}: {_said(response)}")
     return response
@@ -137,6 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         change(_settings_in(options.settings), options.number, {column: value or None for column, _, value in pairs})
     except requests.RequestException:
         sys.stderr.write(f"{options.settings}: no demo runs with these settings (it does not answer)\n")
+        return FAILED
+    except NoDemo as none:
+        sys.stderr.write(f"{none}\n")
         return FAILED
     except Mistaken as wrong:
         sys.stderr.write(f"{wrong}\n")

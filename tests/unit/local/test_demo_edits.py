@@ -167,7 +167,7 @@ WRONG_VALUES = {
     "creditlimit=1e3": "creditlimit is a number, and the value is '1e3': write digits, such as 12.50",
     "donotphone=perhaps": "donotphone is yes or no, and the value is 'perhaps': write yes or no",
     "industrycode=Retail": "industrycode is a choice, and the value is 'Retail': write a whole number, such as 3",
-    "industrycode=987654": "the answer was 400: ",
+    "industrycode=987654": "Sales does not take this: ",
     "primarycontactid=x": "primarycontactid has the type Lookup, which this command does not write",
 }
 
@@ -188,7 +188,9 @@ def test_a_line_for_the_shell_changes_one_account_with_a_token_of_the_sign_in(
         rows = sales.access.rows("/api/data/v9.2/accounts?$filter=accountnumber eq 'LINE-1'")
         assert [row["address1_country"] for row in rows] == ["German"]
         assert edit.main([*line, "LINE-2", "address1_country=German"]) == edit.MISTAKE
-        assert "Sales has 0 accounts with the number 'LINE-2'" in capsys.readouterr().err
+        assert capsys.readouterr().err == (
+            "Sales has no account with the number 'LINE-2': name one that `p2c records accounts` lists\n"
+        )
         typed = ["numberofemployees=9", "creditlimit=12.50", "donotphone=yes", "industrycode=3"]
         assert edit.main([*line, "LINE-1", *typed]) == edit.WELL
         (row,) = sales.access.rows("/api/data/v9.2/accounts?$filter=accountnumber eq 'LINE-1'")
@@ -215,9 +217,19 @@ def test_a_file_without_the_settings_of_a_demo_is_a_mistake(
     file = tmp_path / "README.md"
     file.write_text(text, encoding="utf-8")
     assert edit.main(["--settings", str(file), "A-1", "name=x"]) == edit.MISTAKE
-    assert capsys.readouterr().err == f"{file} is not the settings of a demo\n"
+    told = f"{file} is not the settings of a demo: name those that a running demo shows\n"
+    assert capsys.readouterr().err == told
+
+
+def test_settings_that_a_demo_has_taken_away_at_its_end_are_no_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "local.settings.json"
+    assert edit.main(["--settings", str(file), "A-1", "name=x"]) == edit.FAILED
+    told = f"{file} does not exist: no demo runs with it; name the settings of a running demo\n"
+    assert capsys.readouterr().err == told
 
 
 def test_settings_that_cannot_be_read_are_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert edit.main(["--settings", str(tmp_path / "nope"), "A-1", "name=x"]) == edit.MISTAKE
-    assert "cannot be read: No such file or directory; name the settings of a running demo" in capsys.readouterr().err
+    assert edit.main(["--settings", str(tmp_path), "A-1", "name=x"]) == edit.MISTAKE
+    assert "cannot be read: Is a directory; name the settings of a running demo" in capsys.readouterr().err
