@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         type=whole_number(1),
         default=100,
         metavar="N",
-        help="records of the naive loop, of documents a tenth (100)",
+        help="records of the naive loop, one after the other; documents a tenth as many (default: %(default)s)",
     )
     add(
         "--runs",

@@ -105,8 +105,8 @@ class Systems:
 
 @contextmanager
 def running_systems(ports: Ports) -> Iterator[Systems]:
-    """Start everything but the functions; nothing is left behind. Raises DemoFailed, also if a port is taken, UserMistake,
-    AzuriteFailed, and TimeoutError if the identity does not start."""
+    """Start everything but the functions; nothing is left behind. Raises DemoFailed, also if a port is taken,
+    UserMistake, AzuriteFailed, and TimeoutError if the identity does not start."""
     _require_free(ports)
     with tempfile.TemporaryDirectory(prefix="systems-") as folder, ExitStack() as stack:
         yield Systems(ports, Path(folder), stack)
@@ -141,9 +141,10 @@ def _require_free(ports: Ports) -> None:
             # As those who listen there later: a port whose last connections are not forgotten yet is free.
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as refused:
+            reason = os.strerror(refused.errno or 0)
             raise DemoFailed(
-                f"port {port} of 127.0.0.1 cannot be used ({os.strerror(refused.errno or 0)}): if another local.systems, Azurite or "
-                "simulator runs there, end it"
+                f"port {port} of 127.0.0.1 cannot be used ({reason}): if another local.systems, Azurite or simulator "
+                "runs there, end it"
             ) from refused
 
 

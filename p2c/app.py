@@ -38,10 +38,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 Remembered = Annotated[
     bool, typer.Option("--remembered", help="do not read what the target holds now: show what was last written")
 ]
-All = Annotated[bool, typer.Option("--all", help="all of them")]
+All = Annotated[bool, typer.Option("--all", help="every flow")]
 Reason = Annotated[str, typer.Option("--reason", help="the reason, kept in the audit log")]
 Limit = Annotated[
-    int | None, typer.Option("--limit", parser=whole_number(1, 1_000_000), metavar="N", help="at most N of them")
+    int | None, typer.Option("--limit", parser=whole_number(1, 1_000_000), metavar="N", help="stop after the first N")
 ]
 
 _given: dict[str, Path | None] = {"settings": None}

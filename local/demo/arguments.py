@@ -101,7 +101,7 @@ def _parser() -> Parser:
     )
     add("--trust", action="store_true", help="kill the functions while they work, and throttle them; also with --once")
     add("--data", type=_path, default=SAMPLES, metavar="DIR", help="sample records (default: AdventureWorks)")
-    add("--small", action="store_true", help="only some 60 of the records: in step within half a minute")
+    add("--small", action="store_true", help="only some 60 of the records: in step in less than a minute")
     add("--report", type=_path, metavar="DIR", help="write report.json and exchanges.jsonl there (docs/report.md)")
     add("--map", type=_path, metavar="FILE", help="the map document of an organisation, such as examples/contoso.yaml")
     add("--schema", type=_path, metavar="FILE", help="columns of its own (default: `own_columns` of --map)")
@@ -110,7 +110,13 @@ def _parser() -> Parser:
     add("--worst-order", action="store_true", help="sync first what waits for others, such as contacts")
     add("--host", choices=HOSTS, default=LOCAL, help="run on Microsoft's functions host: func, or FUNCTIONS_HOST")
     add("--latency-ms", type=_latency, default=0.0, metavar="N", help="added to each answer of both systems")
-    add("--timeout-s", type=_seconds, default=600.0, metavar="N", help="give up after N seconds without progress")
+    add(
+        "--timeout-s",
+        type=_seconds,
+        default=600.0,
+        metavar="N",
+        help="give up after N seconds without progress (default: %(default)g)",
+    )
     add("--pause-s", type=_pause, default=3.0, metavar="N", help="seconds between two edits (default: %(default)g)")
     add("--picture", type=_path, metavar="FILE", help="write what is shown as an SVG picture")
     add("--explain-picture", type=_path, metavar="FILE", help="write an SVG picture of p2c explain on a quote")

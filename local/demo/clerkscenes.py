@@ -11,7 +11,7 @@ from local.demo.arrivals import Arrivals
 from local.demo.clerk import TO_DELIVER, TO_INVOICE, Clerk
 from local.demo.insales import TOTAL
 from local.demo.invoices import key_of
-from local.demo.stage import Stage
+from local.demo.stage import Stage, money
 from shared.counting import counted
 from shared.flows.invoices.mapping import NUMBER_FIELD, ORDER_FIELD
 from shared.flows.orders import ORDERS
@@ -108,9 +108,9 @@ class ClerkScenes:
             self._stage.say(f"Order {number} is invoiced, but {', '.join(missing)} is not in Sales", style="red")
             return
         total = sum((Decimal(str(there[key_of(row.values)][TOTAL])) for row in posted), Decimal(0))
-        currency = posted[0].values["CurrencyCode"]
+        amount = money(total, posted[0].values["CurrencyCode"])
         listed = " and ".join(map(_number, posted))
-        self._stage.say(f"{number} was delivered: invoices {listed} in Sales, {total.normalize():f} {currency} in all")
+        self._stage.say(f"{number} was delivered: invoices {listed} in Sales, {amount} in all")
 
     def all(self) -> tuple[Callable[[], None], ...]:
         """The scenes in their order."""

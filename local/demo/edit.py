@@ -95,8 +95,8 @@ def _typed(column: str, value: str | None, types: Mapping[str, str]) -> Json:
 
 
 def _settings_in(file: Path) -> Mapping[str, str]:
-    """The settings of a demo. Raises NoDemo if there is no such file, as when the demo has ended, and Mistaken if it holds
-    none, or cannot be read."""
+    """The settings of a demo. Raises NoDemo if there is no such file, as when the demo has ended, and Mistaken if it
+    holds none, or cannot be read."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))["Values"]
         return {name: str(values[name]) for name in _NEEDED}

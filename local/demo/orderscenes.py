@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Callable
-from decimal import Decimal
 
 from local.demo.arrivals import Arrivals
 from local.demo.documents import AMOUNT
 from local.demo.flows import API
 from local.demo.selling import ACTIVE, HEADER_ACTIVATED, LINE_SUBMITTED, ORDER, QUOTE, Seller, some_products
-from local.demo.stage import Stage
+from local.demo.stage import Stage, money
 from local.demo.systems import Access
 from shared.clients import quoting
 from shared.records import Values
@@ -70,7 +69,7 @@ class OrderScenes:
             return
         quote, number = self._followed
         for _, order in self._arrivals.flow.targets(self._arrivals.session.systems, number):
-            amount = f"{Decimal(str(order[AMOUNT])).normalize():f} {order['CurrencyCode']}"
+            amount = money(order[AMOUNT], order["CurrencyCode"])
             named = "that names it" if order["QuotationNumber"] == quote else "that does not name it"
             self._stage.say(f"{quote} was won: sales order {number} of {amount} in F&O, {named}")
             return

@@ -11,7 +11,7 @@ from local.demo.documents import AMOUNT
 from local.demo.flows import API, Systems
 from local.demo.samplequotes import SampleQuotes
 from local.demo.selling import ACTIVE, DRAFT, INDIVIDUALS, LOST, Catalogue, Seller, Wanted, some_products
-from local.demo.stage import Stage, say_skipped
+from local.demo.stage import Stage, money, say_skipped
 from local.demo.systems import DATAVERSE, SYSTEM_NAMES, Access
 from shared.clients import quoting
 from shared.flows.quotations import QUOTATIONS
@@ -96,7 +96,7 @@ class QuoteScenes:
         name = f"{contact['fullname']} was quoted"
         for _, quotation in self._arrivals.flow.targets(systems, number):
             customer = quotation["RequestingCustomerAccountNumber"]
-            amount = f"{Decimal(str(quotation[AMOUNT])).normalize():f} {quotation['CurrencyCode']}"
+            amount = money(quotation[AMOUNT], quotation["CurrencyCode"])
             self._stage.say(f"{name}: customer {customer} in F&O, with quotation {number} of {amount}")
             return
         self._stage.say(f"{name}, but quotation {number} is not in F&O", style="red")

@@ -271,7 +271,8 @@ def _tell(
     arrivals = _arrivals(session, configuration, standings, act.place)
     console.print("\nNow users edit records in both systems. Ctrl-C ends the demo.", style="bold")
     maps = FLOWS.read_map_document(configuration.value_maps or configuration.settings.get(MAP_DOCUMENT))
-    _invite(options, console, arrivals[ACCOUNTS], _settings_file(act.place), maps)
+    settings = _settings_file(act.place)
+    _invite(console, settings)
     fulfilment = Fulfilment(session.finops, configuration.company)
     clerk = _clerk(act, session, configuration, arrivals)
     scenes = told_by_turns(
@@ -289,9 +290,13 @@ def _tell(
         for part in (*summary.findings(result), summary.closing_line(result.trial)):
             console.print(part)
 
-    with suppress(KeyboardInterrupt), serving_console(_settings_file(act.place)) as address:
+    with suppress(KeyboardInterrupt), serving_console(settings) as address:
         _say(console, "Or in a browser on this computer, as long as the demo runs:")
         screen.write_verbatim(console, f"  {address}\n")
+        _offer_practice(console, arrivals[ACCOUNTS], settings, maps)
+        if not options.trust:
+            _say(console, "After the first round of these edits, some two minutes, the functions are killed while they")
+            _say(console, "work, and both systems throttle for some seconds: p2c then says that they do.")
         tell(scenes, options.pause_s, once=None if options.trust else trust)
     act.place.save()
     console.print("\nEnding the demo ... Ctrl-C ends the functions at once.", highlight=False)
@@ -299,7 +304,7 @@ def _tell(
         screen.write_verbatim(console, how_to_continue(options), style="dim")
 
 
-def _invite(options: Options, console: Console, accounts: Arrivals, settings: Path, maps: ValueMaps) -> None:
+def _invite(console: Console, settings: Path) -> None:
     """What an operator can do meanwhile, as lines to paste."""
     _say(console, "Inspect it as an operator, in another terminal in this folder:")
     command = shlex.join(["./p2c.sh", "--settings", str(settings), "status"])
@@ -307,10 +312,6 @@ def _invite(options: Options, console: Console, accounts: Arrivals, settings: Pa
     function = screen.shell_function("p2c", str(ROOT / "p2c.sh"), "--settings", str(settings))
     _say(console, "Or paste this once there, and type the commands as the documents and remedies name them:")
     screen.write_verbatim(console, f"  {function}\n")
-    _offer_practice(console, accounts, settings, maps)
-    if not options.trust:
-        _say(console, "After the first round of these edits, some two minutes, the functions are killed while they")
-        _say(console, "work, and both systems throttle for some seconds: p2c then says that they do.")
 
 
 def _offer_practice(console: Console, accounts: Arrivals, settings: Path, maps: ValueMaps) -> None:

@@ -3,15 +3,22 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from rich.console import Console
 
 from local.demo import screen
 from local.demo.arrivals import PATIENCE_S
+from shared.records import Json
 from shared.visible import visible
 
 _NOW_AND_THEN_S = 3.0
 _SKIPPED_SHOWN = 10
+
+
+def money(amount: Json, currency: Json) -> str:
+    """An amount as people write it, rounded to two decimals, with its currency."""
+    return f"{Decimal(str(amount)):.2f} {currency}"
 
 
 def say_skipped(console: Console, system: str, messages: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """The tables at the end of the first sync: what the flow did, what was not written and why, and the comparison."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -11,7 +11,7 @@ from local.demo.additions import Additions
 from local.demo.comparison import Comparison
 from local.demo.progress_reader import ENDED
 from local.demo.report import FlowResult, Result, Trial, listed
-from local.demo.systems import SYSTEM_NAMES, Requests
+from local.demo.systems import SYSTEM_NAMES
 from shared.counting import counted
 from shared.flows.registry import FLOWS
 from shared.state.failures import Failure
@@ -29,7 +29,7 @@ _LONGEST_VALUE = 60
 def pictures(result: Result) -> Iterator[RenderableType]:
     """Everything that is shown of a result, from top to bottom."""
     yield _flows(result)
-    yield _asked(result.requests)
+    yield _asked(result)
     yield Text()
     left_out = _left_out(result)
     if left_out.row_count:
@@ -94,12 +94,14 @@ def _figures(flow: FlowResult) -> dict[str, str]:
     }
 
 
-def _asked(requests: Mapping[str, Requests]) -> Text:
+def _asked(result: Result) -> Text:
     told = (
         f"{SYSTEM_NAMES[name]} {counted(count.read, 'read')}, {counted(count.write, 'write')}"
-        for name, count in requests.items()
+        for name, count in result.requests.items()
     )
-    looks = "every look at a record is counted, by its outcome; skipped: applied before, and not read"
+    looks = "every look at a record is counted, by its outcome"
+    if any(flow.glance.counts.get(Kind.SKIPPED) for flow in result.flows.values()):
+        looks += "; skipped: applied before, and not read"
     return Text(f"{looks}; requests answered: {'; '.join(told)}", style="dim")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from p2c.app import All, Flow, Ids, Json, Limit, MaybeFlow, Yes, app, confirm, connected, located, standstill
+from p2c.app import Flow, Ids, Json, Limit, MaybeFlow, Yes, app, confirm, connected, located, standstill
 from p2c.connection import Connection
 from p2c.helping import for_example
 from p2c.mistakes import Mistake
@@ -56,7 +56,7 @@ def retry(  # noqa: PLR0917 - the options of a command
     flow: Flow,
     ids: Ids = None,
     cause: Annotated[str | None, typer.Option(help="all failures of one cause")] = None,
-    everything: All = False,
+    everything: Annotated[bool, typer.Option("--all", help="every failure of the flow")] = False,
     results: Annotated[bool, typer.Option("--results", help="results that Sales has refused (`p2c results`)")] = False,
     limit: Limit = None,
 ) -> None:

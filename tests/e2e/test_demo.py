@@ -88,6 +88,7 @@ def test_begun_in_the_worst_order_it_syncs_everything_and_continues_after_edits_
         assert f"'{keep}/run/local.settings.json' status" in read_to("./p2c.sh")[-1]
         with visited(read_to("?key=")[-1].strip()) as console:
             assert "accounts" in console.page("/records")
+        assert "address1_country=" in read_to("local.demo.edit")[-1]
         _, last = FIRST_SCENES[-1]
         assert_scenes(read_to(last), FIRST_SCENES)
         assert ended_by_ctrl_c(demo) == 0

@@ -239,10 +239,15 @@ def test_the_outcomes_of_all_looks_are_shown_and_records_that_have_ended_are_not
     glance = replace(GLANCE, counts={"read": 10, "created": 6, "ended": 3, "rejected": 1, "skipped": 2, "retried": 0})
     account = Account({}, {f"{ENDED}won": 3}, (), (), 0)
     text = shown(Result({"quotations": FlowResult(glance, account, Comparison(6, 6), REQUESTS)}, True, 99.0, REQUESTS))
+    assert "skipped: applied before, and not read" in text
     lines = [line.split() for line in text.splitlines()]
     assert ["flow", "read", "created", "skipped", "ended", "rejected", "seconds"] in lines
     assert ["quotations", "10", "6", "2", "3", "1", "2.0"] in lines
     assert "not expected: what has ended" in text
+
+
+def test_no_outcome_is_explained_that_no_flow_had() -> None:
+    assert "skipped" not in shown(result_of(Comparison(6, 6), Account({}, {}, (), (), 0)))
 
 
 def test_records_that_wait_are_reported_by_what_they_wait_for() -> None:

@@ -11,6 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from local.demo import screen
+from local.demo.stage import money
+
+
+@pytest.mark.parametrize(("amount", "told"), [("1794.2114", "1794.21 USD"), ("1E+2", "100.00 USD"), (5, "5.00 USD")])
+def test_an_amount_is_told_with_two_decimals(amount: str | int, told: str) -> None:
+    assert money(amount, "USD") == told
 
 
 def written(console: Console) -> str:
