@@ -24,7 +24,7 @@ from shared.clock import SystemClock
 from shared.discretion import shown
 from shared.errors import NotSignedIn, SettingsInvalid
 from shared.flows.spec import Deployment, Flows
-from shared.mapping.map_source import told_of_file
+from shared.mapping.map_source import require_readable, told_of_file
 from shared.operations.audit_log import AuditLog
 from shared.operations.lookup import is_elsewhere, pasted, table_of_address
 from shared.operations.read_later import ReadLaterTable
@@ -91,10 +91,11 @@ class Connection:
 
     def with_map(self, file: Path | None, *, placeholders: bool = False) -> "Connection":
         """The same with another map document, unless `file` is None. With `placeholders`, settings that say where the
-        systems are may be missing: for what calls no system."""
+        systems are may be missing: for what calls no system. Raises Mistake for a file that cannot be read."""
         given = {name: value for name, value in self.environ.items() if value.strip()}
         environ = {**_PLACEHOLDERS, **given} if placeholders else given
         if file is not None:
+            _require_readable(file)
             environ[MAPS] = str(file)
         return replace(self, environ=environ, map_file=file)
 
@@ -286,6 +287,13 @@ def _with_others(mistake: str, connection: Connection) -> str:
     except Mistake as others:
         return f"{mistake}\n{others}"
     return mistake
+
+
+def _require_readable(file: Path) -> None:
+    try:
+        require_readable(file)
+    except SettingsInvalid as invalid:
+        raise Mistake(told_of_file(invalid)) from None
 
 
 def _is_of_storage(name: str) -> bool:

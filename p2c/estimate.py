@@ -32,12 +32,18 @@ class Estimate:
     @property
     def sentence(self) -> str:
         """In words."""
-        whence = "the rate of the last runs" if self.rate_is_own else "measured between simulators with 150 ms latency"
         return (
             f"About {counted(self.reads, 'read')} and {counted(self.writes, 'write')}: {self.window_percent:.1f} % of "
-            "the 6,000 requests that a system accepts from one user in five minutes; "
-            f"{age(self.seconds)} at {self.rate:.0f} records a second ({whence})."
+            f"the 6,000 requests that a system accepts from one user in five minutes{self._time}."
         )
+
+    @property
+    def _time(self) -> str:
+        if not self.writes:
+            return ""
+        whence = "the rate of the last runs" if self.rate_is_own else "measured between simulators with 150 ms latency"
+        time = "less than a second" if self.seconds < 1 else age(self.seconds)
+        return f"; {time} at {self.rate:.0f} records a second ({whence})"
 
 
 def estimate_of(limits: Limits, summary: Summary, runs: Sequence[Run]) -> Estimate:

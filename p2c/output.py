@@ -54,8 +54,10 @@ def as_json(answer: Any) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Write a table in which no word is broken; where the terminal has no room for one, a block of lines for each row.
-    In a file or pipe each row is one line."""
+    In a file or pipe each row is one line. A column without a heading is left out where no row has anything in it."""
     cells = [[words(cell) for cell in row] for row in rows]
+    kept = [at for at, column in enumerate(columns) if column or any(row[at] for row in cells)]
+    columns, cells = [columns[at] for at in kept], [[row[at] for at in kept] for row in cells]
     widths = _widths([columns, *cells], console().width)
     if widths is None:
         _write_blocks(columns, cells, title)

@@ -67,15 +67,20 @@ def show_columns(title: str, columns: Sequence[tuple[str, Mapping[str, object]]]
 
 
 def written_of(entry: Entry) -> str:
-    """The fields of an entry of a history, with their old and new values where these are kept, and those that were
-    written as they were; then those in which the target's value has stayed, with that and the source's."""
+    """The fields of an entry of a history, with old and new values where these are kept, an empty one as `blank`,
+    and those that were written as they were; then those in which the target's value has stayed, with that and the
+    source's."""
     same = [name for name, (old, new) in entry.values.items() if words(old) == words(new)]
     changed = {name: values for name, values in entry.values.items() if name not in same}
-    written = [f"{name}: {short(old)} -> {short(new)}" for name, (old, new) in changed.items()]
+    written = [f"{name}: {_or_blank(old)} -> {_or_blank(new)}" for name, (old, new) in changed.items()]
     written += [f"the same again: {', '.join(same)}"] if same else [] if changed else entry.fields
-    stayed = [f"{name} stays {short(there)}, not {short(ours)}" for name, (there, ours) in entry.kept.items()]
+    stayed = [f"{name} stays {_or_blank(there)}, not {_or_blank(ours)}" for name, (there, ours) in entry.kept.items()]
     separator = "; " if entry.values or stayed else ", "
     return separator.join([*written, *stayed])
+
+
+def _or_blank(value: object) -> str:
+    return short(value) or "blank"
 
 
 def run_counts(counts: Mapping[str, int]) -> str:

@@ -4,6 +4,7 @@ It is the parser of every border: answers of both systems, queue messages, docum
 """
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from shared.records import Json
@@ -55,6 +56,36 @@ def indented(value: Json) -> str:
     """The same as a text for people: each entry has a line of its own, and two more blanks before it than its object
     or list."""
     return whole_characters(_indented(value, ""))
+
+
+def with_member(text: str, name: str, value: Json) -> str:
+    """The text of a JSON object that has members, with one of them replaced, or added at the end: every other character
+    stays as it is."""
+    written = indented(value).replace("\n", "\n  ")
+    end = 0
+    for key, begin, end in _members(text):
+        if key == name:
+            return f"{text[:begin]}{written}{text[end:]}"
+    return f"{text[:end]},\n  {_without_decimals(name)}: {written}{text[end:]}"
+
+
+def _members(text: str) -> Iterator[tuple[str, int, int]]:
+    """The members of a JSON object: the name of each, and where its value begins and ends."""
+    scan = json.JSONDecoder().raw_decode
+    at = text.index("{")
+    while text[at] != "}":
+        key, at = scan(text, _filled(text, at + 1))
+        begin = _filled(text, _filled(text, at) + 1)
+        end = scan(text, begin)[1]
+        yield key, begin, end
+        at = _filled(text, end)
+
+
+def _filled(text: str, at: int) -> int:
+    """The next place that holds no white space."""
+    while text[at].isspace():
+        at += 1
+    return at
 
 
 def _written(value: Json) -> str:

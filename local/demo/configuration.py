@@ -22,7 +22,7 @@ from shared.flows.invoices.settings import InvoiceSettings
 from shared.flows.ordersback.settings import OrdersBackSettings
 from shared.flows.registry import FLOWS
 from shared.flows.spec import Deployment
-from shared.mapping.map_source import SHIPPED
+from shared.mapping.map_source import SHIPPED, require_readable
 from shared.records import Json
 
 MAP_DOCUMENT = "MAP_DOCUMENT"
@@ -92,6 +92,8 @@ def read_configuration(
     known = {**quick, **environment.without_foreign(chosen), **_NOT_KNOWN_YET}
     value_maps = None
     try:
+        if map_file is not None:
+            require_readable(map_file)
         if unit_group is not None and (map_file is not None or MAP_DOCUMENT not in chosen):
             # Its mistakes are told with its own name and lines, before the units are put in.
             FLOWS.deployment(FLOWS.read_settings(known))

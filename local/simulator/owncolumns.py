@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import SettingsInvalid
 from shared.mapping.field_specs import OwnColumn
-from shared.mapping.map_source import map_source
+from shared.mapping.map_source import map_source, require_readable
 from shared.mapping.names import Name, shipped
 from shared.records import Json
 
@@ -26,6 +26,7 @@ class OverlayUnreadable(Exception):
 def read_object(file: Path) -> Mapping[str, Json]:
     """The content of a file of columns. Raises OverlayUnreadable."""
     try:
+        require_readable(file)
         content = map_source(str(file)).content()
     except SettingsInvalid as wrong:
         # Without the name of the setting that a map document usually is.

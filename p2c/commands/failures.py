@@ -181,7 +181,8 @@ def show_failures(found: Sequence[FailedRecord]) -> None:
         of = each.failure
         say(f"{of.flow} {of.number} ({of.id})", style="bold")
         say(f"  {of.message}")
-        told = f"since {words(of.first_seen)} UTC, tried {counted(of.tried, 'time')} since"
+        tried = f"tried {counted(of.tried, 'time')} since" if of.tried else "not tried again yet"
+        told = f"since {words(of.first_seen)} UTC, {tried}"
         told += f", next at {words(of.next_try)}" if of.next_try else ""
         told += f", its key in the target: {each.target_key}" if each.target_key else ""
         say(f"  {told}")

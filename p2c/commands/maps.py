@@ -20,7 +20,7 @@ from shared.counting import counted
 from shared.errors import SettingsInvalid
 from shared.flows.checks import Check, CheckResult
 from shared.mapping.field_row import FieldRow
-from shared.mapping.map_source import MapSource, map_source, told_of_file
+from shared.mapping.map_source import MapSource, map_source, require_readable, told_of_file
 from shared.operations.map_entries import ListedEntry, listed
 from shared.operations.map_tables import map_differences, map_tables
 from shared.operations.own_columns import own_columns
@@ -126,10 +126,14 @@ def learn(
         if into is None or document is None:
             as_json({"own_columns": found})
             return
-        merged = dict(_object(_object(document.content()).get("own_columns")))
+        known = _object(_object(document.content()).get("own_columns"))
+        merged = dict(known)
         for name, columns in found.items():
             # What somebody has written counts.
             merged[name] = {**columns, **_object(merged.get(name))}
+        if merged == known:
+            say(f"{counted(count, 'column')} of your own, and {into} lacks none: it stays as it is.")
+            return
         write_map(into, document.with_part("own_columns", merged))
         say(f"{counted(count, 'column')} of your own; {into} has them now.")
 
@@ -168,6 +172,7 @@ def _systems(to: Connection) -> tuple[DataverseSystem, FinopsSystem]:
 def _document(file: Path) -> MapSource:
     """A map document, which need not be right. Raises Mistake if it is no object at all."""
     try:
+        require_readable(file)
         found = map_source(str(file))
         content = found.content()
     except SettingsInvalid as invalid:

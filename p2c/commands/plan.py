@@ -65,8 +65,8 @@ def plan(  # noqa: PLR0917 - the options of a command
 def show_plan(flow: str, summary: Summary, found: Found, estimate: Estimate, system: System) -> None:
     """A dry run."""
     target = system.label
-    said = f"{counted(summary.records, 'record')}: {summary.sentence}; {summary.adopted} of them adopted"
-    say(f"{flow}: {said}")
+    adopted = f"; {summary.adopted} of them adopted" if summary.adopted else ""
+    say(f"{flow}: {counted(summary.records, 'record')}: {summary.sentence}{adopted}")
     say(f"  {estimate.sentence}")
     if found.fields:
         say(f"  fields that would change: {words(found.fields)}")

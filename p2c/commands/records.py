@@ -17,7 +17,7 @@ from p2c.mistakes import Mistake
 from p2c.output import as_json, say, table, words
 from p2c.sheets import harmless
 from p2c.texts import run_counts
-from shared.operations.records_list import STATES, Listed, listed_records
+from shared.operations.records_list import STATES, Listed, listed_records, require_state, rule_like
 from shared.state.runs import Run
 
 _COLUMNS = tuple(field.name for field in fields(Listed))
@@ -44,8 +44,8 @@ def records(  # noqa: PLR0917 - the options of a command
     """List the records of a flow with their state, and the rule or cause of it."""
     with connected() as to:
         (name,) = to.flows(flow)
-        if state is not None and state not in STATES:
-            raise Mistake(f"--state {state}: there is no such state; the states are {', '.join(STATES)}")
+        if state is not None:
+            require_state(state)
         service = to.service
         found = listed_records(service.state.links, name, service.clock, state=state, rule=rule, since=since, kept=kept)
         if file is not None:
@@ -58,11 +58,11 @@ def records(  # noqa: PLR0917 - the options of a command
             as_json(shown)
             return
         if not shown:
-            say(
-                f"No record of {name} is like that."
-                if state or rule or since or kept
-                else f"{name} has no records yet."
-            )
+            asked = state or rule or since or kept
+            say(f"No record of {name} is like that." if asked else f"{name} has no records yet.")
+            close = rule_like(service.flows[name], service.failing(), rule) if rule else ""
+            if close:
+                say(f"No rule or cause known here is {rule!r}: did you mean {close}?")
             return
         columns = ["key in the target", "id", "state", "rule or cause", "since (UTC)"]
         keeps = any(each.kept for each in shown)

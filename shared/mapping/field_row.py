@@ -21,6 +21,6 @@ class FieldRow:
     @property
     def sentence(self) -> str:
         """The row as one line."""
-        origin = f" of {', '.join(self.columns)}" if self.columns else ""
+        origin = f", from {', '.join(self.columns)}" if self.columns else ""
         limit = "" if self.length is None else f", at most {self.length} characters"
-        return f"{self.ownership}: {self.rule}{origin}{limit}"
+        return f"{self.ownership}{origin}: {self.rule}{limit}"

@@ -67,7 +67,7 @@ class MapSource:
             raise mistaken(self.name, told, left_out=True)
 
     def located(self, mistakes: Iterable[MapMistake]) -> tuple[str, ...]:
-        """The mistakes with their lines, if the text has several."""
+        """The mistakes with their lines, in the order of these, if the text has several."""
         given = tuple(map(str, mistakes))
         if len(self.text.splitlines()) < 2:
             return given
@@ -79,12 +79,13 @@ class MapSource:
         return tuple(map_yaml.located(given, lines))
 
     def with_part(self, name: str, value: Json) -> str:
-        """The text with one part of the document replaced or added. Of YAML the other lines stay as they are. Raises
+        """The text with one part of the document replaced or added. The other lines stay as they are. Raises
         SettingsInvalid."""
         content = self.content()
         if self.is_yaml:
             return map_yaml.with_part(self.text, name, value)
-        return written({**(content if isinstance(content, dict) else {}), name: value}, as_yaml=False)
+        parts = content if isinstance(content, dict) else {}
+        return exact_json.with_member(self.text, name, value) if parts else written({name: value}, as_yaml=False)
 
     def _of_yaml(self) -> Json:
         try:
@@ -107,6 +108,12 @@ def map_source(source: str | None) -> MapSource:
     file = _found(Path(text)) if text else SHIPPED
     name = _name(file)
     return MapSource(name, _read(file, name), is_yaml=file.suffix.lower() in YAML_SUFFIXES)
+
+
+def require_readable(file: Path) -> None:
+    """Raises SettingsInvalid, with its name, for a file of a command line that cannot be read. The value of a setting
+    may be something else than a path, and is not told."""
+    _read(_found(file), str(file))
 
 
 def is_text(source: str) -> bool:

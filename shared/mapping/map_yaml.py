@@ -5,6 +5,7 @@ and 0012 keeps its zeros. The name of an entry is always a text. What JSON lacks
 tags, several documents, and names that are no texts.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from shared.records import Json
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# How a mistake begins that has its line already.
+_LINE = re.compile(r"line ([0-9]+): ")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 # The parser in C reads ten times as fast; a Python without it has the other.
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -226,7 +229,17 @@ _Dumper.add_representer(Decimal, lambda dumper, number: dumper.represent_scalar(
 
 
 def located(mistakes: tuple[str, ...], lines: Mapping[str, int]) -> Iterator[str]:
-    """Mistakes that begin with their place, each with its line, as far as the place or what holds it has one."""
+    """Mistakes that begin with their place, each with its line, as far as the place or what holds it has one, in the
+    order of the lines; at the end those without one."""
+    return iter(sorted(_with_lines(mistakes, lines), key=_line_of))
+
+
+def _line_of(mistake: str) -> float:
+    told = _LINE.match(mistake)
+    return int(told[1]) if told else math.inf
+
+
+def _with_lines(mistakes: tuple[str, ...], lines: Mapping[str, int]) -> Iterator[str]:
     for mistake in mistakes:
         ends = (end for end in range(len(mistake), 0, -1) if mistake[end : end + 1] in ("", ".", ":", " "))
         line = next((lines[mistake[:end]] for end in ends if mistake[:end] in lines), None)

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
+from shared.mapping.spelling import nearest
+from shared.operations.failures import Failing
+from shared.operations.lookup import NotFound
 from shared.state.links import Link, Links, LinkState, link_key
+from shared.sync.apply.filters import rules_of
+from shared.sync.flow import Flow
 
 UNREADABLE = "unreadable"
 """The state of a link that cannot be read."""
@@ -25,6 +30,19 @@ class Listed:
     rule: str
     since: datetime
     kept: str = ""
+
+
+def require_state(state: str) -> None:
+    """Raises NotFound for a name that is no state."""
+    if state not in STATES:
+        raise NotFound(f"there is no state {state!r}; the states are {', '.join(STATES)}")
+
+
+def rule_like(flow: Flow, failing: Failing, rule: str) -> str:
+    """The rule of a flow, or the cause of one of its failures, that is most like a name that is neither; empty if the
+    name is one, or if none is like it."""
+    known = {*rules_of(flow), *(each.cause for each in failing.causes([flow.name]))}
+    return "" if rule in known else nearest(rule, sorted(known))
 
 
 def state_of(link: Link) -> str:

@@ -538,6 +538,15 @@ def test_the_records_of_a_state_are_listed_by_pages(sync: Product, console: Cons
     assert console.page(f"/records?flow={FLOW}&state=written").count("/record?flow") == 2
 
 
+def test_a_state_that_is_none_and_a_misspelt_rule_are_told(sync: Product, console: Consoled) -> None:
+    sync.linked(1)
+    wrong = console.get(f"/records?flow={FLOW}&state=nonsense")
+    assert (wrong.status_code, "there is no state &#39;nonsense&#39;; the states are" in wrong.text) == (400, True)
+    shown = console.page(f"/records?flow={FLOW}&rule=Inactive")
+    assert f'<a href="/records?flow={FLOW}&amp;state=&amp;rule=inactive">' in shown
+    assert "Did you mean" not in console.page(f"/records?flow={FLOW}&rule=inactive")
+
+
 def test_the_map_shows_each_field_with_its_source_and_the_type_and_length_on_both_sides(console: Consoled) -> None:
     shown = console.page(f"/map?flow={FLOW}")
     (row,) = [part.split("</tr>")[0] for part in shown.split("<tr>") if '<th scope="row">OrganizationName' in part]

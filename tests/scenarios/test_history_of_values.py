@@ -53,6 +53,18 @@ def test_a_change_has_its_old_and_its_new_value(keeping: Product) -> None:
     assert all(part in told for part in ("OrganizationName:", "A-0 -> Renamed", "a change in"))
 
 
+def test_a_value_that_is_empty_is_told_as_blank(keeping: Product) -> None:
+    (id,) = keeping.linked(1)
+    for phone in ("+1 555", None):
+        keeping.clock.sleep(1)
+        keeping.edit(id, telephone1=phone)
+        keeping.tick()
+    told = p2c("history", FLOW, "A-0")
+    assert " OrganizationName: blank -> Account A-0" in told
+    assert " PrimaryContactPhone: blank -> +1 555 " in told
+    assert " PrimaryContactPhone: +1 555 -> blank " in told
+
+
 def test_what_others_had_set_is_the_old_value_of_a_repair(keeping: Product) -> None:
     (id,) = keeping.linked(1)
     url = "CustomersV3(dataAreaId='usmf',CustomerAccount='A-0')"

@@ -63,7 +63,7 @@ def test_the_names_of_a_file_are_checked_although_parts_of_it_are_missing_or_unk
     file = tmp_path / "contoso.yaml"
     file.write_text("fields:\n  accounts:\n    NameAlias: {word: copy, from: nmae}\ncontries: {}\n", encoding="utf-8")
     told = p2c_in({}, "map", "check", str(file)).output
-    assert told.startswith(f"{file} has 7 mistakes:\n")
+    assert told.startswith(f"{file} has 7 mistakes:\n  line 3: ")
     assert "line 4: contries is unknown" in told
     assert "line 3: fields.accounts.NameAlias.from: nmae is no column of accounts: did you mean name?" in told
 
@@ -72,8 +72,9 @@ def test_the_names_of_a_file_are_checked_although_parts_of_it_are_missing_or_unk
     "call",
     [("check", "FILE"), ("diff", "FILE", "FILE"), ("show", "accounts", "--map", "FILE"), ("learn", "--into", "FILE")],
 )
-def test_a_file_that_is_not_there_is_named_once(tmp_path: Path, call: tuple[str, ...]) -> None:
-    file = tmp_path / "none.yaml"
+@pytest.mark.parametrize("name", ["none.yaml", "none"])
+def test_a_file_that_is_not_there_is_named_once(tmp_path: Path, call: tuple[str, ...], name: str) -> None:
+    file = tmp_path / name
     settings = {"DATAVERSE_URL": "http://127.0.0.1:1", "FINOPS_URL": "http://127.0.0.1:2", "COMPANY": "usmf"}
     ended = p2c_in(settings, "map", *(str(file) if each == "FILE" else each for each in call))
     assert (ended.exit_code, ended.output) == (2, f"{file} does not exist: create it, or name another file\n")
@@ -263,6 +264,20 @@ def test_a_declared_column_that_sales_lacks_is_found_by_the_live_check_alone(
     with operated(sync):
         told = p2c("map", "check", file, *live, code=1 if live else 0)
     assert ("new_tier" in told) is bool(live)
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_document_that_lacks_no_column_stays_as_it_is(sync: Product, tmp_path: Path, form: str) -> None:
+    file = tmp_path / f"contoso.{form}"
+    text = SHIPPED.read_text(encoding="utf-8").replace(": ", ":  ", 1)
+    file.write_text(text if form == "json" else f"# Ours.\n{map_yaml.dumps(json.loads(text))}", encoding="utf-8")
+    before = file.read_bytes()
+    with operated(sync):
+        assert (
+            p2c("map", "learn", "--into", str(file))
+            == f"0 columns of your own, and {file} lacks none: it stays as it is.\n"
+        )
+    assert file.read_bytes() == before
 
 
 @pytest.mark.odata_refused("'new_short'")

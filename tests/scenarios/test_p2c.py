@@ -49,7 +49,9 @@ def test_an_account_that_turned_inactive_would_end_and_after_the_sync_has_ended(
 def test_a_plan_counts_what_is_left_out_by_its_rule(sync: Product, tmp_path: Path) -> None:
     id = sync.account("A-1", **US)
     sync.edit(id, statecode=1, statuscode=2)
-    assert "accounts: 1 record: 1 filtered (1 inactive); 0 of them adopted" in p2c("plan", FLOW, id)
+    told = p2c("plan", FLOW, id)
+    assert "accounts: 1 record: 1 filtered (1 inactive)\n" in told
+    assert "that a system accepts from one user in five minutes.\n" in told
     p2c("plan", FLOW, "--markdown", str(tmp_path / "plan.md"))
     assert "1 filtered (1 inactive)" in (tmp_path / "plan.md").read_text(encoding="utf-8")
 
@@ -254,7 +256,13 @@ def test_every_record_is_found_by_its_state_and_its_rule(sync: Product, tmp_path
     header, *lines = file.read_text(encoding="utf-8-sig").splitlines()
     assert (header, len(lines)) == ("id,key,state,rule,since,kept", 3)
     assert "There are more; --limit N shows N" in p2c("records", FLOW, "--limit", "2")
-    assert "there is no such state; the states are new, written" in p2c("records", FLOW, "--state", "gone", code=2)
+    assert "there is no state 'gone'; the states are new, written" in p2c("records", FLOW, "--state", "gone", code=2)
+
+
+def test_a_failure_says_that_it_was_not_tried_again_yet(sync: Product) -> None:
+    sync.account("R-1", address1_country="Atlantis")
+    sync.tick()
+    assert "UTC, not tried again yet, next at " in p2c("failures", FLOW, "--cause", "country_unknown")
 
 
 def test_records_are_listed_since_a_time(sync: Product) -> None:
@@ -290,6 +298,16 @@ def test_a_list_without_entries_says_so(sync: Product) -> None:
     assert p2c("records", FLOW) == "accounts has no records yet.\n"
     assert p2c("records", FLOW, "--rule", "inactive") == "No record of accounts is like that.\n"
     assert p2c("runs", FLOW) == "No runs.\n"
+
+
+def test_a_misspelt_rule_is_told_the_one_that_is_like_it(sync: Product) -> None:
+    sync.account("R-1", address1_country="Atlantis")
+    sync.tick()
+    for rule, close in (("Inactive", "inactive"), ("Country_unknown", "country_unknown")):
+        assert p2c("records", FLOW, "--rule", rule).endswith(
+            f"\nNo rule or cause known here is {rule!r}: did you mean {close}?\n"
+        )
+    assert p2c("records", FLOW, "--rule", "xyz") == "No record of accounts is like that.\n"
 
 
 @pytest.mark.parametrize("width", [120, 240])

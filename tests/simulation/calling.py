@@ -11,7 +11,7 @@ from pathlib import Path
 from shared import exact_json
 from shared.errors import FileUnreadable, SettingsInvalid
 from shared.flows.registry import FLOWS
-from shared.mapping.map_source import map_source
+from shared.mapping.map_source import is_text, map_source, require_readable
 from tests.simulation.census import Share, census
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.sample import SampleUnusable, read_sample
@@ -49,6 +49,8 @@ def _text_of(maps: str) -> str:
     """Raises SettingsInvalid and FileUnreadable."""
     if not maps.strip():
         raise Miscalled("--map is blank; name a map document")
+    if not is_text(maps):
+        require_readable(Path(maps))
     FLOWS.read_map_document(maps)
     source = map_source(maps)
     # Histories change their document as JSON; YAML means the same.

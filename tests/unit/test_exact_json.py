@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exact_json import MAX_DEPTH, dumps, indented, loads
+from shared.exact_json import MAX_DEPTH, dumps, indented, loads, with_member
 from shared.records import Json
 
 LEAVES = (
@@ -90,3 +90,23 @@ def test_a_number_that_would_fill_the_memory_is_refused(text: str) -> None:
 def test_any_text_is_a_value_or_refused_with_a_value_error(text: str | bytes) -> None:
     with suppress(ValueError):
         loads(text)
+
+
+@given(
+    st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists), min_size=1),
+    st.text(),
+    st.sampled_from([None, 1]),
+)
+def test_a_member_is_replaced_or_added_in_any_form_of_an_object(
+    members: dict[str, Json], name: str, indent: int | None
+) -> None:
+    changed = with_member(f" {json.dumps(members, indent=indent)}\n", name, {"a": ["b"]})
+    assert list(dict(loads(changed)).items()) == list({**members, name: {"a": ["b"]}}.items())  # type: ignore[arg-type]
+
+
+def test_a_member_is_replaced_and_every_other_line_stays() -> None:
+    text = '{\n  "units": [{"sales": "Box",  "finops": "box"}],\n  "own_columns": {},\n  "last": 1.50\n}\n'
+    changed = with_member(text, "own_columns", {"accounts": {"new_tier": 1}})
+    columns = '{\n    "accounts": {\n      "new_tier": 1\n    }\n  }'
+    assert changed == text.replace("{},", f"{columns},")
+    assert with_member(text, "fields", {}) == text.replace("1.50", '1.50,\n  "fields": {}')

@@ -329,6 +329,12 @@ def test_a_table_breaks_no_word_and_is_a_block_for_each_row_where_it_has_no_room
     assert ("│" in told) is is_table
 
 
+def test_a_column_without_a_heading_is_left_out_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert "│ a │\n" in written(monkeypatch, "utf-8", lambda: table(["x", ""], [["a", ""], ["b", None]]))
+    assert "│ a │ the same │\n" in written(monkeypatch, "utf-8", lambda: table(["x", ""], [["a", "the same"]]))
+
+
 def test_a_row_of_a_table_is_one_line_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     text = ", ".join(["SomeField"] * 200)

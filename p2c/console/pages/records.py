@@ -7,7 +7,7 @@ from p2c.console.site import Site, all_asked, asked, back_to
 from p2c.referred import referred_in
 from shared.operations.causers import causers_of
 from shared.operations.lines import fields_of_lines
-from shared.operations.records_list import STATES, page_of_records
+from shared.operations.records_list import STATES, page_of_records, require_state, rule_like
 from shared.operations.trace import Child, some_children_of
 
 _AT_A_TIME = 50
@@ -32,6 +32,8 @@ def records(site: Site, request: Request) -> Response:
     """The records of a flow by state and rule, some at a time."""
     flow, state, rule = (asked(request, name) for name in ("flow", "state", "rule"))
     (name,) = site.to.flows(flow or site.flows[0])
+    if state:
+        require_state(state)
     service = site.to.service
     found, after = page_of_records(
         service.state.links,
@@ -42,8 +44,17 @@ def records(site: Site, request: Request) -> Response:
         after=asked(request, "after"),
         limit=_AT_A_TIME,
     )
+    meant = rule_like(service.flows[name], service.failing(), rule) if rule and not found and not after else ""
     return site.page(
-        request, "records.html", records=found, after=after, flow=name, state=state, rule=rule, states=STATES
+        request,
+        "records.html",
+        records=found,
+        after=after,
+        flow=name,
+        state=state,
+        rule=rule,
+        states=STATES,
+        meant=meant,
     )
 
 

@@ -43,6 +43,11 @@ class FlowsByName(Protocol):
         """A flow by its name. Raises KeyError."""
 
 
+def rules_of(flow: Filtering) -> tuple[str, ...]:
+    """The names of the rules by which a record of a flow may be filtered, but for those of its parents."""
+    return tuple({**flow.filters} | _OF_EVERY_FLOW)
+
+
 def in_words(rule: str, flow: Filtering, flows: FlowsByName) -> Filter:
     """A rule of a flow in words, also one that comes from a record's parent. Flows may have rules of the same name."""
     if rule.startswith(PARENT_FILTERED):

@@ -37,9 +37,12 @@ def refused(*arguments: str) -> str:
     return str(told.value)
 
 
-def test_a_document_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> None:
-    file = tmp_path / "none.yaml"
-    assert refused("--map", str(file)) == f"--map {file} does not exist: create it, or name another file"
+@pytest.mark.parametrize("name", ["none.yaml", "none"])
+def test_a_document_that_is_not_there_is_named_in_one_sentence(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    told = "does not exist: create it, or name another file"
+    assert refused("--map", str(file)) == f"--map {file} {told}"
+    assert refused("--map", str(file), "--schema", str(CONTOSO)) == f"--map: {file} {told}"
 
 
 def test_a_file_of_columns_that_is_none_is_named_in_one_sentence(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_the_description_tells_what_the_document_has_changed_and_which_lengths_a
     assert [rows[name].is_changed for name in ("SalesMemo", "OrganizationName")] == [True, False]
     assert (rows["AddressZipCode"].length, rows["AddressZipCode"].is_verified) == (7, False)
     assert (rows["CreditLimit"].length, rows["CreditLimit"].is_verified) == (None, False)
-    assert rows["OrganizationName"].sentence == "owned: as it is of name, at most 100 characters"
+    assert rows["OrganizationName"].sentence == "owned, from name: as it is, at most 100 characters"
     assert rows["PartyType"].sentence == "on_create: always `Organization`"
 
 
