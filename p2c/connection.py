@@ -47,7 +47,10 @@ ACCOUNT = "STORAGE_ACCOUNT_NAME"
 # Templates of addresses (p2c/addresses.py).
 SALES_ADDRESS = "P2C_SALES_ADDRESS"
 FINOPS_ADDRESS = "P2C_FINOPS_ADDRESS"
-_NO_FILE = "start the demo that it belongs to, or name a file that exists"
+_NO_FILE = "name a file that exists; a demo's is there while it runs"
+_PASSED = (
+    'Pass them with --settings FILE, or in the environment; with azd: `set -a; eval "$(azd env get-values)"; set +a`.'
+)
 MAPS = "MAP_DOCUMENT"
 # Where no system is called: they pass the checks of settings, and lead nowhere.
 _PLACEHOLDERS = {
@@ -105,7 +108,7 @@ class Connection:
         try:
             return self.registry.read_settings(self.environ)
         except SettingsInvalid as invalid:
-            mistake = Mistake(f"{invalid}\nPass them with --settings FILE, or in the environment.")
+            mistake = Mistake(f"{invalid}\n{_PASSED}")
         raise mistake
 
     @cached_property

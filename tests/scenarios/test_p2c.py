@@ -200,6 +200,13 @@ def test_nothing_to_do_is_no_mistake(sync: Product, arguments: list[str], said: 
     assert said in p2c(*arguments)
 
 
+@pytest.mark.parametrize("command", [("retry",), ("dismiss", "--reason", "a test"), ("assign", "--to", "Ana")])
+def test_a_named_record_without_a_failure_is_a_mistake(sync: Product, command: tuple[str, ...]) -> None:
+    sync.linked(1)
+    name, *options = command
+    assert "A-0 of accounts has no failure; see `p2c failures accounts`" in p2c(name, FLOW, "A-0", *options, code=2)
+
+
 def test_a_no_changes_nothing_and_is_no_mistake(sync: Product) -> None:
     sync.linked(1)
     assert "Nothing was changed." in p2c("links", FLOW, "unlink", "A-0", said="n\n")

@@ -38,7 +38,7 @@ def test_it_runs_through_links_from_any_folder_and_keeps_exit_codes_and_argument
     ended = run(elsewhere / "p2c", "--settings", "no file.json", "status", cwd=elsewhere)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "--settings 'no file.json' does not exist: start the demo that it belongs to, or name a file that exists\n"
+        "--settings 'no file.json' does not exist: name a file that exists; a demo's is there while it runs\n"
     )
 
 

@@ -61,6 +61,13 @@ def test_a_value_that_is_no_string_is_reported_together_with_the_other_mistakes_
     assert "COMPANY is not set" not in str(caught.value)
 
 
+def test_who_gives_no_settings_is_told_how_azd_gives_them(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("COMPANY")
+    with pytest.raises(Mistake) as caught:
+        _ = connect(FLOWS, None).settings
+    assert 'with azd: `set -a; eval "$(azd env get-values)"; set +a`.' in str(caught.value)
+
+
 def test_the_name_of_the_storage_account_is_enough(environment: pytest.MonkeyPatch) -> None:
     environment.setenv(NAME, " contoso ")
     settings = connect(FLOWS, None).settings
