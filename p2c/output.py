@@ -91,8 +91,9 @@ def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int] | None:
         return None
     if sum(most) <= left:
         return most
+    # Short cells, such as times, come to one line before long ones get more room.
     for _ in range(left - sum(widths)):
-        narrowest = max(range(len(widths)), key=lambda at: most[at] / widths[at])
+        narrowest = min((at for at in range(len(widths)) if widths[at] < most[at]), key=lambda at: widths[at])
         widths[narrowest] += 1
     return widths
 

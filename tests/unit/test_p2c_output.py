@@ -329,6 +329,12 @@ def test_a_table_breaks_no_word_and_is_a_block_for_each_row_where_it_has_no_room
     assert ("│" in told) is is_table
 
 
+def test_a_short_cell_is_on_one_line_beside_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    row = ["2026-11-30 19:34:51", ", ".join(["SomeField"] * 40)]
+    assert "│ 2026-11-30 19:34:51 │" in written(monkeypatch, "utf-8", lambda: table(["when", "fields"], [row]))
+
+
 def test_a_column_without_a_heading_is_left_out_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     assert "│ a │\n" in written(monkeypatch, "utf-8", lambda: table(["x", ""], [["a", ""], ["b", None]]))
