@@ -10,6 +10,7 @@ from benchmarks.limits import USUAL_PARALLELISM, Bound, lowest_bound, machine_bo
 from benchmarks.naive import Naive, run_naively
 from benchmarks.preparing import prepare
 from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
+from benchmarks.records import typical
 from benchmarks.sdk_loop import run_by_sdk
 from benchmarks.stage import Plan, Stage, running_stage
 from local.demo.systems import Requests
@@ -115,7 +116,8 @@ def measure(
 
 
 def _naive(stage: Stage, flow: Flow, latency_ms: float, records: int, say: Callable[[str], None]) -> Naive:
-    naive = run_naively(stage, flow.name, stage.ids(flow.name)[: -(-records // flow.naive_part)])
+    ids = typical(stage.watched(flow.name).sources(stage.systems), -(-records // flow.naive_part))
+    naive = run_naively(stage, flow.name, ids)
     say(f"{flow.name}, {latency_ms:g} ms, naive loop: {naive.records} records in {naive.seconds:.1f} s")
     return naive
 

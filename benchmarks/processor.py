@@ -18,13 +18,12 @@ from benchmarks.applying import Applied
 from benchmarks.flows import MEASURED, Flow
 from benchmarks.measuring import FIRST_SYNC, UNCHANGED, look_again
 from benchmarks.preparing import prepare
-from benchmarks.records import write_samples
+from benchmarks.records import lines_in, write_samples
 from benchmarks.reporting import report
 from benchmarks.stage import Opening, Plan, Stage, running_stage
 from local.command_line import Parser
 from local.demo.errors import DemoFailed
 from local.demo.processes import ROOT
-from shared.records import Values
 
 _TIME_LIMIT_S = 600
 RUNS = (FIRST_SYNC, UNCHANGED)
@@ -101,12 +100,6 @@ def _runs(stage: Stage, flow: Flow, profile: Path | None, told: Collection[str])
 def _lines(stage: Stage, flow: str) -> int:
     """How many lines the records have, as far as they are documents."""
     return sum(lines_in(row.values) for row in stage.watched(flow).sources(stage.systems))
-
-
-def lines_in(row: Values) -> int:
-    """How many lines a row holds: the rows in its list, or in the lists of these, as in the revisions of a quote."""
-    lists = (value for value in row.values() if isinstance(value, list))
-    return sum(max(lines_in(part), 1) if isinstance(part, dict) else 1 for each in lists for part in each)
 
 
 def _in_process(flow: str, profile: Path | None, variables: dict[str, str]) -> Applied:

@@ -9,7 +9,7 @@ from pathlib import Path
 from local import jsonlines
 from local.demo.arguments import SAMPLES
 from shared import exact_json
-from shared.records import Values
+from shared.records import SourceRow, Values
 
 _SPACE = uuid.UUID("6f0d7a52-5a0e-4b7c-9c55-0d8e1f3a2b10")
 _PLACES = (
@@ -123,3 +123,17 @@ def _copies(quotes: Sequence[Values], lines: Sequence[Values], count: int) -> It
             for at, line in enumerate(of_quote[str(quote["quoteid"])])
         ]
         yield {**quote, "quoteid": id, "quotenumber": f"BENCH{number:08d}"}, copied
+
+
+def lines_in(row: Values) -> int:
+    """How many lines a row holds: the rows in its list, or in the lists of these, as in the revisions of a quote."""
+    lists = (value for value in row.values() if isinstance(value, list))
+    return sum(max(lines_in(part), 1) if isinstance(part, dict) else 1 for each in lists for part in each)
+
+
+def typical(rows: Iterable[SourceRow], count: int) -> list[str]:
+    """The ids of so many records, with as many lines on average as all of them: one from the middle of each of `count`
+    equal parts, from the shortest to the longest."""
+    ordered = sorted(rows, key=lambda row: (lines_in(row.values), row.id))
+    few = min(count, len(ordered))
+    return [ordered[(2 * at + 1) * len(ordered) // (2 * few)].id for at in range(few)]

@@ -15,12 +15,12 @@ from benchmarks.limits import CORES, Bound, lowest_bound, machine_bound
 from benchmarks.measuring import FIRST_SYNC, Compared, Measured
 from benchmarks.medians import median_of
 from benchmarks.naive import Naive
-from benchmarks.processor import lines_in
-from benchmarks.records import write_samples
+from benchmarks.records import lines_in, typical, write_samples
 from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
 from benchmarks.way import Way, percentile, way_of
 from local.demo.systems import Requests
+from shared.records import SourceRow
 
 LIMIT = Limit(requests=2, window_s=10.0)
 
@@ -173,6 +173,16 @@ def test_the_document_of_the_project_has_a_place_for_every_figure() -> None:
     document.require_places(
         document.DOCUMENT, [*MEASURED, "throttling", "snapshot", "operations", "processor", "way", "memory", "console"]
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "ids"), [(1, ["c"]), (2, ["b", "d"]), (5, ["a", "b", "c", "d", "e"]), (9, ["a", "b", "c", "d", "e"])]
+)
+def test_a_loop_of_few_documents_takes_short_and_long_ones(count: int, ids: list[str]) -> None:
+    lengths = {"e": 40, "c": 3, "a": 1, "d": 9, "b": 2}
+    rows = [SourceRow(id, None, {"lines": [{"number": "1"}] * length}) for id, length in lengths.items()]
+    assert typical(rows, count) == ids
+    assert typical([], count) == []
 
 
 def test_lines_are_counted_also_behind_the_revisions_of_a_document() -> None:
