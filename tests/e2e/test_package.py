@@ -22,7 +22,7 @@ from tests.support.project import ROOT
 
 # The environment that make fills with requirements.txt and nothing else.
 _PYTHON = ROOT / ".venv-app" / "bin" / "python"
-_HOST_BESIDE = ("console", "loopback", "space")
+_HOST_BESIDE = ("command_line", "console", "loopback", "space")
 _HOST_NEEDS = ("cronsim", "azure/storage/blob")
 
 
