@@ -32,6 +32,20 @@ def taken(at: MemoryTable) -> dict[str, bytes | None]:
     return {each.id: each.content for each in DecidedContents(at, FLOW).take()}
 
 
+def meeting_a_worker(at: MemoryTable, **contents: bytes | None) -> list[str]:
+    """Before the next transaction another worker decides these once more; the steps from then on."""
+    steps: list[str] = []
+
+    def meet(step: str) -> None:
+        if step == "table.transact":
+            at.step = steps.append
+            decide(at, **contents)
+            steps.clear()
+
+    at.step = meet
+    return steps
+
+
 def test_every_content_of_the_flow_is_taken_and_then_removed_with_nothing_else() -> None:
     at = table(p1=A, p2=None)
     contents = DecidedContents(at, FLOW)
@@ -63,15 +77,7 @@ def test_many_that_are_decided_once_more_during_the_removal_cost_one_look_and_on
     decide(at, **dict.fromkeys(ids, A))
     contents = DecidedContents(at, FLOW)
     list(contents.take())
-    steps: list[str] = []
-
-    def meet_a_worker(step: str) -> None:
-        if step == "table.transact":
-            at.step = steps.append
-            decide(at, **dict.fromkeys(ids[:50], B))
-            steps.clear()
-
-    at.step = meet_a_worker
+    steps = meeting_a_worker(at, **dict.fromkeys(ids[:50], B))
     contents.remove_taken()
     assert steps == ["table.scan", "table.transact", "table.transact done"]
     assert taken(at) == dict.fromkeys(ids[:50], B)
@@ -82,15 +88,7 @@ def test_a_record_that_is_decided_once_more_keeps_only_its_neighbours_from_being
     decide(at, **dict.fromkeys(ids, A))
     contents = DecidedContents(at, FLOW)
     list(contents.take())
-    steps: list[str] = []
-
-    def meet_a_worker(step: str) -> None:
-        if step == "table.transact":
-            at.step = steps.append
-            decide(at, p120=B)
-            steps.clear()
-
-    at.step = meet_a_worker
+    steps = meeting_a_worker(at, p120=B)
     contents.remove_taken()
     assert [step for step in steps if step != "table.transact done"] == [
         *["table.transact"] * 2,
