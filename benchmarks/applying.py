@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks import as_in_azure  # noqa: F401
 from local.command_line import Parser
 from shared import bootstrap
 from shared.flows.registry import FLOWS

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
+from benchmarks import as_in_azure  # noqa: F401
 from local.command_line import Parser
 from shared import bootstrap
 from shared.clients.finops.source import PAGE_ROWS

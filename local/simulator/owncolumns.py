@@ -4,11 +4,7 @@ them from a live system, and both simulators have them with `--schema`."""
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from shared.errors import SettingsInvalid
-from shared.mapping.field_specs import OwnColumn
-from shared.mapping.map_source import map_source, require_readable
 from shared.mapping.names import Name, shipped
 from shared.records import Json
 
@@ -16,7 +12,6 @@ OwnColumns = Mapping[str, Mapping[str, Name]]
 """By entity set of Sales or collection of F&O: the columns by their name."""
 
 PART = "own_columns"
-_COLUMNS = TypeAdapter(dict[str, dict[str, OwnColumn]])
 
 
 class OverlayUnreadable(Exception):
@@ -25,6 +20,9 @@ class OverlayUnreadable(Exception):
 
 def read_object(file: Path) -> Mapping[str, Json]:
     """The content of a file of columns. Raises OverlayUnreadable."""
+    # Few simulators read such a file, and to load what reads and checks it takes a third of the start of one.
+    from shared.mapping.map_source import map_source, require_readable  # noqa: PLC0415
+
     try:
         require_readable(file)
         content = map_source(str(file)).content()
@@ -38,8 +36,12 @@ def read_object(file: Path) -> Mapping[str, Json]:
 
 def own_columns_in(content: Mapping[str, Json], file: Path) -> OwnColumns:
     """The columns of a map document, or of what `p2c map learn` writes. Raises OverlayUnreadable."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
+
+    from shared.mapping.field_specs import OwnColumn  # noqa: PLC0415
+
     try:
-        found = _COLUMNS.validate_python(content.get(PART))
+        found = TypeAdapter(dict[str, dict[str, OwnColumn]]).validate_python(content.get(PART))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join((PART, *map(str, first["loc"])))

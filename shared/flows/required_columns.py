@@ -7,8 +7,8 @@ from shared.mapping.addresses import AddressBlock
 from shared.mapping.dates import EMPTY_DATE, Behavior
 from shared.mapping.field_table import FieldTable
 from shared.mapping.names import shipped
-from shared.mapping.type_names import LOOKUP, TypeNames, in_finops, in_sales
-from shared.mapping.words import Column, TargetField, WireType
+from shared.mapping.type_names import LOOKUP, TypeNames, WireType, in_finops, in_sales
+from shared.mapping.words import Column, TargetField
 
 # By the name of a column: the types that the metadata may give it.
 Columns = Mapping[str, TypeNames]

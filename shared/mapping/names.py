@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.mapping.dates import Behavior
 from shared.mapping.spelling import nearest
-from shared.mapping.words import WireType
+from shared.mapping.type_names import WireType
 
 SHIPPED = Path(__file__).with_name("names.json")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from shared.mapping.words import Column, WireType
+from shared.mapping.type_names import WireType
+from shared.mapping.words import Column
 
 _ATTRIBUTE = "column_"
 

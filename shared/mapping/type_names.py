@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.mapping.words import WireType
-
+WireType = type[str] | type[int] | type[Decimal] | type[bool]
+"""The type of a value on the wire."""
 TypeNames = frozenset[str]
 
 # Any type: the column only has to exist.

@@ -16,6 +16,7 @@ from shared.errors import SyncError
 from shared.mapping.plain_word import PlainWord
 from shared.mapping.text_lengths import PlacedTexts, longest_of
 from shared.mapping.texts import Texts, default_text, no_texts
+from shared.mapping.type_names import WireType
 from shared.mapping.value_maps import ValueMaps
 from shared.mapping.verdicts import Rejected, Remark
 from shared.records import Json, Values
@@ -52,7 +53,6 @@ class Unmappable(SyncError):
 
 # How the meaning of a field without a source begins.
 NO_SOURCE = "no column of Sales as delivered: give it a `word`"
-WireType = type[str] | type[int] | type[Decimal] | type[bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.mapping.type_names import ANY, LOOKUP, TypeNames, fits, in_finops, in_sales, known_in_finops
-from shared.mapping.words import WireType
+from shared.mapping.type_names import ANY, LOOKUP, TypeNames, WireType, fits, in_finops, in_sales, known_in_finops
 
 
 @pytest.mark.parametrize(
