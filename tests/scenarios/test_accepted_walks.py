@@ -1,6 +1,8 @@
 """What an operator accepts of a walk is what was shown, and no more (protocol P4)."""
 
 import re
+from copy import deepcopy
+from functools import cache
 
 import pytest
 
@@ -16,7 +18,12 @@ FLOWS = pytest.mark.parametrize("flow", ["parents", "products"])
 
 
 def in_step(flow: str, count: int = COUNT) -> World:
-    """So many records, all written; a walk has many pages."""
+    """So many records, all written; a walk has many pages. It is made once and copied."""
+    return deepcopy(_made_in_step(flow, count))
+
+
+@cache
+def _made_in_step(flow: str, count: int) -> World:
     world = World(flows=("parents",) if flow == "parents" else PRODUCTS, limits=Limits(hints_per_message=100))
     world.sources[flow].page_size = 15
     for number in range(count):

@@ -139,15 +139,15 @@ def test_parents_with_very_many_children_leave_the_last_of_them_to_the_sweep(slo
     world.source.page_size = 7
     parents = sorted(save_parents(world, 7))
     for parent in parents:
-        waits = [Wait("children", f"{parent}-{number:03d}", "parents", ROUTE, parent) for number in range(1000)]
+        waits = [Wait("children", f"{parent}-{number:03d}", "parents", ROUTE, parent) for number in range(600)]
         for start in range(0, len(waits), 100):
             world.links_table.transact([Insert(wait.to_row()) for wait in waits[start : start + 100]])
     world.pull()
     slow.slow_down()
     slow.run(world.host_once)
     assert len(world.target.rows) == 7
-    assert 0 < len(queued(world, "children")) < 7000
-    slow.until(lambda: len(set(queued(world, "children"))) == 7000, world.sweep)
+    assert 0 < len(queued(world, "children")) < 4200
+    slow.until(lambda: len(set(queued(world, "children"))) == 4200, world.sweep)
 
 
 def test_a_sweep_returns_every_held_message_once(slow: Slow) -> None:
@@ -162,11 +162,11 @@ def test_a_sweep_returns_every_held_message_once(slow: Slow) -> None:
 def test_a_sweep_sends_every_failure_again_whose_time_has_come(slow: Slow) -> None:
     world = slow.world
     began = world.clock.now()
-    for number in range(3000):
+    for number in range(1600):
         failure = Failure("parents", f"P{number:04d}", "c", "m", "r", began, began, next_try=began)
         world.state.failures.put(failure)
     slow.slow_down()
-    ids = {f"P{number:04d}" for number in range(3000)}
+    ids = {f"P{number:04d}" for number in range(1600)}
     assert slow.until(lambda: set(queued(world, "parents")) == ids, world.sweep) > 1
     assert len(queued(world, "parents")) == len(ids)
 
@@ -196,7 +196,7 @@ def test_a_poison_message_is_split_to_its_end(slow: Slow) -> None:
 def test_a_cleanup_removes_everything_that_is_too_old(slow: Slow) -> None:
     world = slow.world
     for flow in world.flows:
-        for number in range(3000):
+        for number in range(1600):
             world.state.runs.add(Run(flow, "pull", f"{number}", world.clock.now(), 1.0, {"hints": 1}))
     world.clock.sleep(timedelta(days=2).total_seconds())
     slow.slow_down()

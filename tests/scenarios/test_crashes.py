@@ -194,7 +194,7 @@ SCENARIOS: dict[str, tuple[Deed, Callable[[], World]]] = {
 
 
 @pytest.mark.parametrize("played", SCENARIOS)
-@share_of_steps(6)
+@share_of_steps(9)
 def test_a_crash_at_any_step_recovers(played: str, every: int) -> None:
     scenario, make = SCENARIOS[played]
     total = steps_of(scenario, make)
@@ -390,7 +390,7 @@ PAIRS: list[tuple[Callable[[], World], Deed, Deed]] = [
 
 
 @pytest.mark.parametrize("case", range(len(PAIRS)))
-@share_of_steps(64)
+@share_of_steps(96)
 def test_two_crashes_at_any_two_steps_of_apply_recover(case: int, every: int) -> None:
     """Each step of the first crash meets each one of the second. Of a share, every other step of the first crash meets
     every so many-th step of the second, by turns."""

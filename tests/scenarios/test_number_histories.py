@@ -25,7 +25,7 @@ from tests.support.world import FAMILY, PRODUCTS, TRADE, restore
 
 # A walked source is walked each minute of its day: fewer of these.
 # How many histories are played at each change, and how many in all at night.
-SEEDS = [(FAMILY, 5, 50), (PRODUCTS, 2, 20), (TRADE, 5, 50)]
+SEEDS = [(FAMILY, 5, 50), (PRODUCTS, 1, 20), (TRADE, 5, 50)]
 LENGTH = 50
 NUMBERS = ("K1", "K2", "K3", "k3")
 PEOPLES_NUMBERS = ("M1", "M2", "m2")

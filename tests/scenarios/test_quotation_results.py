@@ -11,7 +11,7 @@ from local.dataverse.settings import Settings as SalesSettings
 from local.simulator.faults import Kind, Rule
 from shared.flows.quotations import QUOTATIONS
 from shared.systems import System
-from tests.scenarios.test_results_on_simulators import STATE, Told, document, telling
+from tests.scenarios.test_results_on_simulators import MINUTE_S, STATE, Told, document, telling
 from tests.support.project import ROOT
 
 STATUS, NUMBER, ORDER = "new_quotationstatus", "new_quotationnumber", "new_quotationorder"
@@ -36,6 +36,12 @@ def quoted(desk: Told) -> tuple[str, str]:
     return quote
 
 
+def look_again(desk: Told) -> None:
+    """The time of the next look at quotations comes, and what follows from it is done."""
+    desk.clock.sleep(5 * MINUTE_S)
+    desk.play(3)
+
+
 def shown(desk: Told, quote: str) -> tuple[str | None, str | None, str | None]:
     """Status, number and order of a quote in Sales."""
     row = desk.sales.get(f"quotes({quote})?$select={STATUS},{NUMBER},{ORDER}").json()
@@ -46,20 +52,21 @@ def test_a_quote_says_its_status_and_number_in_finops_and_the_order_that_it_beca
     quote, number = quoted(desk)
     assert shown(desk, quote) == ("Created", number, None)
     desk.at_finops(number, SalesQuotationStatus="Sent")
-    desk.play(6)
+    look_again(desk)
     assert shown(desk, quote) == ("Sent", number, None)
     desk.at_finops(number, SalesQuotationStatus="Confirmed", GeneratedSalesOrderNumber="SO-1")
-    desk.play(6)
+    look_again(desk)
     assert shown(desk, quote) == ("Confirmed", number, "SO-1")
 
 
 def test_no_write_answers_the_result_of_a_quote_and_a_quiet_look_writes_nothing(desk: Told) -> None:
     quote, number = quoted(desk)
     desk.at_finops(number, SalesQuotationStatus="Sent")
-    desk.play(8)
+    look_again(desk)
     assert shown(desk, quote)[0] == "Sent"
     versions, sent = desk.versions("quotes"), [desk.sent(system)[1] for system in System]
-    desk.play(12)
+    look_again(desk)
+    look_again(desk)
     assert desk.versions("quotes") == versions
     assert [desk.sent(system)[1] for system in System] == sent
 
@@ -69,7 +76,7 @@ def test_a_quotation_that_was_not_made_from_a_quote_is_nobodys_result(desk: Told
     before = desk.versions("quotes")
     foreign = {"dataAreaId": "usmf", "SalesQuotationNumber": "F-1", "RequestingCustomerAccountNumber": "A-1"}
     assert desk.finops.post("CDSSalesQuotationHeaders", foreign).status_code == 201
-    desk.play(8)
+    look_again(desk)
     assert desk.versions("quotes") == before
     assert desk.waiting(QUOTATIONS) == []
     assert shown(desk, quote)[1] == number
@@ -108,7 +115,7 @@ def test_an_administrator_in_whose_name_results_are_written_lets_an_active_quote
         assert by["_modifiedonbehalfby_value"] is not None
         desk.sales.organisation.remove(table, user)
         desk.at_finops(number, SalesQuotationStatus="Sent")
-        desk.play(7)
+        look_again(desk)
         assert shown(desk, quote)[0] == "Created"
         assert desk.state.control.gate(System.DATAVERSE).closed is False
         assert "act for" in desk.state.results.turn(QUOTATIONS).said
@@ -124,7 +131,7 @@ def test_trouble_while_results_are_looked_at_or_written_holds_nothing_up_and_los
         desk.finops.faults.add(Rule(Kind.ERROR_BEFORE, frozenset({"GET"}), "CDSSalesQuotationHeaders", times=2))
     else:
         desk.sales.faults.add(Rule(Kind.DROP_AFTER, frozenset({"POST"}), "UpdateMultiple", times=1))
-    desk.play(7)
+    look_again(desk)
     assert desk.state.control.gate(system).closed is False
     desk.clock.sleep(3600)
     desk.play(2)
@@ -148,7 +155,7 @@ def test_the_example_of_the_documents_shows_people_what_became_of_their_records(
         quote, _ = desk.quote(account)
         order, _ = desk.order(account)
         kept, _ = desk.order(account, lines=0)
-        desk.play(8)
+        look_again(desk)
         assert desk.told(f"accounts({account})")[0] == "written"
         assert desk.told(f"accounts({refused})")[0] == "rejected"
         assert "Narnia" in str(desk.told(f"accounts({refused})")[1])
@@ -158,5 +165,5 @@ def test_the_example_of_the_documents_shows_people_what_became_of_their_records(
             "the order is empty. What helps: add lines (no_lines)",
         ]
         before = desk.sent(System.DATAVERSE)[1]
-        desk.play(8)
+        look_again(desk)
         assert desk.sent(System.DATAVERSE)[1] == before

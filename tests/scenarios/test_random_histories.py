@@ -180,7 +180,7 @@ def end_in_step(seeds: range, flows: tuple[str, ...]) -> None:
             raise
 
 
-@histories(20, 500)
+@histories(10, 500)
 def test_any_history_ends_in_step(seeds: range) -> None:
     end_in_step(seeds, FAMILY)
 

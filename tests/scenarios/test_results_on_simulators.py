@@ -183,9 +183,9 @@ def test_a_change_that_leaves_the_result_as_it_is_writes_none(desk: Told) -> Non
 @own_columns
 def test_results_are_written_in_bulk(desk: Told) -> None:
     results_writes(desk)
-    accounts = [desk.account(f"A-{number}") for number in range(250)]
+    accounts = [desk.account(f"A-{number}") for number in range(101)]
     desk.play(2)
-    assert results_writes(desk) == 3
+    assert results_writes(desk) == 2
     rows = desk.sales.rows(f"accounts?$select={STATE}")
     assert Counter(row[STATE] for row in rows) == {"written": len(accounts)}
     desk.play(1)
@@ -216,7 +216,7 @@ def test_requests_of_a_sweep_with_and_without_results() -> None:
     with telling_as(Counted, accounts=COLUMNS, contacts=COLUMNS, quotations={"status": "new_quotationstatus"}) as desk:
         desk.play(3)
         quiet = desk.requests_of_a_sweep()
-        for number in range(90):
+        for number in range(20):
             desk.account(f"A-{number}")
         desk.tick()
         busy = desk.requests_of_a_sweep()

@@ -1,9 +1,6 @@
 """`p2c simulate`: the simulation with the user's value map and records, as operators call it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from shared.mapping import map_yaml
 from shared.mapping.map_source import SHIPPED
 from shared.operations.sample import sample_of
 from shared.systems import System
+from tests.simulation import __main__ as simulation
 from tests.simulation.calling import material_of
 from tests.simulation.material import Material
 from tests.simulation.sample import Sample, read_sample, rows_in
@@ -41,39 +39,25 @@ def folder_of(folder: Path, **files: Sequence[Mapping[str, Any]]) -> Path:
     return folder
 
 
-def called(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The command as a process, from some folder."""
-    environment = {name: value for name, value in os.environ.items() if name != "MAP_DOCUMENT"}
-    return subprocess.run(
-        [sys.executable, "-m", "p2c", "simulate", *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def played(folder: Path) -> int:
-    """The exit code of a command in this process, over the rows of a folder; what it starts is one of its own."""
-    return CliRunner().invoke(app, ["simulate", "--sample", str(folder / "rows"), "--seeds", "1"]).exit_code
-
-
 # --- on files ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.process
-def test_the_command_tells_what_becomes_of_the_sample_and_plays_with_it(tmp_path: Path) -> None:
+def test_the_command_tells_what_becomes_of_the_sample_and_plays_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
     maps["filters"] = keeping({"column": "name", "operator": "ne", "value": "Litware"})
     (tmp_path / "maps.json").write_text(json.dumps(maps), encoding="utf-8")
     other = {**ACCOUNT, "accountid": "0000000a-0000-4000-8000-000000000002", "accountnumber": "A-78", "name": "Litware"}
     folder_of(tmp_path / "rows", accounts=[ACCOUNT, other])
-    ended = called("--map", "maps.json", "--sample", "rows", "--first", "3", "--seeds", "2", folder=tmp_path)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "accounts: 2 records: 1 written (50 %), 1 filtered (50 %)" in ended.stdout
-    assert "2 histories in" in ended.stdout
-    assert "; 0 broken" in ended.stdout
+    # The simulation runs in the clone; its files are named from here.
+    monkeypatch.chdir(tmp_path)
+    p2c("simulate", "--map", "maps.json", "--sample", "rows", "--first", "3", "--seeds", "1")
+    told = capfd.readouterr().out
+    assert "accounts: 2 records: 1 written (50 %), 1 filtered (50 %)" in told
+    assert "1 history in" in told
+    assert "; 0 broken" in told
 
 
 def test_a_document_in_yaml_is_to_the_simulation_what_the_same_one_in_json_is() -> None:
@@ -82,27 +66,12 @@ def test_a_document_in_yaml_is_to_the_simulation_what_the_same_one_in_json_is() 
     assert exact_json.loads(maps) == map_yaml.read(file.read_text(encoding="utf-8")).value
 
 
-@pytest.mark.process
-def test_without_a_map_the_document_of_the_settings_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    maps = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    text = json.dumps({**maps, "countries": {"Switzerland": "CH"}})
-    folder_of(tmp_path / "rows", accounts=[ACCOUNT])
-    monkeypatch.setenv("MAP_DOCUMENT", text)
-    assert played(tmp_path) == 1
-    told = capfd.readouterr().out
-    assert "rejected: country_unknown: 1 (100 %)" in told
-    assert "; 0 broken" in told
-
-
-@pytest.mark.process
 def test_a_mistake_in_a_sample_is_one_message_and_exit_code_2(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder_of(tmp_path / "rows", accounts=[{"name": "x"}])
-    assert played(tmp_path) == 2
-    said = capfd.readouterr()
+    rows = folder_of(tmp_path / "rows", accounts=[{"name": "x"}])
+    assert simulation.main(["--sample", str(rows)]) == 2
+    said = capsys.readouterr()
     assert said.out == ""
     assert len(said.err.strip().splitlines()) == 1
     assert "accounts.jsonl line 1: column accountid is missing" in said.err
@@ -142,16 +111,18 @@ def test_no_more_rows_of_a_flow_are_read_than_asked_for(desk: Trading) -> None:
 
 
 @pytest.mark.process
-def test_records_of_a_sandbox_reach_the_simulation_by_a_pipe_and_nothing_is_written(
+def test_records_of_a_sandbox_and_the_map_of_the_settings_reach_the_simulation_and_nothing_is_written(
     desk: Trading, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """Without a map the document of the settings counts, which does not know the country of these accounts."""
     before = {system: desk.sent(system)[1] for system in System}
-    with operated(desk, MAP_DOCUMENT=MAP_DOCUMENT):
-        p2c("simulate", "--from-sandbox", "--rows", "5", "--first", "3", "--seeds", "2")
+    with operated(desk, MAP_DOCUMENT=json.dumps({**json.loads(MAP_DOCUMENT), "countries": {"Switzerland": "CH"}})):
+        p2c("simulate", "--from-sandbox", "--rows", "5", "--first", "3", "--seeds", "1", code=1)
     said = capfd.readouterr().out
-    assert "accounts: 2 records: 2 written (100 %)" in said
-    assert "quotations: 1 record: 1 written (100 %)" in said
-    assert "2 histories in" in said
+    assert "rejected: country_unknown: 2 (100 %)" in said
+    assert "quotations: 1 record: 1 waiting (100 %)" in said
+    assert "1 history in" in said
+    assert "; 0 broken" in said
     assert {system: desk.sent(system)[1] for system in System} == before
 
 

@@ -1,5 +1,6 @@
 """Says when nothing is left to do, so that tests need not play each minute in which nothing happens."""
 
+from copy import deepcopy
 from datetime import datetime
 
 from shared.state.links import LinkState
@@ -20,6 +21,12 @@ class Rest:
         self._links = links
         self._control = control
         self._seen: object = None
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Rest":
+        """The same for copies of its tables. What was seen is never changed in place."""
+        copied = Rest(*deepcopy((self._clock, self._links, self._control), memo))
+        copied._seen = self._seen
+        return copied
 
     def reached(self) -> bool:
         """Whether the next rounds have nothing to do: no link is dirty or claimed or has changed since the last call,

@@ -1,6 +1,7 @@
 """Counts every I/O step, and crashes or interrupts at a chosen one."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 
@@ -15,6 +16,10 @@ class Steps:
     count: int = 0
     names: list[str] = field(default_factory=list)
     at: dict[int, Callable[[], None]] = field(default_factory=dict)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Steps":
+        """The same steps for a copied world; names are never changed in place."""
+        return Steps(self.count, list(self.names), deepcopy(self.at, memo))
 
     def step(self, name: str) -> None:
         """One step of I/O."""
