@@ -44,12 +44,14 @@ def test_the_demo_syncs_everything_continues_after_edits_and_then_writes_nothing
 
     first = run_once(keep, tmp_path / "first")
     assert_everything_is_written(first, tmp_path / "first", SAMPLE)
+    walked = exchanges(tmp_path / "first", "finops")
+    assert len(walked) == sum(first["requests"]["finops"].values())
     asked = {
         name: {system: sum(value.values()) for system, value in first["flows"][name]["requests"].items()}
         for name in first["flows"]
     }
     assert asked["accounts"]["finops"] <= 1.1 * SAMPLE.accounts
-    walks = looks(tmp_path / "first", "finops", "SellableReleasedProducts?")
+    walks = looks(walked, "finops", "SellableReleasedProducts?")
     assert asked["products"]["finops"] + asked["products"]["dataverse"] - walks <= 0.2 * SAMPLE.products
 
     with running_demo("--keep", str(keep), "--pause-s", "0") as (demo, read_to):

@@ -123,16 +123,16 @@ _OTHERS = (
 _MEANWHILE, _BETWEEN = 3, 2
 
 
-def plan(seed: int, others: int = 2) -> tuple[Step, ...]:
-    """The steps in their order: each part is killed, and so many `others` of the troubles come. The same seed gives the
+def plan(seed: int) -> tuple[Step, ...]:
+    """The steps in their order: each part is killed, and two of the other troubles come. The same seed gives the
     same steps on any machine; how far the hosts are when a step comes is up to the machine."""
     chance = random.Random(seed)
-    strikes = [*_KILLS, *chance.sample(_OTHERS, others)]
+    strikes = [*_KILLS, *chance.sample(_OTHERS, 2)]
     chance.shuffle(strikes)
     # What meets a storage account without answers comes back after a minute: that minute shall pass among the others.
     strikes.insert(chance.randrange(2), (Trouble.KILLED, STORAGE))
     edits = _Deck(chance, tuple(Deed))
-    litter: list[Litter | Stray] = [*_litter(chance), *map(Stray, range(len(STRAYS)))]
+    litter: list[Litter | Stray] = [*litter_of(chance), *map(Stray, range(len(STRAYS)))]
     chance.shuffle(litter)
     touches = itertools.cycle(chance.sample(sorted(TOUCHES), len(TOUCHES)))
     steps: list[Step] = []
@@ -185,7 +185,7 @@ def _readable(part: str) -> tuple[str, ...]:
     return tuple(flow.name for flow in FLOWS if part != str(flow.source))
 
 
-def _litter(chance: random.Random) -> list[Litter]:
+def litter_of(chance: random.Random) -> list[Litter]:
     """Each kind of garbage once in a queue, and each queue with one kind at least; and one text as somebody types it,
     which reaches a function and is listed, too."""
     kinds: list[tuple[str, Callable[[random.Random], bytes]]] = list(BODIES.items())

@@ -1,12 +1,11 @@
 """Functions hosts on one storage account between both systems, and what befalls them."""
 
+import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -29,11 +28,12 @@ from local.demo.stocktaking import Stocktaking
 from local.demo.systems import SYSTEMS, Access
 from local.demo.waiting import Wait
 from shared.flows.registry import FLOWS
+from shared.operations.failures import failures_of
 from shared.state.control import Control
+from shared.state.failures import Failures
 from shared.state.links import link_key
 from shared.state.storage.tables import escape
 from shared.systems import System
-from tests.e2e.host_log import read_lines
 from tests.e2e.two_hosts.flushing import Disk
 from tests.e2e.two_hosts.garbage import STRAYS, TOUCHES, Queues, Tables, name_of
 from tests.e2e.two_hosts.people import People
@@ -41,9 +41,8 @@ from tests.e2e.two_hosts.plans import HOSTS, STORAGE, Edit, Litter, Step, Stray,
 from tests.support.operator import p2c_in
 from tests.support.patience import PATIENCE_S
 
-# A dead worker's claim ends after half a minute, and so does what its last request may still do: nothing is far here.
+# A dead worker's claim ends soon, and so does what its last request may still do: nothing is far here.
 _HASTY = {
-    "AzureFunctionsJobHost__functionTimeout": "00:00:20",
     "REQUEST_TIMEOUT_S": "5",
     "CLAIM_MARGIN_S": "5",
     # Two hosts that look every second or two would mostly do that.
@@ -70,8 +69,7 @@ _AT_WORK_WITHIN_S, _MET_WITHIN_S = 3.0, 3.0
 _ALONE, _CUT = 6, 4
 # What has met a storage account without answers comes back after a minute; a host that has ended leaves the locks of
 # its timers for up to 89 s.
-_COMES_BACK_S, _SETTLE_IDLE_S = 60.0, 120.0
-_INVOCATION = re.compile(r"(Executing|Executed) 'Functions\.\w+' \((?:\w+, )?Id=([^,)]+)")
+_SETTLE_IDLE_S = 120.0
 _CUTS: Mapping[Trouble, str] = {Trouble.CUT_BEFORE: "drop_before", Trouble.CUT_AFTER: "drop_after"}
 
 
@@ -91,31 +89,12 @@ class Running:
     console: Console
     littered: set[tuple[str, str]]
     in_hand: list[int]
-    _storage_back_s: float = 0.0
 
     def play(self, steps: Sequence[Step]) -> None:
         """Play every step, one after the other."""
         for step in steps:
             self._play(step)
         self.people.end_the_day()
-
-    def rest(self) -> None:
-        """End the hosts once nothing runs in them, until all is due again that has met a storage account without
-        answers, and start the first one again, as where the platform scales in. Both would wait for that minute, and
-        then put off what the other one is at, again and again: that takes as much processor time as all troubles."""
-        self.until("nothing runs in the hosts", self._idle)
-        self.session.stop_functions()
-        due_s = self._storage_back_s + _COMES_BACK_S
-        self.until("what has met no answers of the storage is due again", lambda: time.monotonic() >= due_s)
-        first, *_ = self.session.hosts
-        self.session.start_host(first)
-
-    def _idle(self) -> bool:
-        """Whether nothing runs in the hosts, and both systems may be called: then nothing is cut off that waits."""
-        control = Control(self.session.storage.table("control")).at_once()
-        return all(_is_idle(host) for host in self.session.hosts) and not any(
-            control.gate(system).closed for system in System
-        )
 
     def settle(self) -> str:
         """Wait until both systems are in step; why they are not, empty where they are."""
@@ -149,7 +128,7 @@ class Running:
                 self.queues.drop(queue, body, is_encoded=is_encoded)
                 self.littered.add((queue.partition("-")[0], name_of(body, is_encoded=is_encoded)))
             case Touch():
-                self._touch(step)
+                self.touch(step)
             case Stray(number):
                 self.tables.put(*STRAYS[number])
             case Strike():
@@ -170,8 +149,6 @@ class Running:
                 self._play(each)
         finally:
             heal()
-        if strike.part == STORAGE:
-            self._storage_back_s = time.monotonic()
         self.console.print(f"{time.monotonic():.1f}  over; {self.in_hand[-1]} records were in hand", highlight=False)
 
     def _within(self, seconds: float, condition: Callable[[], object]) -> None:
@@ -245,7 +222,8 @@ class Running:
         finally:
             _each(psutil.Process.resume, processes)
 
-    def _touch(self, touch: Touch) -> None:
+    def touch(self, touch: Touch) -> None:
+        """Write into the link of a record, as somebody else does."""
         id = self.people.record(touch.flow, touch.pick)
         if id is not None:
             row = {"PartitionKey": escape(touch.flow), "RowKey": link_key(id), **TOUCHES[touch.kind]}
@@ -269,14 +247,17 @@ class Running:
 
 
 @contextmanager
-def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: bool = False) -> Iterator[Running]:
+def running_hosts(
+    folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: bool = False, most_s: int = 20
+) -> Iterator[Running]:
     """Start storage and systems with the demo's small sample, and so many hosts of a kind, with every flow running.
 
-    `all_fire`: each host has an id of its own, so that they share no lock and each fires every timer.
+    `all_fire`: each host has an id of its own, so that they share no lock and each fires every timer. No function may
+    run longer than `most_s` seconds: so long does a dead worker's claim last, and ten seconds more.
     """
     with small_folder(SAMPLES) as data:
         configuration = read_configuration(
-            _HASTY,
+            {**_HASTY, "AzureFunctionsJobHost__functionTimeout": f"00:00:{most_s}"},
             unit_group=samples.unit_group(data),
             units=samples.unit_pairs(data),
             hasty=True,
@@ -286,7 +267,8 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
         names = tuple(flow.name for flow in configuration.flows)
         keep = folder / "keep"
         console = Console(width=160)
-        options = Options(once=True, data=data, keep=keep, latency_ms=LATENCY_MS, host=kind)
+        # With a report both systems keep what they were asked.
+        options = Options(once=True, data=data, keep=keep, report=folder, latency_ms=LATENCY_MS, host=kind)
         with place(keep, data=digest, folder=str(data), systems=SYSTEMS) as here:
             settings = {
                 **configuration.settings_in(here.folder("run")),
@@ -314,19 +296,26 @@ def running_hosts(folder: Path, kind: str = LOCAL, *, count: int = 2, all_fire: 
                     )
 
 
+def assert_all_is_in_step(stage: Running) -> None:
+    """Both systems are alike, and nothing is listed but the garbage, until it is dismissed. Ends the hosts. Whatever is
+    not of the app lies where it was put."""
+    result = stage.compared()
+    wrong = {name: flow.comparison for name, flow in result.flows.items() if not flow.comparison.clean}
+    assert wrong == {}
+    assert result.unaccounted == 0
+    failures = Failures(stage.session.storage.table("links"))
+    listed = {(flow, failure.id) for flow in FLOWS.names for failure in failures_of(failures, flow)}
+    assert listed == stage.littered
+
+    assert all(stage.tables.remove(*stray) for stray in STRAYS)
+    for flow in FLOWS.names:
+        ids = sorted(id for value, id in stage.littered if value == flow)
+        stage.ask("dismiss", flow, *ids, "--reason", "put there by the test", "--yes")
+    assert json.loads(stage.ask("failures", "--json")) == []
+
+
 def _executed(log: Path) -> int:
     return log.read_text(encoding="utf-8").count("Executed 'Functions.")
-
-
-def _is_idle(host: FunctionsHost) -> bool:
-    """Whether all that the present process of a host has begun has ended."""
-    processes = host.processes
-    if not processes:
-        return False
-    began = datetime.fromtimestamp(min(process.create_time() for process in processes), UTC)
-    lines = [line for line in read_lines(host.log.read_text(encoding="utf-8")) if line.moment >= began]
-    found = [(each[1], each[2]) for line in lines if (each := _INVOCATION.match(line.message))]
-    return {id for what, id in found if what == "Executing"} <= {id for what, id in found if what == "Executed"}
 
 
 def _hits(access: Access) -> int:
