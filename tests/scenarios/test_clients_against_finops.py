@@ -382,14 +382,15 @@ def test_what_no_address_can_carry_exists_not_and_costs_no_request(environment: 
 
 
 @pytest.mark.parametrize("name", ["P-{0:05d}", "O'Neil & Söhne *{0:05d}", "名前名前名前名前 {0}"])
-def test_500_numbers_are_read_in_addresses_that_are_short_enough(environment: Environment, name: str) -> None:
-    numbers = [name.format(number) for number in range(500)]
+def test_many_numbers_are_read_in_addresses_that_are_short_enough(environment: Environment, name: str) -> None:
+    numbers = [name.format(number) for number in range(120)]
     stocked(environment, *numbers[::2])
     environment.simulator.exchanges.reset()
     source = source_of(environment)
     assert source.existing(numbers) == set(numbers[::2])
     assert set(source.read(numbers)) == set(numbers[::2])
     urls = [exchange.url for exchange in environment.simulator.exchanges.last(1000)]
+    assert len(urls) > 2
     assert max(map(len, urls)) <= MAX_URL_LENGTH
 
 

@@ -87,7 +87,7 @@ def test_a_product_that_changes_between_walk_and_read_ends_in_step(history: Sequ
     check_at_rest(world, hours=0.3)
 
 
-@share_of_steps(5)
+@share_of_steps(8)
 @pytest.mark.parametrize("history", HISTORIES)
 def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: str, every: int) -> None:
     clean, deeds = in_step(), HISTORIES[history]
@@ -103,7 +103,7 @@ def test_whoever_dies_at_whatever_step_of_it_the_product_ends_in_step(history: s
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-@share_of_steps(8)
+@share_of_steps(12)
 def test_whoever_works_beside_at_whatever_step_of_it_the_product_ends_in_step(history: str, every: int) -> None:
     """Another pull and another worker, while the product is another one for a moment. Each history has other steps of
     a share."""

@@ -217,7 +217,7 @@ class Play:
 @pytest.mark.parametrize(
     ("seed", "steps"),
     [
-        (1, 120),
+        (1, 60),
         pytest.param(2, 120, marks=pytest.mark.nightly),
         pytest.param(3, 10_000, marks=[pytest.mark.nightly, pytest.mark.long(3600)]),
     ],

@@ -42,7 +42,7 @@ def customer(sync: Product) -> list[str]:
     return [row["OrganizationName"], *(row[name] for name in OF_ACCOUNTS)]
 
 
-@spot_faults(1)
+@spot_faults(4, among=6)
 def test_every_ownership_to_finops(rule: Rule | None) -> None:
     with product(MAP_DOCUMENT=deployed(SHORT, "accounts", OF_ACCOUNTS)) as sync:
         given = {"description": "m1", "telephone1": "p1", "fax": "f1", "websiteurl": "w1"}
@@ -60,7 +60,7 @@ def test_every_ownership_to_finops(rule: Rule | None) -> None:
         assert (sync.link(id).state, sync.failure(id)) == (LinkState.WRITTEN, None)
 
 
-@spot_faults(2)
+@spot_faults(5, among=6)
 def test_every_ownership_to_sales(rule: Rule | None) -> None:
     with assortment(MAP_DOCUMENT=deployed(json.loads(MAP_DOCUMENT), "products", OF_PRODUCTS)) as sync:
 

@@ -147,7 +147,7 @@ def test_every_word_is_among_them() -> None:
 
 
 @pytest.mark.odata_refused("Contoso", "new_")
-@spot_faults(1)
+@spot_faults(1, among=6)
 def test_every_word_to_finops_follows_its_columns(tmp_path: Path, rule: Rule | None) -> None:
     with between(Product, tmp_path, "accounts", TO_FINOPS) as sync:
         contact = sync.sales.create("contacts", firstname="Ana", lastname="Lee")
@@ -174,7 +174,7 @@ def test_every_word_to_finops_follows_its_columns(tmp_path: Path, rule: Rule | N
 
 
 @pytest.mark.odata_refused("new_")
-@spot_faults(2)
+@spot_faults(2, among=6)
 def test_every_word_to_sales_follows_its_fields(tmp_path: Path, rule: Rule | None) -> None:
     with between(Assortment, tmp_path, "products", TO_SALES) as sync:
         assert isinstance(sync, Assortment)

@@ -121,7 +121,7 @@ def shrink(world: World) -> None:
     world.source.remove("p5")
 
 
-@share_of_steps(5)
+@share_of_steps(8)
 @pytest.mark.parametrize("walk", ["first read", "changes"])
 @pytest.mark.parametrize("change", [grow, change_what_was_read, change_what_was_not_read, shrink])
 def test_a_table_that_changes_at_any_step_of_a_walk_ends_in_step(

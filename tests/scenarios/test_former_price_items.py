@@ -128,7 +128,7 @@ def test_items_that_people_have_made_stay(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.ERROR_BEFORE])
+@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, pytest.param(Kind.ERROR_BEFORE, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("path", ["UpdateMultiple", r"\$batch"])
 def test_a_fault_in_a_change_of_unit_leaves_no_item_of_any_former_one(way: str, kind: Kind, path: str) -> None:
     with shop(way) as world:

@@ -397,7 +397,7 @@ def seller(desk: Invoicing, kind: str = "systemuser") -> str:
     return f"/{kind}s({id})"
 
 
-@share_of_steps(30, by_night=3)
+@share_of_steps(45, by_night=3)
 @pytest.mark.parametrize("made", [invoicing, invoicing_without_solution])
 def test_a_worker_that_dies_at_any_step_leaves_one_complete_invoice(
     made: Callable[[], AbstractContextManager[Invoicing]], every: int
@@ -484,7 +484,14 @@ def test_an_invoice_of_somebody_else_for_the_same_order_stays(plain: Invoicing) 
 
 
 @pytest.mark.parametrize("path", ["ConvertSalesOrderToInvoice", "$batch"])
-@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE, Kind.THROTTLE, Kind.ERROR_AFTER])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Kind.DROP_AFTER,
+        Kind.DROP_BEFORE,
+        *(pytest.param(kind, marks=pytest.mark.nightly) for kind in (Kind.THROTTLE, Kind.ERROR_AFTER)),
+    ],
+)
 def test_a_conversion_without_an_answer_leaves_no_second_invoice(plain: Invoicing, path: str, kind: Kind) -> None:
     order = delivered_by_hand(plain)
     plain.clerk("invoice", "F-1")

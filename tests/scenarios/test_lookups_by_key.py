@@ -49,7 +49,7 @@ def keeper(sync: Assortment, number: str) -> Any:
 
 
 @pytest.mark.odata_refused("new_")
-@spot_faults(1)
+@spot_faults(0, among=6)
 def test_a_lookup_follows_the_key_whatever_fails_meanwhile(sync: Assortment, rule: Rule | None) -> None:
     first, second = contact(sync, "CON-A"), contact(sync, "CON-O'B")
     sync.put("P-1", ProductDescription="con-a")

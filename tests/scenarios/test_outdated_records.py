@@ -243,7 +243,7 @@ def test_where_nobody_asks_no_link_is_looked_at() -> None:
 def test_a_look_at_many_links_continues_where_there_was_no_time_left() -> None:
     world = World(flows=("parents",), limits=Limits(hints_per_message=100))
     world.source.page_size = 5000
-    for number in range(2500):
+    for number in range(1100):
         world.source.save(f"r{number}", number=f"R{number}", name=f"Name {number}")
     world.settle()
     mapped_by(world, Loud())

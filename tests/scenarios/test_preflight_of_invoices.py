@@ -27,11 +27,16 @@ def checks(desk: Invoicing) -> dict[str, Check]:
     return {check.what: check for check in found}
 
 
+def verdicts(desk: Invoicing) -> list[CheckResult]:
+    found = checks(desk)
+    return [found[what].verdict for what in OF_INVOICES]
+
+
 def test_invoices_that_the_sync_writes_are_well_before_and_after(desk: Invoicing) -> None:
-    assert [checks(desk)[what].verdict for what in OF_INVOICES] == [CheckResult.WELL] * 4
+    assert verdicts(desk) == [CheckResult.WELL] * 4
     desk.invoiced()
     for _ in range(2):
-        assert [checks(desk)[what].verdict for what in OF_INVOICES] == [CheckResult.WELL] * 4
+        assert verdicts(desk) == [CheckResult.WELL] * 4
         desk.tick()
     assert len(desk.invoices()) == 1
 
@@ -49,7 +54,7 @@ def test_what_sales_lacks_of_posted_invoices_is_named(desk: Invoicing) -> None:
     invoice = str(desk.clerk("invoice", "F-1")["InvoiceNumber"])
     desk.sales.create("invoices", name="By hand", invoicenumber=invoice)
     desk.change_draft(f"pricelevels({desk.catalogue['prices']})", enddate="2020-01-01")
-    found = {what: checks(desk)[what] for what in OF_INVOICES}
+    found = checks(desk)
     assert [found[what].verdict for what in OF_INVOICES] == [CheckResult.WRONG] * 2 + [CheckResult.BY_HAND] * 2
     assert "no price list in USD" in found[CURRENCIES].found
     assert "'lb'" in found[UNITS].found

@@ -32,11 +32,15 @@ def test_columns_that_fit_are_well_and_the_right_to_write_is_told() -> None:
 @pytest.mark.parametrize(
     ("columns", "found"),
     [
-        ({"state": "new_nothing"}, "there is no new_nothing"),
-        ({"reason": "new_calculated"}, "new_calculated cannot be written"),
-        ({"reason": "new_short"}, "new_short takes 100 characters, and needs 500"),
-        ({"state": "new_infinancesince"}, "new_infinancesince is DateTime, and needs a text"),
-        ({"since": "new_short"}, "new_short is String, and needs a date with its time"),
+        (
+            {"state": "new_nothing", "reason": "new_calculated", "since": "new_short"},
+            "there is no new_nothing; new_calculated cannot be written; "
+            "new_short is String, and needs a date with its time",
+        ),
+        (
+            {"state": "new_infinancesince", "reason": "new_short"},
+            "new_infinancesince is DateTime, and needs a text; new_short takes 100 characters, and needs 500",
+        ),
     ],
 )
 def test_a_column_that_does_not_fit_is_named_and_blocks_no_flow(columns: Mapping[str, object], found: str) -> None:

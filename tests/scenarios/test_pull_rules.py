@@ -304,8 +304,8 @@ def test_p4_a_walk_without_versions_keeps_the_limit_of_changes_by_its_digests(fu
 
 
 def test_p4_judging_some_changes_does_not_read_every_link() -> None:
-    world = filled(1000)
-    world.source.page_size = 1000
+    world = filled(400)
+    world.source.page_size = 400
     world.settle()
     scanned: list[int] = []
     scan = world.links_table.scan

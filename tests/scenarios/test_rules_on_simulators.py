@@ -48,7 +48,9 @@ def listed(world: Assortment, number: str) -> list[tuple[str, float]]:
     return [(names[item["_pricelevelid_value"]], item["amount"]) for item in world.items(number)]
 
 
-@pytest.mark.parametrize(("way", "rule"), [("sync", None), ("automation", None), *each_with("automation", by_turns(2))])
+@pytest.mark.parametrize(
+    ("way", "rule"), [("sync", None), ("automation", None), *each_with("automation", by_turns(3, among=6))]
+)
 def test_a_product_moves_to_the_list_that_its_rule_names_and_back(way: str, rule: Rule | None) -> None:
     with shop(way) as world:
         world.put("P-1", SalesPrice=50)

@@ -31,8 +31,9 @@ def world() -> World:
 
 def test_every_event_of_the_contract_is_logged_somewhere_and_no_other() -> None:
     logged = set()
-    for file in [*(ROOT / "shared").rglob("*.py")]:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    texts = {file: file.read_text(encoding="utf-8") for file in (ROOT / "shared").rglob("*.py")}
+    for file in [file for file, text in texts.items() if "log_event(" in text]:
+        for node in ast.walk(ast.parse(texts[file])):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "log_event":
                 assert isinstance(node.args[0], ast.Constant), f"{file}: the name of an event is not written out"
                 logged.add(node.args[0].value)
