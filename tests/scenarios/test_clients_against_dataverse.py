@@ -18,6 +18,7 @@ from local.simulator.auth import FixedToken
 from local.simulator.exchanges import Exchange, ExchangeLog
 from local.simulator.faults import Faults, Kind, Rule
 from local.simulator.server import Simulator, running
+from local.simulator.store import Store
 from shared.clients.dataverse.bisect import Result
 from shared.clients.dataverse.environment import DataverseSystem
 from shared.clients.dataverse.lookup import DataverseLookup, LookupTable
@@ -284,17 +285,24 @@ class Sales:
         return {str(row["productid"]): str(row["name"]) for row in self.rows("products?$select=productid,name")}
 
 
+# The rows of a catalogue and their ids: it is made once for tables with bulk messages, once without, and copied.
+_STOCKED: dict[bool, tuple[Store, dict[str, str]]] = {}
+
+
 @contextmanager
 def selling(*, bulk: bool = True, page_cap: int = 5000) -> Iterator[Sales]:
     setup = Settings(page_cap=page_cap, no_bulk=frozenset() if bulk else frozenset({"product"}))
-    organisation = fresh_organisation(settings=setup, solution=False)
+    stocked, catalogue = _STOCKED.get(bulk, (None, None))
+    organisation = fresh_organisation(settings=setup, solution=False, store=stocked)
     simulator = build_simulator(organisation, FixedToken(TOKEN), Faults(), ExchangeLog("dataverse"), "admin")
     with running(simulator) as url:
         clock = ManualClock()
         throttle = Throttle(System.DATAVERSE, clock, start=4, maximum=8)
         with open_channel(System.DATAVERSE, url, TOKEN, throttle, clock) as channel:
             sales = Sales(simulator, organisation, DataverseSystem(channel), clock)
-            sales.catalogue = _catalogue(sales)
+            sales.catalogue = catalogue or _catalogue(sales)
+            if stocked is None:
+                _STOCKED[bulk] = organisation.store.copied(), sales.catalogue
             sales.forget()
             yield sales
     organisation.store.close()

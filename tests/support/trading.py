@@ -214,8 +214,8 @@ def trading_as(
     own."""
     setup = finops or FinopsSettings(amount_decimals=_DECIMALS)
     row = {"pricingdecimalprecision": _DECIMALS, "currencydecimalprecision": _DECIMALS}
-    alike = (kind, setup, sales, tuple(sorted(settings.items())))
-    copies = own is None and not kind.begins_anew
+    alike = (kind, setup, sales, own, tuple(sorted(settings.items())))
+    copies = own in (None, dataverse_world.OWN_COLUMNS) and not kind.begins_anew
     stocked = _STOCKS.get(alike) if copies else None
     with (
         dataverse_world.dataverse(

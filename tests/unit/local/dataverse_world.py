@@ -29,6 +29,8 @@ TOKEN = "token"
 _DOCUMENTS = ("quote", "quotedetail", "salesorder", "salesorderdetail")
 # Columns of an organisation's own.
 OWN_COLUMNS = Path(__file__).parents[2] / "support" / "own_columns.json"
+# Organisations with these columns, or none of their own, are made once and copied.
+_KEPT = (None, OWN_COLUMNS)
 START = datetime(2026, 1, 31, 13, 5, tzinfo=UTC)
 
 
@@ -131,9 +133,10 @@ def schema(
     untracked: frozenset[str] = frozenset(),
     own: Path | None = None,
 ) -> Schema:
-    """The tables of an organisation. Those with columns of its own are made anew: kept, they would fill the memory."""
-    shipped = _schema if own is None else _schema.__wrapped__
-    return shipped(solution, product_number_key, also_tracked, untracked, own)
+    """The tables of an organisation. Those with columns of its own, but for ours, are made anew: kept, they would fill
+    the memory."""
+    made = _schema if own in _KEPT else _schema.__wrapped__
+    return made(solution, product_number_key, also_tracked, untracked, own)
 
 
 @cache
@@ -151,9 +154,13 @@ def _schema(
 
 @cache
 def _seeded(
-    solution: bool, product_number_key: bool, no_bulk: frozenset[str], settings_row: tuple[tuple[str, Json], ...]
+    solution: bool,
+    product_number_key: bool,
+    no_bulk: frozenset[str],
+    settings_row: tuple[tuple[str, Json], ...],
+    own: Path | None,
 ) -> Store:
-    tables = schema(solution=solution, product_number_key=product_number_key)
+    tables = schema(solution=solution, product_number_key=product_number_key, own=own)
     settings = Settings(no_bulk=no_bulk)
     filled = build_organisation(tables, clock=HandClock(), settings=settings, settings_row=dict(settings_row)).store
     # A copy has not yet prepared the statements that filled it, which take more memory than its rows.
@@ -173,8 +180,8 @@ def fresh_organisation(
     own: Path | None = None,
     store: Store | None = None,
 ) -> Organisation:
-    """A new organisation in memory; its rows are made once and copied, unless it has columns of its own. With a `store`
-    it begins with a copy of that one."""
+    """A new organisation in memory; its rows are made once and copied, unless it has columns of its own that are not
+    OWN_COLUMNS. With a `store` it begins with a copy of that one."""
     settings = settings or Settings()
     tables = schema(
         solution=solution,
@@ -183,9 +190,9 @@ def fresh_organisation(
         untracked=untracked,
         own=own,
     )
-    if own is not None:
+    if own not in _KEPT:
         return build_organisation(tables, clock=clock, settings=settings, settings_row=settings_row)
-    seeded = store or _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()))
+    seeded = store or _seeded(solution, product_number_key, settings.no_bulk, tuple((settings_row or {}).items()), own)
     return Organisation(tables, clock=clock, settings=settings, store=seeded.copied())
 
 
