@@ -20,7 +20,7 @@ from benchmarks.limits import PARALLELISM, USUAL_PARALLELISM
 from benchmarks.measuring import Compared, Measured, measure
 from benchmarks.medians import median_of
 from benchmarks.records import write_samples
-from benchmarks.stage import Plan
+from benchmarks.stage import Opening, Plan, running_stage
 from local.command_line import Parser, whole_number
 from local.demo import interrupts
 from local.demo.environment import ticking
@@ -68,7 +68,7 @@ class Options:
     write: Path | None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, opening: Opening = running_stage) -> int:
     """Measure, show the tables, and write them into a document when asked to: those of a flow as soon as it is
     measured, so that a failure costs only what comes after it."""
     options = _options(_parser().parse_args(arguments))
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         document.require_places(options.write, list(MEASURED))
         with interrupts.as_exceptions():
             for group in _groups(options):
-                compared = list(_measured(options, group, console))
+                compared = list(_measured(options, group, console, opening))
                 for flow in group:
                     _show(console, options, [each for each in compared if each.flow == flow], machine)
     except (UserMistake, DemoFailed) as error:
@@ -100,7 +100,7 @@ def _groups(options: Options) -> list[list[str]]:
     return [[flow] for flow in options.flows] if options.records is None else [list(options.flows)]
 
 
-def _measured(options: Options, group: Sequence[str], console: Console) -> Iterator[Compared]:
+def _measured(options: Options, group: Sequence[str], console: Console, opening: Opening) -> Iterator[Compared]:
     settings = {name: value for flow in group for name, value in MEASURED[flow].settings.items()}
     settings[PARALLELISM] = str(options.parallelism)
     if options.records is None:
@@ -121,7 +121,7 @@ def _measured(options: Options, group: Sequence[str], console: Console) -> Itera
             plan = Plan(folder, more[PRODUCTS], settings=settings)
             times = [
                 # What others take changes little.
-                measure(plan, group, latency_ms, 0 if number else options.naive, console.print)
+                measure(plan, group, latency_ms, 0 if number else options.naive, console.print, opening=opening)
                 for number in range(options.runs)
             ]
         yield from (median_of(same) for same in zip(*times, strict=True))

@@ -12,7 +12,7 @@ from benchmarks.preparing import prepare
 from benchmarks.progress import DECIDED, PATIENCE_S, wait_until_done
 from benchmarks.records import typical
 from benchmarks.sdk_loop import run_by_sdk
-from benchmarks.stage import Plan, Stage, running_stage
+from benchmarks.stage import Opening, Plan, Stage, running_stage
 from local.demo.systems import Requests
 from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
@@ -26,7 +26,7 @@ FIRST_SYNC, CHANGED, UNCHANGED = "first sync", "1 % changed", "nothing changed"
 class Measured:
     """One run. `storage` counts requests to tables, `cpu_s` is the processor time of the functions host, `stage_cpu_s`
     that of everything that runs on the stage, `busiest_cpu_s` that of the one process that took the most of it,
-    `peak_mb` the largest size of the host during the run."""
+    `begin_mb` the size of the host when the run began, and `peak_mb` its largest one during the run."""
 
     flow: str
     latency_ms: float
@@ -39,6 +39,7 @@ class Measured:
     cpu_s: float
     stage_cpu_s: float
     busiest_cpu_s: float
+    begin_mb: float
     peak_mb: float
     outcomes: Mapping[str, int] = field(default_factory=dict)
     parallelism: int = USUAL_PARALLELISM
@@ -93,17 +94,25 @@ class Act:
 
 
 def measure(
-    plan: Plan, flows: Sequence[str], latency_ms: float, naive_records: int, say: Callable[[str], None]
+    plan: Plan,
+    flows: Sequence[str],
+    latency_ms: float,
+    naive_records: int,
+    say: Callable[[str], None],
+    *,
+    runs: Collection[str] = (FIRST_SYNC, UNCHANGED, CHANGED),
+    opening: Opening = running_stage,
 ) -> list[Compared]:
-    """Measure these flows on one stage, one after the other; with 0 `naive_records` without the loops of others. Raises
-    DemoFailed and UserMistake."""
+    """Measure these flows on one stage, one after the other, in these `runs`; with 0 `naive_records` without the loops
+    of others. Raises DemoFailed and UserMistake."""
     measured = [MEASURED[flow] for flow in flows]
     compared = []
-    with running_stage(plan) as stage:
+    with opening(plan) as stage:
         stage.let_flow()
         pid = stage.start(*dict.fromkeys(name for flow in measured for name in (*flow.needs, flow.name)))
         for flow in measured:
-            runs = tuple(replace(run, parallelism=plan.parallelism) for run in _runs(stage, flow, pid, latency_ms, say))
+            found = _runs(stage, flow, pid, latency_ms, say, told=runs)
+            made = tuple(replace(run, parallelism=plan.parallelism) for run in found)
             if flow is measured[-1]:
                 stage.stop()
             # Before the next flow: what it needs changes these records.
@@ -111,7 +120,7 @@ def measure(
             naive = _naive(stage, flow, latency_ms, naive_records, say) if naive_records else Naive(0, 0.0)
             sdk = _by_sdk(stage, flow, latency_ms, say) if naive_records else None
             stage.delay(0)
-            compared.append(Compared(flow.name, runs, naive, sdk, latency_ms))
+            compared.append(Compared(flow.name, made, naive, sdk, latency_ms))
     return compared
 
 
@@ -130,11 +139,13 @@ def _by_sdk(stage: Stage, flow: Flow, latency_ms: float, say: Callable[[str], No
     return loop
 
 
-def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[str], None]) -> Iterator[Measured]:
+def _runs(
+    stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[str], None], *, told: Collection[str]
+) -> Iterator[Measured]:
     prepare(stage, flow)
     ids = stage.ids(flow.name)
     stage.delay(latency_ms)
-    for act in _acts(stage, flow, ids):
+    for act in (act for act in _acts(stage, flow, ids) if act.run in told):
         since, before = system_clock(), _counts(stage)
         stored = stage.storage_requests.total
         forget_peak(pid)
@@ -157,6 +168,7 @@ def _runs(stage: Stage, flow: Flow, pid: int, latency_ms: float, say: Callable[[
             cpu_s=after.cpu_s - used.cpu_s,
             stage_cpu_s=sum(worked),
             busiest_cpu_s=max(worked),
+            begin_mb=used.peak_mb,
             peak_mb=after.peak_mb,
             outcomes=done.outcomes,
         )

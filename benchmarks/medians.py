@@ -24,6 +24,7 @@ def _median(times: Sequence[Measured]) -> Measured:
         cpu_s=median(each.cpu_s for each in times),
         stage_cpu_s=median(each.stage_cpu_s for each in times),
         busiest_cpu_s=median(each.busiest_cpu_s for each in times),
+        begin_mb=median(each.begin_mb for each in times),
         peak_mb=median(each.peak_mb for each in times),
     )
 

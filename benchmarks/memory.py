@@ -3,45 +3,40 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import document
-from benchmarks.hosts import forget_peak, usage_of
-from benchmarks.progress import PATIENCE_S, wait_until_done
+from benchmarks.measuring import FIRST_SYNC, Measured, measure
 from benchmarks.records import write_samples
 from benchmarks.reporting import report
-from benchmarks.stage import Opening, Plan, running_stage
+from benchmarks.stage import Plan
 from local.command_line import Parser
 from local.demo.environment import ticking
-from local.simulator.auth import system_clock
 from shared.flows.products import PRODUCTS
 
 _HEADINGS = ("products", "created", "seconds", "peak MB before", "peak MB")
 
 
-def main(arguments: Sequence[str] | None = None, opening: Opening = running_stage) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, say it, and write it into a document when asked to."""
     parsed = _parser().parse_args(arguments)
-    return report("memory", parsed.write, lambda: document.table(_HEADINGS, list(_measured(parsed.products, opening))))
+    return report("memory", parsed.write, lambda: document.table(_HEADINGS, [row(_measured(parsed.products))]))
 
 
-def _measured(products: int, opening: Opening) -> Iterator[tuple[str, ...]]:
+def row(run: Measured) -> tuple[str, ...]:
+    """What is told of a first sync."""
+    counts = (f"{run.records:,}", f"{run.outcomes.get('created', 0):,}")
+    return *counts, *(f"{figure:.0f}" for figure in (run.seconds, run.begin_mb, run.peak_mb))
+
+
+def _measured(products: int) -> Measured:
     with tempfile.TemporaryDirectory(prefix="bench-samples-") as name:
         write_samples(Path(name), records=1)
         # A walk over so many products takes longer than the two seconds between the usual ticks.
-        with opening(Plan(Path(name), products, settings=ticking("0 * * * * *", PRODUCTS))) as stage:
-            stage.let_flow()
-            pid, count = stage.start(PRODUCTS), len(stage.ids(PRODUCTS))
-            before = usage_of(pid)
-            forget_peak(pid)
-            since = system_clock()
-            stage.let_flow(PRODUCTS)
-            done = wait_until_done(stage, PRODUCTS, since, count, patience_s=PATIENCE_S)
-            created, peak_mb = done.outcomes.get("created", 0), usage_of(pid).peak_mb
-            stage.stop()
-            stage.in_step.add(PRODUCTS)
-    yield f"{count:,}", f"{created:,}", f"{done.seconds:.0f}", f"{before.peak_mb:.0f}", f"{peak_mb:.0f}"
+        plan = Plan(Path(name), products, settings=ticking("0 * * * * *", PRODUCTS))
+        ((first,),) = (each.runs for each in measure(plan, [PRODUCTS], 0.0, 0, print, runs=(FIRST_SYNC,)))
+    return first
 
 
 def _parser() -> argparse.ArgumentParser:

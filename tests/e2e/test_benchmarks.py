@@ -4,25 +4,23 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from benchmarks import console, memory, operations, processor, snapshot, throttling, way
-from benchmarks.records import write_samples
-from benchmarks.stage import Plan, running_stage
+from benchmarks import console, memory, operations, snapshot, throttling
+from benchmarks.flows import MEASURED
 from shared.flows.accounts import ACCOUNTS
 from shared.flows.contacts import CONTACTS
 from shared.flows.invoices import INVOICES
 from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
-from shared.flows.quotations import QUOTATIONS
 from shared.flows.registry import FLOWS
+from tests.e2e.measured import APPLIED, RECORDS
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
 
-RECORDS = 4
+FEW = ["--records", str(RECORDS)]
 Row = Mapping[str, str]
 
 
@@ -45,29 +43,67 @@ def tables(file: Path, name: str) -> Sequence[Sequence[Row]]:
     return found
 
 
-@pytest.mark.long(40)
-def test_all_flows_are_measured_and_drawn(figures: Path) -> None:
-    arguments = ["--records", str(RECORDS), "--latency-ms", "0", "--naive", "2", "--write", str(figures)]
-    # In a process of its own: what draws stays in memory with 50 MB.
-    command = [sys.executable, "-m", "benchmarks", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+def run_to_its_end(module: str, *arguments: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
+        check=False,
+    )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    written = {ACCOUNTS: "F&O", CONTACTS: "F&O", PRODUCTS: "Sales", QUOTATIONS: "F&O", ORDERS: "F&O", INVOICES: "Sales"}
-    for flow, target in written.items():
-        runs, beside = tables(figures, flow)
-        changed = [] if flow in (ORDERS, INVOICES) else [("1 % changed", "1")]
-        assert [(run["run"], run["records"]) for run in runs] == [
-            ("first sync", str(RECORDS)),
-            ("nothing changed", str(RECORDS)),
-            *changed,
-        ]
-        # For 1,000 records: one for each, or one for all headers and one for all lines in bulk.
-        each = 1000 // RECORDS * 2 if target == "Sales" else 1000
-        assert [run[f"{target} writes"] for run in runs[:2]] == [f"{each:,}", "0"]
-        assert all(int(run["storage"].replace(",", "")) > 0 for run in runs)
-        assert len(beside) == 1
-        assert (beside[0]["SDK loop"] != "") == (flow == PRODUCTS)
+
+
+@pytest.mark.long(40)
+def test_flows_ways_processor_time_and_pulls_are_measured_on_one_stage(figures: Path, tmp_path: Path) -> None:
+    run_to_its_end("tests.e2e.measured", str(figures), str(tmp_path))
+    for flow in MEASURED.keys() - {APPLIED}:
+        assert_the_flow_is_measured(flow, figures)
     assert figures.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert_ways_are_told_in_both_directions(figures)
+    assert_the_processor_time_of_a_record_is_told(figures, tmp_path)
+    (rows,) = tables(figures, "snapshot")
+    assert [(row["source"], row["walk"], row["products"], row["hints"]) for row in rows] == [
+        ("generator", "first walk", "300", "300"),
+        ("generator", "unchanged walk", "300", "0"),
+        ("generator", "1 % changed", "300", "3"),
+    ]
+
+
+@pytest.mark.nightly
+def test_each_flow_is_measured_by_the_command_alone(figures: Path) -> None:
+    run_to_its_end("benchmarks", *FEW, "--latency-ms", "0", "--naive", "2", "--write", str(figures))
+    for flow in MEASURED:
+        assert_the_flow_is_measured(flow, figures)
+
+
+@pytest.mark.nightly
+def test_memory_and_the_pulls_of_the_simulator_are_measured(figures: Path) -> None:
+    assert memory.main(["--products", "5", "--write", str(figures)]) == 0
+    ((row,),) = tables(figures, "memory")
+    assert row["created"] == row["products"]
+    assert float(row["peak MB"]) >= float(row["peak MB before"]) * 0.9 > 0
+    assert snapshot.main(["--generated", "0", "--served", "5", "--write", str(figures)]) == 0
+    (rows,) = tables(figures, "snapshot")
+    products = rows[0]["products"]
+    assert int(products) >= 5
+    assert [(row["source"], row["walk"], row["hints"]) for row in rows] == [
+        ("F&O simulator", "first walk", products),
+        ("F&O simulator", "unchanged walk", "0"),
+    ]
+
+
+def assert_the_flow_is_measured(flow: str, figures: Path) -> None:
+    runs, beside = tables(figures, flow)
+    changed = [] if flow in (ORDERS, INVOICES) else [("1 % changed", "1")]
+    assert [(run["run"], run["records"]) for run in runs] == [
+        ("first sync", str(RECORDS)),
+        ("nothing changed", str(RECORDS)),
+        *changed,
+    ]
+    # For 1,000 records: one for each, or one for all headers and one for all lines in bulk.
+    target, each = ("Sales", 1000 // RECORDS * 2) if flow in (PRODUCTS, INVOICES) else ("F&O", 1000)
+    assert [run[f"{target} writes"] for run in runs[:2]] == [f"{each:,}", "0"]
+    assert all(int(run["storage"].replace(",", "")) > 0 for run in runs)
+    assert len(beside) == 1
+    assert (beside[0]["SDK loop"] != "") == (flow == PRODUCTS)
 
 
 def test_the_operations_are_measured(figures: Path) -> None:
@@ -77,7 +113,7 @@ def test_the_operations_are_measured(figures: Path) -> None:
 
 
 def test_the_pages_of_the_console_are_measured(figures: Path) -> None:
-    assert console.main(["--links", "600", "--failures", "8", "--write", str(figures)]) == 0
+    assert console.main(["--links", "240", "--failures", "8", "--write", str(figures)]) == 0
     (rows,) = tables(figures, "console")
     assert [row["what"] for row in rows][:3] == ["sign-in, with the first overview", "overview", "not in step"]
     # A search among so few rows may take less than what is told.
@@ -99,35 +135,6 @@ def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     assert "500,000 products with 6,000 requests in 300 s, calculated" in values
 
 
-@pytest.mark.long(25)
-def test_memory_ways_processor_time_and_pulls_are_measured_on_one_stage(figures: Path, tmp_path: Path) -> None:
-    samples = tmp_path / "samples"
-    samples.mkdir()
-    write_samples(samples, records=RECORDS)
-    # Contacts need accounts, which have come with the ways and are not told again.
-    few = ["--records", str(RECORDS)]
-    changes = [*few, "--latency-ms", "0", "--changes", "1"]
-    processed = [*few, "--flow", CONTACTS, "--rounds", "1", "--profile", str(tmp_path)]
-    with running_stage(Plan(samples, products=5, settings=snapshot.SETTINGS)) as stage:
-        for main, arguments in (
-            (memory.main, []),
-            (way.main, changes),
-            (processor.main, processed),
-            (snapshot.main, ["--generated", "300"]),
-        ):
-            assert main([*arguments, "--write", str(figures)], lambda _plan: nullcontext(stage)) == 0
-    assert_the_memory_is_told(figures)
-    assert_ways_are_told_in_both_directions(figures)
-    assert_the_processor_time_of_a_record_is_told(figures, tmp_path)
-    assert_pulls_are_told(figures)
-
-
-def assert_the_memory_is_told(figures: Path) -> None:
-    ((row,),) = tables(figures, "memory")
-    assert row["created"] == row["products"]
-    assert float(row["peak MB"]) >= float(row["peak MB before"]) * 0.9 > 0
-
-
 def assert_ways_are_told_in_both_directions(figures: Path) -> None:
     (rows,) = tables(figures, "way")
     assert [(row["flow"], row["changes"]) for row in rows] == [(ACCOUNTS, "1"), (PRODUCTS, "1")]
@@ -144,16 +151,3 @@ def assert_the_processor_time_of_a_record_is_told(figures: Path, profiled: Path)
     profiles = [file.name for file in profiled.glob("*.txt")]
     assert sorted(profiles) == [f"{CONTACTS}, first sync.txt", f"{CONTACTS}, nothing changed.txt"]
     assert "shared/sync/apply/run.py" in (profiled / f"{CONTACTS}, first sync.txt").read_text(encoding="utf-8")
-
-
-def assert_pulls_are_told(figures: Path) -> None:
-    (rows,) = tables(figures, "snapshot")
-    products = rows[3]["products"]
-    assert int(products) > RECORDS
-    assert [(row["source"], row["walk"], row["hints"]) for row in rows] == [
-        ("generator", "first walk", "300"),
-        ("generator", "unchanged walk", "0"),
-        ("generator", "1 % changed", "3"),
-        ("F&O simulator", "first walk", products),
-        ("F&O simulator", "unchanged walk", "0"),
-    ]

@@ -4,12 +4,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__, document, operations
+from benchmarks import __main__, document, memory, operations
 from benchmarks.flows import MEASURED
 from benchmarks.limits import CORES, Bound, lowest_bound, machine_bound
 from benchmarks.measuring import FIRST_SYNC, Compared, Measured
@@ -102,7 +103,14 @@ def test_all_cores_together_bound_what_the_whole_stage_takes_and_one_core_what_o
 def measured(seconds: float, cpu_s: float, reads: int) -> Measured:
     """A run of 100 records."""
     requests = Requests(reads, 100)
-    return Measured("accounts", 0.0, FIRST_SYNC, 100, seconds, requests, requests, reads, cpu_s, 2 * cpu_s, cpu_s, 10.0)
+    return Measured(
+        "accounts", 0.0, FIRST_SYNC, 100, seconds, requests, requests, reads, cpu_s, 2 * cpu_s, cpu_s, 8.0, 10.0
+    )
+
+
+def test_the_memory_of_a_first_sync_is_told_beside_what_it_has_created() -> None:
+    first = replace(measured(3.0, 0.1, 7), outcomes={"created": 99, "unchanged": 1})
+    assert memory.row(first) == ("100", "99", "3", "8", "10")
 
 
 def test_the_median_of_several_runs_is_taken_figure_by_figure() -> None:
