@@ -15,6 +15,7 @@ from tests.infra import compiler
 from tests.odata import recording
 from tests.support import memory, reports, shares, starts
 from tests.support.events import Heard, keep_warnings, listening
+from tests.support.quick import quicken
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
 settings.register_profile("project", deadline=None, max_examples=25)
@@ -102,7 +103,8 @@ def _seconds(item: pytest.Item) -> float:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """The tests and all modules are no garbage."""
+    """What is loaded by now is made quickly. The tests and all modules are no garbage."""
+    quicken()
     settle_memory()
 
 

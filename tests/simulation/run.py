@@ -15,11 +15,11 @@ from functools import lru_cache
 from tests.simulation.history import History, Played
 from tests.simulation.material import STANDARD, Material
 from tests.simulation.mutations import as_mutated
-from tests.simulation.quick import quicken
 from tests.simulation.sample import Sample
 from tests.simulation.script import STEPS, Script, write_script
 from tests.simulation.space import Events
 from tests.simulation.stage import Stage
+from tests.support.quick import quicken
 
 _AT_ONCE = 20
 

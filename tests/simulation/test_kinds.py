@@ -9,8 +9,6 @@ from tests.simulation.mutations import MUTATIONS
 from tests.simulation.run import play
 from tests.simulation.script import read_script, write_script
 
-pytestmark = pytest.mark.usefixtures("quick")
-
 _HISTORIES = Path(__file__).parent / "histories"
 _SEARCHED = 1000
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"

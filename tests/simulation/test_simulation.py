@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.__main__ import main
-from tests.simulation.quick import quickened
 from tests.simulation.run import play
 from tests.simulation.script import STEPS, read_script, write_script
 
@@ -22,8 +21,7 @@ _SEEDS = 200
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
 def test_random_histories_end_as_they_must(first: int) -> None:
-    with quickened():
-        played = [play(write_script(seed)) for seed in range(first, first + _AT_ONCE)]
+    played = [play(write_script(seed)) for seed in range(first, first + _AT_ONCE)]
     assert {each.script.seed: each.problems for each in played if each.problems} == {}
 
 
@@ -81,7 +79,6 @@ def test_an_output_that_takes_no_more_ends_it_with_one_sentence(
 # In history 3008 several parents are linked at once, and children wait for each of them. History 0 has orders.
 _TRACED = """
 from tests.simulation.__main__ import main
-from tests.simulation.quick import quickened
 
 for first in ("0", "300", "3008"):
     main(["--seeds", "1", "--first", first, "--trace"])

@@ -1,65 +1,53 @@
-"""Constructors of the engine's frozen dataclasses that take less time, for a process that plays thousands of histories:
-these objects are what a history makes most of. All else that a process does keeps the constructors that it has.
+"""Constructors of frozen dataclasses that take less time, for processes that play a great deal: these objects are what
+a test or a history makes most of. Processes that a test starts keep the constructors that are shipped.
 
 A frozen dataclass fills its slots through `object.__setattr__`, which finds the slot of each name anew. Its slots can
 as well be filled directly. What is made is the same, and as frozen as before.
 """
 
+import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
-_ENGINE = "shared."
+_OURS = ("shared.", "local.", "p2c.", "tests.")
 # How the fields of a class are read at once, with their names.
 _READ: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
+# The constructor that a class had before, and its quick one.
+_SHIPPED: dict[type, Any] = {}
 
 
 def quicken() -> None:
-    """Let the frozen dataclasses of the engine that are loaded by now be made, and made anew, quickly."""
-    for each, constructor in constructors():
-        each.__init__ = constructor  # type: ignore[misc]
+    """Let the frozen dataclasses that are loaded by now be made, and made anew, quickly."""
+    for each in _classes():
+        _SHIPPED[each] = each.__init__  # type: ignore[misc]
+        each.__init__ = _constructor(each)  # type: ignore[misc]
         names = tuple(field.name for field in fields(each) if field.init)
         if len(names) > 1:
             _READ[each] = names, attrgetter(*names)
     for module in _modules():
-        if vars(module).get("replace") is replace:
+        if vars(module).get("replace") is dataclasses.replace:
             setattr(module, "replace", _replace)  # noqa: B010 - each module has its own name for it
 
 
-@contextmanager
-def quickened() -> Iterator[None]:
-    """The same for some time, in a process that does other things later."""
-    shipped = [(each, each.__init__) for each, _ in constructors()]  # type: ignore[misc]
-    replacing = [module for module in _modules() if vars(module).get("replace") is replace]
-    quicken()
-    try:
-        yield
-    finally:
-        for each, constructor in shipped:
-            each.__init__ = constructor  # type: ignore[misc]
-        for module in replacing:
-            setattr(module, "replace", replace)  # noqa: B010 - as above
-
-
-def constructors() -> list[tuple[type, Any]]:
-    """The classes of the engine that are loaded by now, each with its quick constructor."""
-    return [(each, _constructor(each)) for each in _classes()]
+def shipped() -> dict[type, Any]:
+    """The classes that are made quickly, each with the constructor that is shipped."""
+    return dict(_SHIPPED)
 
 
 def _modules() -> list[ModuleType]:
-    return [module for name, module in sys.modules.items() if name.startswith(_ENGINE)]
+    return [module for name, module in sys.modules.items() if name.startswith(_OURS)]
 
 
 def _replace(made: Any, /, **changes: Any) -> Any:
     """`dataclasses.replace`, without its look at each field."""
     known = _READ.get(type(made))
     if known is None:
-        return replace(made, **changes)
+        return dataclasses.replace(made, **changes)
     names, read = known
     return type(made)(**{**dict(zip(names, read(made), strict=True)), **changes})
 
@@ -67,7 +55,7 @@ def _replace(made: Any, /, **changes: Any) -> Any:
 def _classes() -> Iterator[type]:
     """Frozen dataclasses that have all their fields in slots, and nothing of their own in the constructor."""
     for each in {each for module in _modules() for each in vars(module).values() if isinstance(each, type)}:
-        if each.__module__.startswith(_ENGINE) and is_dataclass(each):
+        if each.__module__.startswith(_OURS) and is_dataclass(each) and each not in _SHIPPED:
             slots = all(field.name in each.__dict__ for field in fields(each)) and "__slots__" in each.__dict__
             frozen = each.__dataclass_params__.frozen  # type: ignore[attr-defined]
             if frozen and slots and not hasattr(each, "__post_init__") and _has_no_passed_values(each):
