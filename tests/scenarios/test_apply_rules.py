@@ -2,7 +2,9 @@
 
 import itertools
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 
 import pytest
 
@@ -39,8 +41,13 @@ def hint(*ids: str, version: int | None = None, epoch: str | None = None) -> str
 
 
 def one(**values: str) -> World:
-    """A world in step with one record, p1, whose number is P1."""
-    world = World()
+    """A world in step with one record, p1, whose number is P1. It is made once and copied."""
+    return deepcopy(_made_one(**values))
+
+
+@cache
+def _made_one(**values: str) -> World:
+    world = World(flows=("parents",))
     world.source.save("p1", **{"number": "P1", "name": "First", **values})
     world.settle()
     check(world)

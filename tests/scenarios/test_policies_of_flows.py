@@ -323,6 +323,10 @@ DELETED = [
     ("unlink", LinkState.FILTERED, "target_deleted"),
     ("list", LinkState.REJECTED, "target_gone"),
 ]
+# That documents which stay deleted are filtered, tests of faults show at each change.
+DELETED_DOCUMENTS = [
+    pytest.param(*case, marks=pytest.mark.nightly if case[0] == "unlink" else (), id=case[0]) for case in DELETED
+]
 
 
 def deleted_product(desk: Assortment, *, price: float = 12.5) -> None:
@@ -468,7 +472,7 @@ def test_a_quotation_that_was_deleted_stays_deleted(rule: Rule | None) -> None:
         assert (desk.quotation(number), desk.link(number).rule) == (None, "target_deleted")
 
 
-@pytest.mark.parametrize(("policy", "state", "rule"), DELETED)
+@pytest.mark.parametrize(("policy", "state", "rule"), DELETED_DOCUMENTS)
 def test_a_quotation_that_was_deleted_comes_back_or_not(policy: str, state: LinkState, rule: str | None) -> None:
     with trading(MAP_DOCUMENT=deciding(QUOTATIONS, on_target_deleted=policy)) as desk:
         number = deleted_quotation(desk)
@@ -517,9 +521,10 @@ def order_of_finops(desk: Returning, **values: object) -> None:
     ("policy", "taken", "name"),
     [
         ("source_wins", "", "Ours again"),
-        ("target_wins", "", "Theirs"),
+        # The next test shows it under a fault.
+        pytest.param("target_wins", "", "Theirs", marks=pytest.mark.nightly),
         ("stop", "finops", "Ours again"),
-        ("stop", "sales", "Theirs"),
+        pytest.param("stop", "sales", "Theirs", marks=pytest.mark.nightly),
     ],
 )
 def test_what_others_have_changed_in_an_order_of_finops_is_decided(policy: str, taken: str, name: str) -> None:
@@ -544,7 +549,7 @@ def changed_at_finops(desk: Returning) -> None:
     desk.totals()
 
 
-@pytest.mark.parametrize("rule", OF_ORDERS, ids=name_of)
+@pytest.mark.parametrize("rule", by_turns(0, OF_ORDERS, among=2))
 def test_what_others_have_changed_in_an_order_of_finops_stays(rule: Rule) -> None:
     document = deciding(ORDERSBACK, on_conflict="target_wins")
     with trading_as(Returning, ORDERS_BACK="all", MAP_DOCUMENT=document) as desk:
@@ -557,8 +562,20 @@ def test_what_others_have_changed_in_an_order_of_finops_stays(rule: Rule) -> Non
         assert (order["name"], order["emailaddress"], desk.failure("F-1")) == ("Theirs", "b@contoso.com", None)
 
 
-@pytest.mark.parametrize("rule", [pytest.param(None, id="none"), *by_turns(0, OF_ORDERS, among=2)])
-@pytest.mark.parametrize(("policy", "state", "said"), DELETED)
+@pytest.mark.parametrize(
+    ("policy", "state", "said", "rule"),
+    [
+        # At each change one that stays deleted meets a fault; the others meet it at night.
+        pytest.param(
+            *case,
+            rule,
+            marks=() if rule is (OF_ORDERS[0] if case[0] == "unlink" else None) else pytest.mark.nightly,
+            id=f"{case[0]}-{'none' if rule is None else name_of(rule)}",
+        )
+        for case in DELETED
+        for rule in (None, *OF_ORDERS)
+    ],
+)
 def test_an_order_of_finops_that_was_deleted_in_sales_comes_back_or_not(
     policy: str, state: LinkState, said: str | None, rule: Rule | None
 ) -> None:
