@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from local import loopback
 from local.host import summary
-from shared.collector import COLLECTED_AFTER, settle_memory
+from shared.collector import COLLECTED_AFTER
 from tests.infra import compiler
 from tests.odata import recording
 from tests.support import memory, reports, shares, starts
@@ -101,11 +101,23 @@ def _seconds(item: pytest.Item) -> float:
     return float(mark.args[0]) if mark else 0.0
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Tests and modules are no garbage: nobody looks for any while they are collected."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """What is loaded by now is made quickly. The tests and all modules are no garbage."""
+    """Nor later: what is loaded by now is made quickly, stays, and is not looked through even once."""
     quicken()
-    settle_memory()
+    gc.freeze()
+    # The next look at all objects is not put off (shared/collector.py).
+    gc.collect()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,6 @@
 """Which tests judge a mutant: those that call the changed function, the nearest first."""
 
-import ast
+import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -63,6 +63,10 @@ _SIMULATION = "tests/simulation/run.py"
 _FILE_S, _FIRST_S = 3.0, 20.0
 _MORE_OF_FILE_S, _REST_S = 10.0, 150.0
 _FEW_FILES = 4
+_IMPORTS = re.compile(
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]*))", re.MULTILINE
+)
+_NAMES = re.compile(r"(?:^|[(,])\s*([\w.]+)")
 
 
 def part_of(file: str) -> str:
@@ -162,28 +166,22 @@ def _importing(root: Path) -> dict[str, set[str]]:
     files = {module_of(each): each for each in _glob(root, ["shared/**/*.py", "local/**/*.py", "tests/**/*.py"])}
     importing: dict[str, set[str]] = {}
     for file in files.values():
-        for name in _imported(ast.parse((root / file).read_text(encoding="utf-8"))):
+        for name in _imported((root / file).read_text(encoding="utf-8")):
             if name in files:
                 importing.setdefault(files[name], set()).add(file)
     return importing
 
 
-def _imported(tree: ast.Module) -> set[str]:
+def _imported(text: str) -> set[str]:
+    """What a module imports, by its text: to parse the whole project takes seconds. An import in the text of a program
+    counts, too."""
     names: set[str] = set()
-    for node in _statements(tree):
-        if isinstance(node, ast.Import):
-            names |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    for module, from_it, modules in _IMPORTS.findall(text):
+        if module:
+            names |= {module} | {f"{module}.{name}" for name in _NAMES.findall(from_it)}
+        else:
+            names |= set(_NAMES.findall(modules))
     return names
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all statements within it: an import is in no expression, of which there are many more."""
-    yield node
-    for part in (getattr(node, name, ()) for name in ("body", "orelse", "handlers", "finalbody", "cases")):
-        for each in part if isinstance(part, list) else ():
-            yield from _statements(each)
 
 
 def _glob(root: Path, patterns: Iterable[str]) -> list[str]:

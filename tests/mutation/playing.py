@@ -10,7 +10,8 @@ CPU_S = 60
 _EXAMPLES = 30
 # pytest would like to be the first to import hypothesis.
 HOW = (
-    "-q", "-m", "not nightly", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "--capture=sys",
+    "-q", "-m", "not nightly", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-p", "no:anyio",
+    "--capture=sys",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
 

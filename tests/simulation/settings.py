@@ -17,6 +17,7 @@ from shared.flows.invoices.wiring import invoice_mapper
 from shared.flows.orders.mapping import OrderMapper
 from shared.flows.orders.wiring import order_mapper
 from shared.flows.ordersback.mapping import OrdersBackMapper
+from shared.flows.ordersback.wiring import created_orders
 from shared.flows.products.mapping import ProductMapper
 from shared.flows.products.wiring import product_mapper
 from shared.flows.quotations.mapping import QuotationMapper
@@ -266,6 +267,8 @@ def _made_there(settings_key: SettingsKey) -> tuple[Deployment, Mappers]:
 def _with_mappers(settings: Settings) -> tuple[Deployment, Mappers]:
     deployment = Deployment(FLOWS, settings, _read_maps(settings.MAP_DOCUMENT))
     of_customers = account_mapper(deployment), contact_mapper(deployment)
+    # The flow of orders that come back makes this one for itself.
+    created_orders(deployment)
     return deployment, Mappers(
         *of_customers,
         product_mapper(deployment),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.__main__ import main
-from tests.simulation.run import play
+from tests.simulation.run import play, play_seeds
 from tests.simulation.script import STEPS, read_script, write_script
 
 _ROOT = Path(__file__).parents[2]
@@ -21,8 +21,9 @@ _SEEDS = 200
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
 def test_random_histories_end_as_they_must(first: int) -> None:
-    played = [play(write_script(seed)) for seed in range(first, first + _AT_ONCE)]
-    assert {each.script.seed: each.problems for each in played if each.problems} == {}
+    report = play_seeds(range(first, first + _AT_ONCE))
+    assert report.histories == _AT_ONCE
+    assert {each.script.seed: each.problems for each in report.broken} == {}
 
 
 @pytest.mark.parametrize("path", _KEPT, ids=lambda path: path.stem)

@@ -19,7 +19,8 @@ class FewReports:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """Runs the test, and tells how it ended."""
+        """Runs the test, and tells how it ended. That it has ended is told by its report alone: the first process would
+        do nothing else with it."""
         try:
             for report in _reports(item, nextitem):
                 if report.when == "call" or not report.passed or report.duration >= _TOLD_S:
@@ -28,7 +29,6 @@ class FewReports:
             if isinstance(item, pytest.Function):
                 # A test stays to the end of the run; the worlds and systems that it had do not.
                 item.funcargs.clear()
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
 

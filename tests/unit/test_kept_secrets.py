@@ -8,16 +8,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from local.host import errors as host_errors
 from local.host.app_settings import read_local_settings
 from local.host.host_json import parse_host_json
 from local.host.schedule import Schedule
-from p2c.__main__ import app
 from shared.errors import SettingsInvalid
 from shared.flows.registry import FLOWS
 from shared.state.storage.account import Account, Storage
+from tests.support.operator import p2c_in
 from tests.support.secret import SECRETS, check_kept, check_untold
 from tests.unit.mapping.samples import document
 
@@ -146,7 +145,7 @@ def test_the_command_line_keeps_what_stands_in_a_settings_file(secret: str, dama
         file = Path(folder, "local.settings.json")
         file.write_bytes(_damaged(secret, damage))
         arguments = ["plan", "accounts", "--without-state"] if command == "plan" else ["status"]
-        ended = CliRunner().invoke(app, ["--settings", str(file), *arguments])
+        ended = p2c_in({}, "--settings", str(file), *arguments)
     assert ended.exit_code == 2, ended.output
     check_kept(ended.output)
 
@@ -200,8 +199,9 @@ def test_what_the_local_host_refuses_by_itself_keeps_its_value(secret: str) -> N
 @given(SECRETS)
 def test_the_command_line_keeps_what_stands_in_the_environment(name: str, secret: str) -> None:
     wrong = f"socks5://user:{secret}@proxy:1080" if name == "HTTPS_PROXY" else secret
-    chosen = {**NEEDED, "STORAGE_ACCOUNT_NAME": "contoso", "AzureWebJobsStorage": None, "NO_PROXY": None, name: wrong}
-    ended = CliRunner().invoke(app, ["plan" if "PROXY" in name else "status", "accounts"], env=chosen)
+    needed = {each: value for each, value in NEEDED.items() if each != "AzureWebJobsStorage"}
+    chosen = {**needed, "STORAGE_ACCOUNT_NAME": "contoso", name: wrong}
+    ended = p2c_in(chosen, "plan" if "PROXY" in name else "status", "accounts")
     assert ended.exit_code == 2, ended.output
     assert name in ended.output
     check_kept(ended.output)

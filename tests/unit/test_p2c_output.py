@@ -277,20 +277,18 @@ def full(*, at_once: bool) -> io.TextIOWrapper:
     return io.TextIOWrapper(disk, "utf-8", write_through=at_once)
 
 
-@pytest.mark.process
 @pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("p2c map ", ["set", "unset", "entries"]),
-        pytest.param("p2c records --st", ["--state"], marks=pytest.mark.nightly),
-    ],
+    ("typed", "offered"), [("p2c map ", ["set", "unset", "entries"]), ("p2c records --st", ["--state"])]
 )
-def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
-    asked = {"_P2C_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
-    ended = subprocess.run(
-        [sys.executable, "-m", "p2c"], env={**os.environ, **asked}, capture_output=True, text=True, check=False
-    )
-    assert set(offered) <= set(ended.stdout.split()), ended.stderr
+def test_a_shell_completes_commands_and_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, offered: list[str]
+) -> None:
+    monkeypatch.setenv("_P2C_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    with pytest.raises(SystemExit):
+        main([])
+    assert set(offered) <= set(capsys.readouterr().out.split())
 
 
 def test_it_tells_the_version_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ Rules: docs/rules.md. The table below is the mapping; everything else in this mo
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from shared.errors import SettingsInvalid
 from shared.flows.accounts import ACCOUNTS
@@ -156,7 +157,11 @@ class AccountMapper(SalesMapper):
         self._require_hold_to_be_owned()
         hold = choices.on_hold_when_ended
         self.rules = FieldRules(table=self.table, end={} if hold is OnHold.OFF else {"OnHoldStatus": hold.value})
-        self.fingerprint = self.table.fingerprint(choices)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return self.table.fingerprint(self.choices)
 
     def evaluate(self, row: SourceRow, known: Known) -> Verdict:  # noqa: ARG002 - an account says everything itself
         """Filter, map and validate one account. Raises SchemaDrift."""

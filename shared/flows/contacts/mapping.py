@@ -6,6 +6,7 @@ route.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from shared.errors import SettingsInvalid
 from shared.flows.accounts.mapping import OnHold
@@ -198,7 +199,11 @@ class ContactMapper(SalesMapper):
         self.person_rules = FieldRules(table=self.person, end={"IsInactive": "Yes"})
         held = {} if hold is OnHold.OFF else {"OnHoldStatus": hold.value}
         self.customer_rules = FieldRules(table=self.customer, end=held)
-        self.fingerprint = self.person.fingerprint(choices, self.customer.fingerprint())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return self.person.fingerprint(self.choices, self.customer.fingerprint())
 
     def parents(self, row: SourceRow) -> tuple[Parent, ...]:
         """The account of the contact."""

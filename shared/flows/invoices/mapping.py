@@ -8,6 +8,7 @@ and looks up what an invoice refers to in Sales.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from shared.flows.finops_documents.references import (
@@ -218,8 +219,12 @@ class InvoiceMapper:
         )
         require_sound(self.header, self.lines)
         self.rules = InvoiceRules(table=self.header, lines=self.lines)
-        self.fingerprint = f"{self.header.fingerprint(choices)}{self.lines.fingerprint()}"
         self._references = DocumentReferences(maps, choices.zone, CUSTOMER_FIELD)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return f"{self.header.fingerprint(self.choices)}{self.lines.fingerprint()}"
 
     @property
     def select(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ at creation only: from activation on the order belongs to F&O.
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from shared.flows.orders import ORDERS
@@ -221,7 +222,11 @@ class OrderMapper(SalesDocumentMapper):
         require_sound(header, lines)
         super().__init__(NAMES, header, lines, DATE_COLUMNS, maps)
         self.rules = SalesDocumentRules(table=header, lines=lines)
-        self.fingerprint = header.fingerprint(choices, lines.fingerprint())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return self.rules.table.fingerprint(self.choices, self.rules.lines.fingerprint())
 
     def reads_lines_of(self, header: Values) -> bool:
         """Whether the lines of an order say anything that its header does not say alone."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from shared.clients.quoting import is_guid
@@ -201,8 +202,13 @@ class CreatedOrders:
             zone=choices.zone,
         )
         require_sound(self.header, self.lines)
-        self.fingerprint = f"{self.header.fingerprint(choices)}{self.lines.fingerprint()}"
+        self._choices = choices
         self._references = DocumentReferences(maps, choices.zone, CUSTOMER_FIELD)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return f"{self.header.fingerprint(self._choices)}{self.lines.fingerprint()}"
 
     @property
     def line_select(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ sales order was made in F&O: it becomes an order of Sales (created.py), if a dep
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from shared.clients.quoting import is_guid
 from shared.flows.finops_documents.references import lines_of
@@ -107,7 +108,11 @@ class OrdersBackMapper:
         # Lines have no fields of their own here: of each, only is read whether its totals are calculated.
         self._lines = FieldTable("", TARGET_SET, (), known, also_read=LINE_COLUMNS, source=System.FINOPS)
         self._created = created
-        self.fingerprint = self.table.fingerprint() + (created.fingerprint if created is not None else "")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return self.table.fingerprint() + (self._created.fingerprint if self._created is not None else "")
 
     @property
     def select(self) -> tuple[str, ...]:

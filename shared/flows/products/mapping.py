@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from shared.flows.products import PRODUCTS
@@ -162,8 +163,12 @@ class ProductMapper:
             flow=PRODUCTS,
         )
         require_sound(self.table)
-        self.fingerprint = self.table.fingerprint(self.choices)
         self._kept: tuple[References, Catalogue] | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return self.table.fingerprint(self.choices)
 
     @property
     def select(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ the revision, filters, and numbers the lines.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from shared.flows.quotations import QUOTATIONS
@@ -240,7 +241,11 @@ class QuotationMapper(SalesDocumentMapper):
         require_sound(header, lines)
         super().__init__(NAMES, header, lines, DATE_COLUMNS, maps)
         self.rules = QuotationRules(table=header, lines=lines, statuses=choices.statuses)
-        self.fingerprint = header.fingerprint(choices, lines.fingerprint())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of mapping, value maps and choices; made when it is asked for, since checks alone need none."""
+        return self.rules.table.fingerprint(self.choices, self.rules.lines.fingerprint())
 
     def reads_lines_of(self, header: Values) -> bool:
         """Whether the lines of a revision say anything that its header does not say alone."""

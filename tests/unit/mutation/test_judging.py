@@ -48,63 +48,56 @@ from tests.mutation.judging import Case, judge
 from tests.mutation.loaded import LoadedTests
 from tests.mutation.mutants import mutant_of
 from tests.mutation.running import Change, Stage
-root, *names = sys.argv[1:]
-root = Path(root)
-playing.CPU_S = 0.6
+root = Path(sys.argv[1])
+asked = json.loads(sys.argv[2])
+playing.CPU_S = 0.3
 sys.path.insert(0, str(root))
-calls = known_calls(root, ["test_tiny.py"], ["tiny.py"], jobs=1)
-mutants = [mutant_of(f"tiny.py:{name}", root) for name in names]
+calls = known_calls(root, list(asked), ["tiny.py"], jobs=1)
 
-def judged(function, loaded):
-    stages = [Stage(tuple(calls.tests))]
+def judged(file, function, loaded):
+    stages = [Stage(tuple(test for test in calls.tests if test.startswith(file)))]
     in_place = stages if loaded else []
     case = lambda each: Case(each, Change(each.file, each.source(root), function), in_place, stages)
+    mutants = [mutant_of(name, root) for name in asked[file]]
     return {each.mutant.name: each.killed_by for each in judge(root, mutants, case, jobs=2, loaded=loaded)}
 
-anew = judged(None, None)
-with closing(LoadedTests(root, ["test_tiny.py"], simulation=False)) as loaded:
-    in_place = judged("smallest", loaded)
-    elsewhere = judged("largest", loaded)
+with closing(LoadedTests(root, list(asked), simulation=False)) as loaded:
+    ways = (None, None), ("smallest", loaded), ("largest", loaded)
+    found = {file: [judged(file, *way) for way in ways] for file in asked}
 called = {test: [each.name for each in found.calls] for test, found in calls.tests.items()}
-print(json.dumps([[anew, in_place, elsewhere], called, calls.failing(["test_tiny.py"])]))
+print(json.dumps([found, called, calls.failing(list(asked))]))
 """
-Killed = dict[str, str | None]
-
-
-def judged(root: Path, tests: str, *names: str) -> tuple[list[Killed], dict[str, list[str]], list[str]]:
-    """Of a project of one module: who killed each mutant (imported anew; changed in place; said to be in a function
-    that is not there), what each test calls, and which fail without a change."""
-    (root / "tiny.py").write_text(TINY, encoding="utf-8")
-    (root / "test_tiny.py").write_text(tests, encoding="utf-8")
-    (root / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "-c", JUDGE, str(root), *names],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    killed, called, failing = json.loads(ended.stdout)
-    return killed, called, failing
-
-
 TURNED = "tiny.py:ReplaceComparisonOperator_Lt_GtE:0"
 ENDLESS = "tiny.py:ReplaceComparisonOperator_Gt_GtE:0"
 
 
 @pytest.mark.process
-def test_a_good_test_kills_a_mutant_however_the_change_is_made_and_a_change_without_end_is_killed(
+def test_a_good_test_kills_a_mutant_however_the_change_is_made_a_bad_one_does_not_and_no_file_is_changed(
     tmp_path: Path,
 ) -> None:
-    killed, called, failing = judged(tmp_path, GOOD, *(name.removeprefix("tiny.py:") for name in (TURNED, ENDLESS)))
-    assert killed == [{TURNED: "test_tiny.py::test_the_smallest_is_found", ENDLESS: "no end"}] * 3
-    assert called == {"test_tiny.py::test_the_smallest_is_found": ["smallest"]}
+    """A change is made in three ways: imported anew; in place; said to be in a function that is not there. One without
+    end is killed, too."""
+    asked = {"test_good.py": [TURNED, ENDLESS], "test_bad.py": [TURNED]}
+    found, called, failing = told_by(tmp_path, JUDGE, json.dumps(asked), test_good=GOOD, test_bad=BAD)
+    assert found["test_good.py"] == [{TURNED: "test_good.py::test_the_smallest_is_found", ENDLESS: "no end"}] * 3
+    assert found["test_bad.py"] == [{TURNED: None}] * 3
+    tests = "test_good.py::test_the_smallest_is_found", "test_bad.py::test_one_is_found"
+    assert called == {test: ["smallest"] for test in tests}
     assert failing == []
-
-
-@pytest.mark.process
-def test_a_bad_test_lets_a_mutant_survive_and_no_file_is_changed(tmp_path: Path) -> None:
-    killed, _, _ = judged(tmp_path, BAD, TURNED.removeprefix("tiny.py:"))
-    assert killed == [{TURNED: None}] * 3
     assert (tmp_path / "tiny.py").read_text(encoding="utf-8") == TINY
+
+
+def told_by(root: Path, script: str, *arguments: str, **files: str) -> Any:
+    """What a script prints about a project of one module and these files of tests."""
+    for name, text in {"tiny": TINY, **files}.items():
+        (root / f"{name}.py").write_text(text, encoding="utf-8")
+    (root / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(root), *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 PLAY = """
@@ -118,16 +111,8 @@ sys.path.insert(0, str(root))
 
 
 def played(root: Path, script: str, **files: str) -> Any:
-    """What a script prints about a project of one module and these files of tests."""
-    for name, text in {"tiny": TINY, **files}.items():
-        (root / f"{name}.py").write_text(text, encoding="utf-8")
-    (root / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{PLAY}{script}", str(root)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+    """What a script prints that plays such a project."""
+    return told_by(root, f"{PLAY}{script}", **files)
 
 
 WANTED = """
@@ -199,14 +184,14 @@ def test_dies():
     os.kill(os.getpid(), signal.SIGTERM)
 
 def work():
-    end = time.process_time() + 0.4
+    end = time.process_time() + 0.2
     while time.process_time() < end:
         pass
 """
 HOWEVER_THEY_ARE_PLAYED = """
 import os, signal
 from tests.mutation.loaded import LoadedTests
-playing.CPU_S = 0.6
+playing.CPU_S = 0.3
 
 def told(running):
     try:
