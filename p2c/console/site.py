@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -44,7 +44,9 @@ def _causes(service: Service, dismissed: bool, _: object) -> Sequence[Cause]:
     return service.failing().causes(service.flows, dismissed=dismissed)
 
 
+@cache
 def _templates() -> Environment:
+    """Those of every deployment: each is compiled when it is shown first."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

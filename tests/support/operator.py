@@ -42,7 +42,7 @@ class ToProduct(Connection):
     @property
     def deployment(self) -> Deployment:
         assert self.sync is not None
-        return self.sync.flows.deployment(self.sync.settings)
+        return self.sync.checked
 
     @property
     def settings(self) -> Settings:
