@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
+import pytest
+
 from p2c.connection import Connection
 from shared.flows.registry import FLOWS
 from shared.mapping.map_source import SHIPPED
 from shared.sync.flow import Flow, Walked
+from tests.support.company import clear_network
 from tests.support.project import ROOT
 
 _DEPLOYMENT = {
@@ -31,6 +34,12 @@ _OTHER = {
 # Flows do all that they can: what is off has no mapping.
 _COMPLETE = {"ORDERS_BACK": "all"}
 _MAP_DOCUMENT = "the content of the map document"
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection would read the certificates of this machine's company."""
+    clear_network(monkeypatch)
 
 
 def wired(settings: dict[str, str]) -> Mapping[str, Flow]:

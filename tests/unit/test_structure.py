@@ -64,7 +64,7 @@ def _targets(module: ast.Module) -> Iterator[ast.expr]:
 def test_no_loop_variable_is_called_of() -> None:
     found = [
         f"{file}:{name.lineno}"
-        for file, module in trees(r"\bfor\b[^:]*\bof\b[^:]*\bin\b")
+        for file, module in trees(r"\bfor\s+\(?(?:[\w*]+\s*,\s*\(?)*of\b")
         for target in _targets(module)
         for name in ast.walk(target)
         if isinstance(name, ast.Name) and name.id == "of"

@@ -1,6 +1,7 @@
 """Sample rows and the command line of the simulated Dataverse."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,9 +107,11 @@ def test_lines_that_do_not_fit_can_be_skipped_by_name_and_the_others_are_loaded(
         assert message.startswith(f"{file} line {line}: column {column}")
 
 
-def test_the_sample_units_and_price_lists_keep_their_ids() -> None:
+def test_the_sample_units_and_price_lists_keep_their_ids(tmp_path: Path) -> None:
+    for name in ("transactioncurrencies", "uomschedules", "uoms", "pricelevels"):
+        shutil.copy(ADVENTUREWORKS / f"{name}.jsonl", tmp_path)
     with dataverse() as world:
-        load_folder(world.organisation, ADVENTUREWORKS)
+        load_folder(world.organisation, tmp_path)
         units = {row["name"]: row for row in world.rows("uoms?$select=uomid,name,isschedulebaseuom")}
         lists = world.rows("pricelevels?$select=name&$filter=statecode eq 0&$orderby=name")
         assert len(units) == 38
@@ -206,18 +209,25 @@ def test_the_world_of_a_file_is_seeded_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_the_simulator_starts_alone_on_a_sample_folder_and_writes_nothing_into_it(tmp_path: Path) -> None:
+def test_the_simulator_starts_alone_on_a_sample_folder_writes_nothing_into_it_and_obeys_its_options(
+    tmp_path: Path,
+) -> None:
     samples, ready = tmp_path / "samples", tmp_path / "port"
     samples.mkdir()
     _write(samples, "accounts.jsonl", _account())
     arguments = ["--port", "0", "--token", "t", "--data", str(samples), "--ready-file", str(ready)]
-    command = [sys.executable, "-m", "local.dataverse", *arguments]
+    command = [sys.executable, "-m", "local.dataverse", *arguments, "--max-filter-nodes", "100"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert "listens on" in process.stdout.readline()
-            url = f"http://127.0.0.1:{ready.read_text().strip()}/api/data/v9.2/accounts/$count"
-            assert requests.get(url, headers={"Authorization": "Bearer t"}, timeout=PATIENCE_S).text == "1"
+            url = f"http://127.0.0.1:{ready.read_text().strip()}/api/data/v9.2/accounts"
+            with requests.Session() as client:
+                client.headers["Authorization"] = "Bearer t"
+                assert client.get(f"{url}/$count", timeout=PATIENCE_S).text == "1"
+                filters = [" or ".join(f"name eq 'C{number}'" for number in range(count)) for count in (19, 20)]
+                answers = [client.get(url, params={"$filter": each}, timeout=PATIENCE_S) for each in filters]
+                assert [answer.status_code for answer in answers] == [200, 400]
         finally:
             process.terminate()
         assert process.wait(PATIENCE_S) == 0
