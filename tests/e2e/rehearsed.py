@@ -17,8 +17,8 @@ from shared.sync.hints import Hint, messages
 from tests.e2e.marked import AMOUNT, MARK, marked_texts
 from tests.e2e.rehearsal import Rehearsal, rehearsing
 
-HEALTHY, REJECTED, DOWN, RECOVERED, REFUSED, UNREADABLE, BROKEN, BLOCKED, STOPPED = ACTS = (
-    "healthy", "rejected", "down", "recovered", "refused", "unreadable", "broken", "blocked", "stopped",
+HEALTHY, REJECTED, DOWN, RECOVERED, REFUSED, BLOCKED, BROKEN, STOPPED = ACTS = (
+    "healthy", "rejected", "down", "recovered", "refused", "blocked", "broken", "stopped",
 )  # fmt: skip
 LONG_S = 6
 """For how long, in seconds, something goes wrong in an act at least."""
@@ -65,13 +65,14 @@ def _healthy(on_stage: Rehearsal) -> None:
 
 
 def _rejected(on_stage: Rehearsal) -> None:
-    """Accounts in a country that nobody knows, and a contact who waits for one of them."""
+    """Accounts in a country that nobody knows, a contact who waits for one of them, and a message of a stranger."""
     since = on_stage.mark()
     values = {**marked_texts("account"), "customertypecode": 3, "address1_country": MARK}
     *_, account = [on_stage.sales.create(values) for _ in range(MANY)]
     on_stage.people.create({**marked_texts("contact"), "parentcustomerid_account@odata.bind": f"/accounts({account})"})
     on_stage.until("they are listed", lambda: on_stage.told(ACCOUNTS, "failures_open", since) >= MANY)
-    on_stage.until("the contact has waited", lambda: on_stage.told(CONTACTS, "waiting_s", since) >= LONG_S)
+    on_stage.session.storage.queues.send(CONTACTS, "no hint at all")
+    on_stage.until("it is listed", lambda: on_stage.events("poison_listed", since, flow=CONTACTS))
     on_stage.rejected = account
 
 
@@ -82,6 +83,7 @@ def _down(on_stage: Rehearsal) -> None:
     on_stage.until("the gate is closed", lambda: on_stage.events("gate_closed", since, system=DATAVERSE))
     on_stage.until("it is closed for long", lambda: on_stage.gate_told(DATAVERSE, since) >= LONG_S)
     on_stage.until("it lags", lambda: on_stage.told(ACCOUNTS, "checkpoint_age_s", since) >= LONG_S)
+    on_stage.until("the contact has waited", lambda: on_stage.told(CONTACTS, "waiting_s", since) >= LONG_S)
 
 
 def _recovered(on_stage: Rehearsal) -> None:
@@ -103,11 +105,15 @@ def _refused(on_stage: Rehearsal) -> None:
     on_stage.until("the gate opens", lambda: on_stage.events("gate_opened", since, system=FINOPS))
 
 
-def _unreadable(on_stage: Rehearsal) -> None:
-    """A message of a stranger in a queue of ours."""
+def _blocked(on_stage: Rehearsal) -> None:
+    """More prices change at once than usual."""
     since = on_stage.mark()
-    on_stage.session.storage.queues.send(CONTACTS, "no hint at all")
-    on_stage.until("it is listed", lambda: on_stage.events("poison_listed", since, flow=CONTACTS))
+    numbers = [row["ProductNumber"] for row in on_stage.chosen.products]
+    on_stage.fulfilment.put_products(
+        [{"ProductNumber": number, "SalesPrice": Decimal(str(AMOUNT)) + 1} for number in numbers]
+    )
+    on_stage.until("the flow is blocked", lambda: on_stage.events("flow_blocked", since, flow=PRODUCTS))
+    on_stage.until_swept()
 
 
 def _broken(on_stage: Rehearsal) -> None:
@@ -123,7 +129,6 @@ def _broken(on_stage: Rehearsal) -> None:
     on_stage.until("the message is poison", lambda: on_stage.take_poison(ACCOUNTS))
     timers = [*(f"{flow}_pull" for flow in FLOWS.names), "sweep"]
     on_stage.until("all timers fail", lambda: min(on_stage.failed(timer, since) for timer in timers) >= OFTEN)
-    on_stage.session.stop_functions()
 
 
 def _ask_as_operators(on_stage: Rehearsal, account: str) -> None:
@@ -132,26 +137,14 @@ def _ask_as_operators(on_stage: Rehearsal, account: str) -> None:
     on_stage.ask("status", "status", "--json", code=1)
     on_stage.ask("failures", "failures", ACCOUNTS, "--json")
     on_stage.ask("explanation", "explain", ACCOUNTS, account, "--json")
-    on_stage.ask("plan", "plan", PRODUCTS, "--json")
+    on_stage.ask("plan", "plan", QUOTATIONS, "--json")
     on_stage.ask("retry", "retry", ACCOUNTS, account)
     with on_stage.console() as console:
         on_stage.answers["page of causes"] = console.page("/causes")
         on_stage.answers["page of the record"] = console.page(f"/record?flow={ACCOUNTS}&id={account}")
-        on_stage.answers["page of acts"] = console.act("/pause", flow=PRODUCTS, reason="a rehearsal")
-        console.act("/resume", flow=PRODUCTS)
+        on_stage.answers["page of acts"] = console.act("/pause", flow=QUOTATIONS, reason="a rehearsal")
+        console.act("/resume", flow=QUOTATIONS)
     on_stage.ask("audit", "audit", "--json")
-
-
-def _blocked(on_stage: Rehearsal) -> None:
-    """More prices change at once than usual."""
-    since = on_stage.mark()
-    on_stage.session.start_functions({"COMPANY": on_stage.configuration.company, _TAKES_POISON: "false"})
-    numbers = [row["ProductNumber"] for row in on_stage.chosen.products]
-    on_stage.fulfilment.put_products(
-        [{"ProductNumber": number, "SalesPrice": Decimal(str(AMOUNT)) + 1} for number in numbers]
-    )
-    on_stage.until("the flow is blocked", lambda: on_stage.events("flow_blocked", since, flow=PRODUCTS))
-    on_stage.until_swept()
 
 
 def _stopped(on_stage: Rehearsal) -> None:
@@ -164,9 +157,8 @@ _ACTS: Mapping[str, Callable[[Rehearsal], None]] = {
     DOWN: _down,
     RECOVERED: _recovered,
     REFUSED: _refused,
-    UNREADABLE: _unreadable,
-    BROKEN: _broken,
     BLOCKED: _blocked,
+    BROKEN: _broken,
     STOPPED: _stopped,
 }
 

@@ -28,7 +28,6 @@ from tests.e2e.rehearsed import (
     REJECTED,
     SCHEDULE_S,
     STOPPED,
-    UNREADABLE,
     Rehearsed,
 )
 from tests.kql.alerts import Alert, alerts, workbook_queries
@@ -52,13 +51,13 @@ SHORTENED = {
 }
 FAULTS: dict[str, tuple[str, Sequence[str]]] = {
     "function-failures": (BROKEN, [*FLOWS.names, "sweep"]),
-    "poison-message": (UNREADABLE, [CONTACTS]),
+    "poison-message": (REJECTED, [CONTACTS]),
     "open-failures-grew": (REJECTED, [ACCOUNTS]),
     "lag": (DOWN, FROM_SALES),
     "no-successful-pull": (DOWN, FROM_SALES),
     "gate-closed": (DOWN, ["dataverse"]),
     "flow-blocked": (BLOCKED, [PRODUCTS]),
-    "waiting-too-long": (REJECTED, [CONTACTS]),
+    "waiting-too-long": (DOWN, [CONTACTS]),
     "access-refused": (REFUSED, ["finops"]),
 }
 

@@ -45,5 +45,5 @@ def test_the_console_shows_the_same_and_acts_as_the_commands_do(rehearsed: Rehea
     assert f"{MANY} × country_unknown" in rehearsed.answers["page of causes"]
     record = rehearsed.answers["page of the record"]
     assert answered(rehearsed, "explanation")["action"].replace("'", "&#39;") in record
-    assert "Paused: products" in rehearsed.answers["page of acts"]
+    assert "Paused: quotations" in rehearsed.answers["page of acts"]
     assert len({deed["who"] for deed in answered(rehearsed, "audit")}) == 1
