@@ -1,6 +1,7 @@
 """Azure Storage behind the host's narrow interfaces: queues, and the status of timers in blobs."""
 
 import random
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -8,8 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobClient, BlobLeaseClient, BlobServiceClient
 from azure.storage.queue import ExponentialRetry, QueueClient
+from requests import Session
 
 from local.host.errors import (
     HostError,
@@ -29,6 +32,7 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 FIRST_BACKOFF_S, TRIES_AGAIN = 0.8, 5
 _REFUSED = (401, 403)
+_ON_LOOPBACK = re.compile(r"Endpoint=http://127\.0\.0\.1:")
 _CONFLICT = 409
 
 
@@ -78,6 +82,14 @@ class Doubling(ExponentialRetry):
         return float(spread * FIRST_BACKOFF_S * 2 ** (max(1, int(settings["count"])) - 1))
 
 
+def _transport(connection_string: str) -> RequestsTransport:
+    """How requests are sent: to an emulator on this computer without a look at the proxies and passwords of the
+    environment, which takes an eighth of the time of each request."""
+    session = Session()
+    session.trust_env = not _ON_LOOPBACK.search(connection_string)
+    return RequestsTransport(session=session)
+
+
 class AzureQueue:
     """One queue of Azure Storage or its emulator."""
 
@@ -88,6 +100,7 @@ class AzureQueue:
             address.connection_string,
             address.name,
             retry_policy=Doubling(),
+            transport=_transport(address.connection_string),
             connection_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
         )
@@ -158,6 +171,7 @@ class BlobTimerStatus:
         self._service = BlobServiceClient.from_connection_string(
             connection_string,
             retry_total=3,
+            transport=_transport(connection_string),
             connection_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
         )
@@ -202,6 +216,7 @@ class BlobTimerLock:
         self._service = BlobServiceClient.from_connection_string(
             connection_string,
             retry_total=0,
+            transport=_transport(connection_string),
             connection_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
         )
