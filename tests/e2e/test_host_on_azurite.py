@@ -22,11 +22,15 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Decod
 
 from local.azurite import Azurite, AzuriteFailed
 from local.demo.state_dir import free_ports
+from local.host import logs
 from local.host.app import functions_of
 from local.host.app_settings import AppSettings
 from local.host.events import Event, InvocationFailed, InvocationStarted, InvocationSucceeded, MessagePoisoned
+from local.host.givingback import give_back
 from local.host.host import CRASHED, WORKER_LOST, Host
 from local.host.host_json import parse_host_json
+from local.host.journal import Journal
+from local.host.queues import Message
 from local.host.schedule import Schedule
 from local.host.storage import AzureQueue, BlobTimerLock, BlobTimerStatus, Doubling
 from local.host.timer_status import TimerStatus
@@ -563,19 +567,34 @@ def test_a_worker_that_dies_is_started_again_with_its_timers_and_all_that_it_hel
 
 
 def test_after_the_death_of_a_worker_a_message_is_invisible_for_thirty_seconds(
-    azurite: Azurite, queue: Queues, tmp_path: Path
+    azurite: Azurite, queue: Queues, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logs, "install", lambda *_, **__: None)
+    visible_in_s: list[float] = []
+    renew = AzureQueue.set_visible_in
+
+    def noted(self: AzureQueue, message: Message, seconds: float) -> Message:
+        visible_in_s.append(seconds)
+        return renew(self, message, seconds)
+
+    monkeypatch.setattr(AzureQueue, "set_visible_in", noted)
+    (tmp_path / "host.json").write_text(
+        json.dumps({"version": "2.0", "extensions": {"queues": {"visibilityTimeout": "00:00:30"}}})
+    )
     work = queue("dies-thirty")
     work.create_queue()
-    work.send_message("crashes Python once")
-    with start_dying(azurite, tmp_path, "dies-thirty", "00:00:30") as process:
-        read_to(process, "The worker died (exit code 7)", "listens for")
-        kept = work.receive_message()
-        process.terminate()
-        process.communicate(timeout=PATIENCE_S)
-    assert kept is None
-    state = work.get_queue_properties()
-    assert state.approximate_message_count == 1
+    work.send_message("held by a worker")
+    ours = AzureQueue(QueueAddress(azurite.connection_string, "dies-thirty"))
+    (message,) = ours.receive(1, lease_s=600)
+    reading, writing = os.pipe()
+    Journal(writing).holds(QueueAddress(azurite.connection_string, "dies-thirty"), message)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as told:
+        give_back([json.loads(told.read())], ["--app", str(tmp_path)])
+    ours.close()
+    assert visible_in_s == [30]
+    assert work.receive_message() is None
+    assert work.get_queue_properties().approximate_message_count == 1
 
 
 def test_a_message_that_crashes_python_ends_the_host_at_its_third_delivery(
