@@ -49,7 +49,8 @@ _AT_MOST_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The act, in a session that is in step. `latency_ms` is what an answer takes otherwise."""
+    """The act, in a session that is in step. `latency_ms` is what an answer takes otherwise. At most `most` records of
+    a flow are changed, and at most `ORDERED` orders are made."""
 
     stage: Stage
     session: Session
@@ -58,6 +59,7 @@ class Act:
     standings: Mapping[str, ProgressReader]
     latency_ms: float
     patience_s: float
+    most: int = BATCH
 
     def play(self, *, stop: bool) -> Result:
         """Play it to the end; `stop` ends the functions before both systems are compared."""
@@ -114,7 +116,7 @@ class Act:
         seller, accounts = Seller(self.session.sales), self.standings[ACCOUNTS].written()
         catalogue = seller.catalogue()
         products = some_products(catalogue, 2)
-        buyers = random.sample(accounts, min(len(accounts), ORDERED)) if products else []
+        buyers = random.sample(accounts, min(len(accounts), ORDERED, self.most)) if products else []
         made = [seller.order(f"/accounts({id})", "Ordered at once", products, catalogue)[0] for id in buyers]
         return [(id, [str(line["salesorderdetailid"]) for line in seller.lines(id, ORDER)]) for id in made]
 
@@ -132,7 +134,7 @@ class Act:
         if not {ORDERSBACK, INVOICES} <= self.standings.keys():
             return {}
         clerk = Clerk(self.session.finops, self.configuration.company)
-        picked, delivered = clerk.orders(*TO_DELIVER)[:BATCH], clerk.orders(*TO_INVOICE)[:BATCH]
+        picked, delivered = clerk.orders(*TO_DELIVER)[: self.most], clerk.orders(*TO_INVOICE)[: self.most]
         for number in picked:
             clerk.deliver(number)
         for number in delivered:
@@ -143,7 +145,7 @@ class Act:
     def _some(self, flow: str) -> list[str]:
         """As many as may change in one walk without the flow asking an operator first."""
         written = self.standings[flow].written()
-        return random.sample(written, min(self.configuration.may_change(len(written)), BATCH))
+        return random.sample(written, min(self.configuration.may_change(len(written)), self.most))
 
     def _flow(self, name: str) -> Watched:
         return next(flow for flow in self.configuration.flows if flow.name == name)
