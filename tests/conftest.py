@@ -28,7 +28,7 @@ loopback.spare(os.environ)
 for _size in ("COLUMNS", "LINES"):
     os.environ.pop(_size, None)
 # The run that many end-to-end tests look at is played once (tests/e2e/conftest.py), in so many seconds.
-REHEARSAL_S = 65
+REHEARSAL_S = 50
 _END_TO_END = "tests/e2e/"
 # What is collected lives to the end: to look through it for garbage, again and again, takes a twentieth of the time.
 gc.set_threshold(*COLLECTED_AFTER)

@@ -44,7 +44,7 @@ class Rehearsed:
 
 
 def rehearse(folder: Path) -> Rehearsed:
-    """Play every act. Takes about a minute."""
+    """Play every act. Takes most of a minute."""
     logs: dict[str, str] = {}
     with rehearsing(folder, GONE_LIMIT_COUNT="1") as on_stage:
         for name, act in _ACTS.items():
