@@ -18,7 +18,7 @@ from tests.support.events import Heard, keep_warnings, listening
 from tests.support.quick import quicken
 
 # A slow moment of a shared machine is no finding: timings belong into the benchmarks.
-settings.register_profile("project", deadline=None, max_examples=25)
+settings.register_profile("project", deadline=None, max_examples=16)
 # `make nightly` looks at many more examples of each property.
 settings.register_profile("nightly", deadline=None, max_examples=400)
 settings.load_profile("project")

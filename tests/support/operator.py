@@ -68,6 +68,13 @@ def operated(made: Product, **environ: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def put_together_once() -> Iterator[None]:
+    """Calls of `main` take the commands that are put together already."""
+    with patch("typer.main.get_command", _put_together):
+        yield
+
+
 def p2c_in(environment: Mapping[str, str], *arguments: str) -> Result:
     """What a command says that knows no other variables than these."""
     with patch.dict(os.environ, environment, clear=True):

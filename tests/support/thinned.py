@@ -43,9 +43,9 @@ def spot_faults(turn: int, *others: Rule, among: int = 3) -> pytest.MarkDecorato
 
 
 def few_examples(**options: Any) -> settings:
-    """For a property of which each example plays a whole world: a third of the examples of other properties, but by
-    night as many. `options` are further ones of Hypothesis."""
-    part = 1 if settings.get_current_profile_name() == "nightly" else 3
+    """For a property of which each example plays a whole world, or one that is looked at in many cases: half of the
+    examples of other properties, but by night as many. `options` are further ones of Hypothesis."""
+    part = 1 if settings.get_current_profile_name() == "nightly" else 2
     return settings(max_examples=settings().max_examples // part, **options)
 
 

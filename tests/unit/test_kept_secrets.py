@@ -18,6 +18,7 @@ from shared.flows.registry import FLOWS
 from shared.state.storage.account import Account, Storage
 from tests.support.operator import p2c_in
 from tests.support.secret import SECRETS, check_kept, check_untold
+from tests.support.thinned import few_examples
 from tests.unit.mapping.samples import document
 
 NEEDED = {
@@ -195,7 +196,7 @@ def test_what_the_local_host_refuses_by_itself_keeps_its_value(secret: str) -> N
 
 
 @pytest.mark.parametrize("name", ["STORAGE_ACCOUNT_NAME", "HTTPS_PROXY", "REQUESTS_CA_BUNDLE"])
-@settings(deadline=None)
+@few_examples()
 @given(SECRETS)
 def test_the_command_line_keeps_what_stands_in_the_environment(name: str, secret: str) -> None:
     wrong = f"socks5://user:{secret}@proxy:1080" if name == "HTTPS_PROXY" else secret

@@ -21,11 +21,18 @@ from p2c.__main__ import app, main
 from p2c.output import as_json, say, table, write_what_can_be_written
 from p2c.texts import flat, short
 from shared.records import Json
+from tests.support.operator import put_together_once
 from tests.support.patience import PATIENCE_S
 
 NAME = "Müller & Łódź 株式会社 → …"
 FULL = os.strerror(errno.ENOSPC)
 ENCODINGS = ["ascii", "cp1252", "utf-8", "utf-16"]
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Iterator[None]:
+    with put_together_once():
+        yield
 
 
 def written(patch: pytest.MonkeyPatch, encoding: str, write: Callable[[], object]) -> str:

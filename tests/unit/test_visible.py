@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -34,11 +34,18 @@ from shared.sync.apply.outcome import Kind
 from shared.sync.limits import Limits
 from shared.systems import System
 from shared.visible import has_half_pair, in_markdown, visible, visible_in_json, whole_characters
+from tests.support.operator import put_together_once
 
 MARKUP = ["[/b]", "[red]x[/red]", "[", "[/", "a [link=http://x]b", " ", "", "[bold", ":smile:"]
 OBEYED = ["\x1b[31m", "\x9b31m", "\x00", "\x07", "a\rb", "a\nb", "a\tb", "\u202eabc", "\u2028", "\ud83d", "\x7f"]
 TEXTS = st.text(st.characters(exclude_categories=[])) | st.sampled_from(MARKUP + OBEYED)
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Iterator[None]:
+    with put_together_once():
+        yield
 
 
 def written(write: Callable[[], object]) -> str:

@@ -1,8 +1,9 @@
 """Accounts, value maps and mappers for the tests of the mapping."""
 
 import json
+import pickle
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from shared import exact_json
@@ -37,14 +38,28 @@ def account(**values: Json) -> SourceRow:
 
 def document(**parts: Json) -> dict[str, Json]:
     """The shipped map document with whole parts replaced."""
-    shipped = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
-    assert isinstance(shipped, dict)
+    shipped: dict[str, Json] = pickle.loads(_shipped_document())
     return {**shipped, **parts}
 
 
+@cache
+def _shipped_document() -> bytes:
+    """Read once, and made anew for each test, which may change it."""
+    shipped = exact_json.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert isinstance(shipped, dict)
+    return pickle.dumps(shipped)
+
+
 def maps(**parts: Json) -> ValueMaps:
-    """The value maps of such a document."""
-    return FLOWS.read_map_document(exact_json.dumps(document(**parts))) if parts else _shipped()
+    """The value maps of such a document, which nobody changes."""
+    return _read(exact_json.dumps(parts)) if parts else _shipped()
+
+
+@lru_cache(maxsize=64)
+def _read(parts: str) -> ValueMaps:
+    replaced = exact_json.loads(parts)
+    assert isinstance(replaced, dict)
+    return FLOWS.read_map_document(exact_json.dumps(document(**replaced)))
 
 
 @cache

@@ -18,6 +18,7 @@ from shared.mapping import field_specs as specs
 from shared.mapping.field_table import FieldTable
 from shared.mapping.words import Unmappable
 from shared.records import Json
+from tests.support.thinned import few_examples
 from tests.unit.mapping.samples import mapper, maps
 from tests.unit.mapping.test_wrong_map_documents import word
 
@@ -172,6 +173,7 @@ def test_any_value_is_sent_with_the_type_of_its_field_or_refused_by_name(
     table = make(case)
     wanted = (Decimal, int) if kind_of(table, case.field) is Decimal else kind_of(table, case.field)
 
+    @few_examples()
     @given(st.fixed_dictionaries({column: ROOM[kind] for column, kind in case.columns.items()}))
     def holds(found: dict[str, Json]) -> None:
         row: dict[str, Json] = {"name": "A", "ProductName": "Bike", "SalesUnitDecimalPrecision": 2}

@@ -30,6 +30,7 @@ from shared.state.storage.tables import Cell, Foreign, Put, Row, Stored, escape,
 from shared.state.waiting import Wait, Waits, read_wait
 from shared.systems import System
 from tests.support.clock import ManualClock
+from tests.support.thinned import few_examples
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 FLOW = "contacts"
@@ -154,6 +155,7 @@ def test_what_was_written_is_what_is_read() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@few_examples()
 @given(data=st.data())
 def test_whatever_stands_in_a_row_reading_it_gives_a_value_or_our_own_error(kind: Kind, data: st.DataObject) -> None:
     cells = dict(kind.row.cells)
@@ -172,6 +174,7 @@ def test_whatever_stands_in_a_row_reading_it_gives_a_value_or_our_own_error(kind
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@few_examples()
 @given(st.dictionaries(st.text(min_size=1, max_size=5) | st.sampled_from(["p00", "walk", "n_x", "state"]), CELLS))
 def test_a_row_of_strange_cells_gives_a_value_or_our_own_error(kind: Kind, cells: dict[str, Cell]) -> None:
     damage = damage_of(kind, Row(kind.row.partition, kind.row.key, cells))
