@@ -204,9 +204,9 @@ def _misspelled(given: Mapping[str, str], model: type[Settings]) -> list[str]:
     for name in given:
         if name in known or name in in_capitals or _PLATFORM.match(name):
             continue
-        close = difflib.get_close_matches(name.upper(), known, 1)
         near = difflib.get_close_matches(name.upper(), known, 1, _AS_GOOD_AS_OURS)
         if _OURS.match(name.upper()) or name.upper().startswith(timed) or near:
+            close = near or difflib.get_close_matches(name.upper(), known, 1)
             mistakes.append(
                 f"{name} is not a setting of this app: {f'did you mean {close[0]}?' if close else 'remove it'}"
             )

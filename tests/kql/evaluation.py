@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -69,9 +70,11 @@ class _Query:
             case ["FilterOperator", "where", _, condition]:
                 return [row for row in rows if _value(condition, row)]
             case ["ExtendOperator", "extend", columns]:
-                return [{**row, **_columns(columns, row)} for row in rows]
+                named = _named(columns)
+                return [{**row, **_columns(named, row)} for row in rows]
             case ["ProjectOperator", "project", columns]:
-                return [_columns(columns, row) for row in rows]
+                named = _named(columns)
+                return [_columns(named, row) for row in rows]
             case ["DistinctOperator", "distinct", _, columns]:
                 return _distinct(columns, rows)
             case ["SummarizeOperator", "summarize", _, aggregates, *by]:
@@ -90,26 +93,35 @@ def _data_table(schema: Tree, cells: Tree) -> Rows:
     return [dict(zip(names, given[at : at + len(names)], strict=True)) for at in range(0, len(given), len(names))]
 
 
-def _columns(tree: Tree, row: Row) -> Row:
+def _named(columns: Tree) -> list[tuple[str, Tree]]:
+    """The columns of a list by name, with what each of them holds."""
+    return [(_column_name(each), _unnamed(each)) for each in _listed(columns)]
+
+
+def _columns(named: Iterable[tuple[str, Tree]], row: Row) -> Row:
     found: Row = {}
-    for each in _listed(tree):
-        # A column may use one that stands before it.
-        found[_column_name(each)] = _value(_unnamed(each), {**row, **found})
+    # A column may use one that stands before it.
+    known = {**row}
+    for name, tree in named:
+        known[name] = found[name] = _value(tree, known)
     return found
 
 
 def _distinct(columns: Tree, rows: Rows) -> Rows:
     found: Rows = []
+    named = _named(columns)
     for row in rows:
-        of = _columns(columns, row)
+        of = _columns(named, row)
         if of not in found:
             found.append(of)
     return found
 
 
 def _summarized(rows: Rows, aggregates: Iterable[Tree], by: Sequence[Tree]) -> Rows:
+    named = [(_column_name(each), _unnamed(each)) for each in by]
+
     def key(row: Row) -> Row:
-        return {_column_name(each): _value(_unnamed(each), row) for each in by}
+        return {name: _value(tree, row) for name, tree in named}
 
     keyed = sorted(((key(row), row) for row in rows), key=lambda pair: repr(list(pair[0].values())))
     groups = [(name, [row for _, row in value]) for name, value in groupby(keyed, key=lambda pair: pair[0])]
@@ -227,8 +239,8 @@ _LITERALS: Mapping[str, Callable[[str], Any]] = {
     "BooleanLiteralExpression": lambda text: text == "true",
     "LongLiteralExpression": int,
     "RealLiteralExpression": float,
-    "StringLiteralExpression": ast.literal_eval,
-    "TimespanLiteralExpression": values.timespan,
+    "StringLiteralExpression": cache(ast.literal_eval),
+    "TimespanLiteralExpression": cache(values.timespan),
 }
 
 
