@@ -121,7 +121,9 @@ def test_the_pages_of_the_console_are_measured(figures: Path) -> None:
     assert "search for a number in any flow" in [row["what"] for row in rows]
 
 
-@pytest.mark.long(10)
+# What it reckons is tried without processes (tests/unit/test_benchmarks.py), and what two hosts do to one storage in
+# test_two_hosts.py.
+@pytest.mark.nightly
 def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     arguments = ["--products", "10", "--latency-ms", "0", "--settle-s", "0", "--pull-every-s", "1"]
     assert throttling.main([*arguments, "--write", str(figures)]) == 0
