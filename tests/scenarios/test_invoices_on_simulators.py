@@ -335,8 +335,10 @@ def test_a_fault_loses_nothing_and_duplicates_nothing(system: System, rule: Rule
     "kind",
     [
         Kind.DROP_AFTER,
-        Kind.DROP_BEFORE,
-        *(pytest.param(kind, marks=pytest.mark.nightly) for kind in (Kind.THROTTLE, Kind.ERROR_AFTER)),
+        *(
+            pytest.param(kind, marks=pytest.mark.nightly)
+            for kind in (Kind.DROP_BEFORE, Kind.THROTTLE, Kind.ERROR_AFTER)
+        ),
     ],
 )
 def test_an_invoice_that_was_written_in_part_is_completed_and_not_doubled(path: str, kind: Kind) -> None:

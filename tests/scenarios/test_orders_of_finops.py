@@ -161,9 +161,8 @@ def test_charges_their_tax_and_a_discount_of_the_order_cost_the_same_in_both_sys
         desk.same_in_both("F-1")
 
 
-@pytest.mark.parametrize(
-    ("values", "discount"),
-    [
+def test_every_kind_of_discount_and_price_costs_the_same(desk: Returning) -> None:
+    kinds: list[tuple[dict[str, object], float]] = [
         ({"OrderedSalesQuantity": 3, "LineDiscountAmount": 3.33, "FixedPriceCharges": -0.01}, 10),
         ({"OrderedSalesQuantity": 3, "LineDiscountPercentage": 10}, 2.1),
         ({"OrderedSalesQuantity": 4, "MultilineDiscountAmount": 0.25, "MultilineDiscountPercentage": 50}, 14.5),
@@ -174,18 +173,17 @@ def test_charges_their_tax_and_a_discount_of_the_order_cost_the_same_in_both_sys
         ({"OrderedSalesQuantity": -2, "SalesPrice": 7}, 0),
         ({"OrderedSalesQuantity": -3, "LineDiscountAmount": 1}, 0),
         ({"OrderedSalesQuantity": -3, "SalesPrice": 10, "LineDiscountPercentage": 7}, 0),
-    ],
-)
-def test_every_kind_of_discount_and_price_costs_the_same(
-    desk: Returning, values: dict[str, object], discount: float
-) -> None:
-    desk.born(confirmed=False)
-    desk.at_desk("F-1", {}, desk.finops_line(1, **values))
-    desk.clerk("confirm", "F-1")
+    ]
+    orders = {f"F-{at}": kind for at, kind in enumerate(kinds)}
+    for number, (values, _) in orders.items():
+        desk.born(number, confirmed=False)
+        desk.at_desk(number, {}, desk.finops_line(1, **values))
+        desk.clerk("confirm", number)
     desk.totals()
     desk.tick()
-    assert desk.order_in_sales("F-1")["lines"][1]["manualdiscountamount"] == discount
-    desk.same_in_both("F-1")
+    found = {number: desk.order_in_sales(number)["lines"][1]["manualdiscountamount"] for number in orders}
+    assert found == {number: discount for number, (_, discount) in orders.items()}
+    desk.same_in_both(*orders)
 
 
 def test_charges_and_a_discount_of_the_order_below_zero_are_lines_of_their_own(desk: Returning) -> None:

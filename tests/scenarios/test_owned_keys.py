@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -271,21 +272,28 @@ def test_a_row_of_a_record_that_is_gone_always_has_an_owner_however_its_next_own
         check(world)
 
 
-def inheriting() -> Iterator[World]:
-    """Worlds in which a worker dies while a record inherits a row, one for each effect; and one in which none dies."""
-    before = World(flows=PRODUCTS)
-    successor(before)
-    before.pull("products")
+def inheriting(every: int = 1, case: int = 0) -> Iterator[World]:
+    """Worlds in which a worker dies while a record inherits a row, one for each effect, or for each so many-th; and one
+    in which none dies."""
+    before = _about_to_inherit()
     clean = deepcopy(before)
     steps = moments(clean, clean.drain)
     assert len(steps) > 5
-    for step in steps:
+    for step in share(steps, every, case):
         world = deepcopy(before)
         world.steps.crash_at(world.steps.count + step)
         with pytest.raises(Crash):
             world.drain()
         yield world
     yield clean
+
+
+@cache
+def _about_to_inherit() -> World:
+    world = World(flows=PRODUCTS)
+    successor(world)
+    world.pull("products")
+    return world
 
 
 def test_a_worker_that_dies_while_a_record_inherits_a_row_leaves_one_owner() -> None:
@@ -320,11 +328,19 @@ def test_a_record_that_is_gone_keeps_its_key_once_its_link_is_damaged_although_a
     assert kept > 0
 
 
-@pytest.mark.parametrize("cells", [{"flow": Foreign("float")}, {"flow": "newer"}, {"route": "newer"}], ids=str)
-def test_a_key_of_which_nobody_knows_the_owner_is_inherited_by_nobody(cells: dict[str, Cell | None]) -> None:
-    for world in inheriting():
+OWNERS_NOBODY_KNOWS: list[dict[str, Cell | None]] = [
+    {"flow": Foreign("float")},
+    {"flow": "newer"},
+    {"route": "newer"},
+]
+
+
+@share_of_steps(3)
+@pytest.mark.parametrize("case", range(len(OWNERS_NOBODY_KNOWS)))
+def test_a_key_of_which_nobody_knows_the_owner_is_inherited_by_nobody(case: int, every: int) -> None:
+    for world in inheriting(every, case):
         row = keys_of(world, "products").row_of("K")
-        damage(world.keys_table, row.partition, row.key, cells)
+        damage(world.keys_table, row.partition, row.key, OWNERS_NOBODY_KNOWS[case])
         damaged = world.keys_table.content()[row.partition, row.key]
         world.settle()
         assert world.keys_table.content()[row.partition, row.key] == damaged

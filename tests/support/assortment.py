@@ -6,6 +6,7 @@ from typing import Any
 
 from local.dataverse.settings import Settings as SalesSettings
 from local.finops.settings import Settings as FinopsSettings
+from local.simulator.store import Store
 from shared.flows.products import PRODUCTS
 from shared.mapping.map_source import SHIPPED
 from tests.support.product import Product
@@ -66,14 +67,23 @@ class Assortment(Product):
         return list(self.sales.rows(f"productpricelevels?$select={columns}&$filter={wanted}"))
 
 
+# Organisations with a catalogue, and its ids: each kind is made once and copied.
+_STOCKED: dict[tuple[bool, frozenset[str]], tuple[Store, Mapping[str, str]]] = {}
+
+
 @contextmanager
 def assortment(
     *, solution: bool = True, sales: SalesSettings | None = None, currency: str = "USD", **settings: str
 ) -> Iterator[Assortment]:
     """The flow between two fresh simulators; a price precision of 4 as the sample data needs it."""
     precision = {"pricingdecimalprecision": 4}
+    kind = solution, sales.no_bulk if sales else frozenset[str]()
+    store, catalogue = _STOCKED.get(kind, (None, None))
     with (
-        dataverse_world.dataverse(solution=solution, settings=sales, settings_row=precision) as world,
+        dataverse_world.dataverse(solution=solution, settings=sales, settings_row=precision, store=store) as world,
         finops_environment.environment(FinopsSettings(accounting_currency=currency)) as finops,
     ):
+        world.made = catalogue or world.catalogue()
+        if store is None:
+            _STOCKED[kind] = world.organisation.store.copied(), world.made
         yield Assortment(world, finops, **settings)

@@ -1,8 +1,8 @@
 """Invoices as they are deployed, between both simulators: orders of Sales that F&O invoices."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,6 @@ from shared.state.links import LinkState
 from tests.support.assortment import MAP_DOCUMENT
 from tests.support.ordering import Ordering
 from tests.support.trading import trading_as
-from tests.unit.local import dataverse_world, finops_environment
 
 Row = Mapping[str, object]
 _NOTHING: Row = {}
@@ -138,24 +137,20 @@ _OFF = {part: {f"msdynce_{name}": "off" for name in names} for part, names in _O
 STANDARD_ONLY = json.dumps({**json.loads(MAP_DOCUMENT), "fields": _OFF})
 
 
-@contextmanager
-def invoicing_without_solution(**settings: str) -> Iterator[Invoicing]:
+class _WithoutSolution(Invoicing):
+    has_solution = False
+
+
+def invoicing_without_solution(**settings: str) -> AbstractContextManager[Invoicing]:
     """The same in an organisation without Microsoft's solution: its columns are off in the map document, and the
     sync does what its automation would do."""
-    row = {"pricingdecimalprecision": 4, "currencydecimalprecision": 4}
-    with (
-        dataverse_world.dataverse(solution=False, settings_row=row) as sales,
-        finops_environment.environment(FinopsSettings(amount_decimals=2)) as finops,
-    ):
-        given = {
-            "INVOICES": "on",
-            "INVOICES_ORDER": "sync",
-            "PRODUCTS_PRICE_ITEMS": "sync",
-            "MAP_DOCUMENT": STANDARD_ONLY,
-        }
-        desk = Invoicing(sales, finops, **{**given, **settings})
-        desk.stock("P-1")
-        yield desk
+    given = {
+        "INVOICES": "on",
+        "INVOICES_ORDER": "sync",
+        "PRODUCTS_PRICE_ITEMS": "sync",
+        "MAP_DOCUMENT": STANDARD_ONLY,
+    }
+    return trading_as(_WithoutSolution, FinopsSettings(amount_decimals=2), **{**given, **settings})
 
 
 def same_amounts(desk: Invoicing) -> None:

@@ -31,6 +31,8 @@ class Trading(Assortment):
     route = "quotation"
     # The headers of the flow's documents in Sales.
     headers = "quotes"
+    # Whether Sales has Microsoft's solution.
+    has_solution = True
     # Whether it does not begin with a copy of what another one has come to: its process has stocked P-1 itself.
     begins_anew = False
 
@@ -219,7 +221,11 @@ def trading_as(
     stocked = _STOCKS.get(alike) if copies else None
     with (
         dataverse_world.dataverse(
-            settings=sales or SalesSettings(), settings_row=row, own=own, store=stocked.sales if stocked else None
+            solution=kind.has_solution,
+            settings=sales or SalesSettings(),
+            settings_row=row,
+            own=own,
+            store=stocked.sales if stocked else None,
         ) as organisation,
         finops_environment.environment(settings=setup, tables=stocked.finops if stocked else None) as caller,
     ):
