@@ -155,13 +155,15 @@ def test_a_second_look_writes_nothing(desk: Trading) -> None:
 
 @pytest.mark.parametrize("rule", by_turns(0))
 def test_a_fault_loses_nothing_duplicates_nothing_and_blames_no_contact(desk: Trading, rule: Rule) -> None:
-    contact = desk.contact(desk.account("A-1"))
+    account = desk.account("A-1")
+    desk.tick()
+    contact = desk.contact(account)
     customer = desk.contact()
     desk.quote(contact=customer)
     desk.finops.faults.add(rule)
-    desk.settle(40)
+    desk.settle(40, alone=True)
     desk.finops.faults.clear()
-    desk.settle(20)
+    desk.settle(20, alone=True)
     number = desk.contact_number(contact)
     assert set(desk.persons()) == {(number, "A-1")}
     assert desk.customer(desk.contact_number(customer)) is not None

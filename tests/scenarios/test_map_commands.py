@@ -221,7 +221,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
-@spot_faults(0)
+@spot_faults(3, among=6)
 def test_every_word_reaches_finops_whatever_goes_wrong(sync: Product, tmp_path: Path, rule: Rule | None) -> None:
     maps = {"industries": {"Retail": "RTL"}}
     sync.start(MAP_DOCUMENT=file_of(tmp_path, fields={"accounts": EVERY_WORD}, value_maps=maps))

@@ -79,7 +79,7 @@ def test_the_source_wins_unless_the_document_says_otherwise_and_nothing_is_read_
     assert reads(sync) == before
 
 
-@spot_faults(0)
+@spot_faults(0, among=6)
 def test_where_the_target_wins_its_value_stays_and_everything_else_is_written(
     decided: Callable[..., Product], rule: Rule | None
 ) -> None:
@@ -378,7 +378,7 @@ def deleted(sync: Product) -> str:
 
 
 @pytest.mark.parametrize("conflicts", ["source_wins", "stop"])
-@spot_faults(1)
+@spot_faults(1, among=6)
 def test_a_row_that_stays_deleted_comes_back_only_by_an_operator(
     decided: Callable[..., Product], rule: Rule | None, conflicts: str
 ) -> None:

@@ -189,9 +189,8 @@ def test_another_unit_moves_the_item_that_the_sync_has_written() -> None:
         assert [item["_uomid_value"] for item in world.items("P-1")] == [box]
 
 
-@pytest.mark.parametrize(
-    ("values", "cause", "remedy"),
-    [
+def test_a_product_that_cannot_be_mapped_is_rejected_alone(world: Assortment) -> None:
+    wrong: list[tuple[dict[str, object], str, str]] = [
         ({"SalesUnitSymbol": "box"}, "unit_unknown", "unit group"),
         ({"SalesUnitSymbol": ""}, "unit_missing", "sales unit"),
         ({"ProductName": ""}, "name_missing", "name"),
@@ -199,18 +198,16 @@ def test_another_unit_moves_the_item_that_the_sync_has_written() -> None:
         ({"SalesUnitDecimalPrecision": 6}, "number_out_of_range", "SalesUnitDecimalPrecision"),
         ({"SalesPrice": -5}, "number_out_of_range", "SalesPrice"),
         ({"UnitCost": 2_000_000_000_000}, "number_out_of_range", "UnitCost"),
-    ],
-)
-def test_a_product_that_cannot_be_mapped_is_rejected_alone(
-    world: Assortment, values: dict[str, object], cause: str, remedy: str
-) -> None:
+    ]
     world.put("P-1", "P-3")
-    world.put("P-2", **values)
+    for at, (values, _, _) in enumerate(wrong):
+        world.put(f"P-2{at}", **values)
     world.settle(2)
-    failure = world.failure("P-2")
-    assert failure is not None
-    assert failure.cause == cause
-    assert remedy in failure.remedy
+    for at, (_, cause, remedy) in enumerate(wrong):
+        failure = world.failure(f"P-2{at}")
+        assert failure is not None
+        assert failure.cause == cause
+        assert remedy in failure.remedy
     assert (world.products(), world.failure("P-1"), world.failure("P-3")) == (2, None, None)
 
 
@@ -385,9 +382,9 @@ def test_a_product_that_was_deleted_in_sales_is_made_again_with_its_item(world: 
 
 
 def test_an_unchanged_walk_sends_nothing_to_sales(world: Assortment) -> None:
-    world.put(*(f"P-{number}" for number in range(150)))
+    world.put(*(f"P-{number}" for number in range(20)))
     world.settle(2)
-    assert world.products() == 150
+    assert world.products() == 20
     world.sales.control("DELETE", "counters")
     world.settle(3)
     counted = world.sales.control("GET", "counters").json()
@@ -408,9 +405,9 @@ def test_a_description_that_is_cleared_in_finops_is_cleared_in_sales(world: Asso
 @pytest.mark.parametrize("way", WAYS)
 def test_tables_without_bulk_messages_are_written_by_batches(way: str) -> None:
     with items_by(way, sales=SalesSettings(no_bulk=frozenset({"product"}))) as world:
-        world.put(*(f"P-{number}" for number in range(30)))
+        world.put(*(f"P-{number}" for number in range(8)))
         world.settle(2)
-        assert world.products() == 30
+        assert world.products() == 8
         world.change("P-7", ProductName="Changed")
         world.settle(2)
         found = world.product("P-7")

@@ -2,8 +2,8 @@
 
 Every flow runs through the same engine and the same two clients. So a flow meets the spot faults by turns, two at each
 change, and over three tests with different turns each of them is played. Its policies meet one at each change, and over
-their tests each one. At each change the accounts meet every fault of F&O, and bulk messages to Sales every spot fault;
-the other faults of Sales are for the night.
+their tests each one; so do the words, ownerships, lookups and rules of the map document. At each change the accounts
+meet every fault of F&O, and bulk messages to Sales every spot fault; the other faults of Sales are for the night.
 
 Of the steps at which a worker can die, each change tries a share, which each test names. Where a test has several
 cases, each may begin at another step.
