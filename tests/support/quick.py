@@ -10,13 +10,12 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
-from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
 _OURS = ("shared.", "local.", "p2c.", "tests.")
-# How the fields of a class are read at once, with their names.
-_READ: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
+# What makes an object of a class anew as it is, and then fills slots of it by the names of their fields.
+_RENEWED: dict[type, tuple[Callable[[Any], Any], dict[str, Callable[[Any, Any], None]]]] = {}
 # The constructor that a class had before, and its quick one.
 _SHIPPED: dict[type, Any] = {}
 
@@ -26,9 +25,10 @@ def quicken() -> None:
     for each in _classes():
         _SHIPPED[each] = each.__init__  # type: ignore[misc]
         each.__init__ = _constructor(each)  # type: ignore[misc]
-        names = tuple(field.name for field in fields(each) if field.init)
-        if len(names) > 1:
-            _READ[each] = names, attrgetter(*names)
+        _RENEWED[each] = (
+            _renewer(each),
+            {field.name: each.__dict__[field.name].__set__ for field in fields(each) if field.init},
+        )
     for module in _modules():
         if vars(module).get("replace") is dataclasses.replace:
             setattr(module, "replace", _replace)  # noqa: B010 - each module has its own name for it
@@ -45,11 +45,17 @@ def _modules() -> list[ModuleType]:
 
 def _replace(made: Any, /, **changes: Any) -> Any:
     """`dataclasses.replace`, without its look at each field."""
-    known = _READ.get(type(made))
+    known = _RENEWED.get(type(made))
     if known is None:
         return dataclasses.replace(made, **changes)
-    names, read = known
-    return type(made)(**{**dict(zip(names, read(made), strict=True)), **changes})
+    renewed, setters = known
+    new = renewed(made)
+    for name, value in changes.items():
+        if name not in setters:
+            # Says what is wrong.
+            return dataclasses.replace(made, **changes)
+        setters[name](new, value)
+    return new
 
 
 def _classes() -> Iterator[type]:
@@ -81,6 +87,19 @@ def _constructor(each: type) -> Any:
     taken = ", ".join(["self", *signature, *(["*", *named] if named else [])])
     exec("\n".join([f"def __init__({taken}):", *(lines or [" pass"])]), given)
     return given["__init__"]
+
+
+def _renewer(each: type) -> Any:
+    """Makes an object again; a field that its constructor does not take gets its default anew."""
+    given: dict[str, Any] = {"_class": each, "_new": object.__new__}
+    lines = ["def renewed(made):", " new = _new(_class)"]
+    for field in fields(each):
+        if not field.init and field.default is field.default_factory is MISSING:
+            continue
+        given[f"_set_{field.name}"] = each.__dict__[field.name].__set__
+        lines.append(f" _set_{field.name}(new, {f'made.{field.name}' if field.init else _value(field, given)})")
+    exec("\n".join([*lines, " return new"]), given)
+    return given["renewed"]
 
 
 def _parameter(field: "Field[Any]", given: dict[str, Any]) -> str:

@@ -32,6 +32,19 @@ def test_a_quick_constructor_takes_and_fills_what_that_of_its_class_does() -> No
     assert len(shipped()) > 100
 
 
+def test_what_is_made_anew_is_what_the_library_makes_anew() -> None:
+    quicken()
+    renewed = vars(flow)["replace"]
+    for each, constructor in shipped().items():
+        names = [field.name for field in fields(each) if field.init]
+        made: Any = object.__new__(each)
+        constructor(made, **{name: object() for name in names})
+        for changes in ({}, *({name: object()} for name in names)):
+            quick, usual = renewed(made, **changes), dataclasses.replace(made, **changes)
+            assert type(quick) is type(usual) is each
+            assert [_of(quick, field) for field in fields(each)] == [_of(usual, field) for field in fields(each)]
+
+
 def test_what_is_made_quickly_and_made_anew_is_frozen_and_equal() -> None:
     quicken()
     renewed = vars(flow)["replace"]
