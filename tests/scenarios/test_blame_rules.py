@@ -199,7 +199,7 @@ def test_of_a_shared_request_only_the_record_that_provokes_it_is_listed_in_the_e
 
 
 def test_an_outage_of_bulk_writes_for_hours_blames_nobody() -> None:
-    world = products(12, bulk=4)
+    world = products(6, bulk=3)
     world.product_target.lands = False
     world.product_target.fault = refuse(OutcomeUnknown(System.DATAVERSE, "503"))
     world.settle(hours=8)

@@ -99,7 +99,7 @@ def test_a_record_whose_closing_is_not_decided_yet_is_not_queued_again() -> None
 def test_what_leaves_the_open_records_while_the_snapshot_is_damaged_is_found_by_the_next_walk(
     spoilt: bytes | None,
 ) -> None:
-    closing = opened(1000)
+    closing = opened(100)
     closing.close("P003")
     del closing.shelf.rows["P007"]
     for partition, key in list(closing.world.checkpoints_table.content()):

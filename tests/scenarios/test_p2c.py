@@ -135,9 +135,13 @@ def test_a_history_in_a_pipe_is_one_line_for_each_entry(sync: Product, monkeypat
     assert f" {', '.join(entry['fields'])} " in line
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_no_word_is_broken_on_a_terminal_of_80_columns(sync: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync.linked(1)
+    sync.account("B-1", address1_country="Atlantis")
+    sync.tick()
+    p2c("sync", FLOW, "A-0")
+    p2c("map", "set", FLOW, "countries", "Lummerland", "DE", "--reason", "a test")
+    for arguments in (
         ("records", FLOW),
         ("runs",),
         ("audit",),
@@ -148,23 +152,14 @@ def test_a_history_in_a_pipe_is_one_line_for_each_entry(sync: Product, monkeypat
         ("explain", FLOW, "B-1"),
         ("plan", FLOW),
         ("damaged",),
-    ],
-    ids=" ".join,
-)
-def test_no_word_is_broken_on_a_terminal_of_80_columns(
-    sync: Product, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
-    sync.linked(1)
-    sync.account("B-1", address1_country="Atlantis")
-    sync.tick()
-    p2c("sync", FLOW, "A-0")
-    p2c("map", "set", FLOW, "countries", "Lummerland", "DE", "--reason", "a test")
-    wide = set(re.split(r"[\s│┃]+", p2c(*arguments)))
-    monkeypatch.setenv("COLUMNS", "80")
-    narrow = p2c(*arguments)
-    shown = set(re.split(r"[\s│┃]+", narrow))
-    cut = {word for word in shown if word not in wide and any(word in each for each in wide)}
-    assert cut == set()
+    ):
+        wide = set(re.split(r"[\s│┃]+", p2c(*arguments)))
+        with monkeypatch.context() as narrowed:
+            narrowed.setenv("COLUMNS", "80")
+            narrow = p2c(*arguments)
+        shown = set(re.split(r"[\s│┃]+", narrow))
+        cut = {word for word in shown if word not in wide and any(word in each for each in wide)}
+        assert cut == set(), arguments
 
 
 def test_a_history_on_a_narrow_terminal_is_a_block_for_each_entry_with_its_run_and_its_map(
