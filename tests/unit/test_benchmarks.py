@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,9 +19,11 @@ from benchmarks.naive import Naive
 from benchmarks.records import lines_in, typical, write_samples
 from benchmarks.storage_requests import StorageRequests
 from benchmarks.throttling import Asked, Limit, read_exchanges, used_of
+from benchmarks.walking import GeneratedSource
 from benchmarks.way import Way, percentile, way_of
 from local.demo.systems import Requests
-from shared.records import SourceRow
+from shared.clients.finops.source import PAGE_ROWS
+from shared.records import SourceRow, WalkedRecord
 
 LIMIT = Limit(requests=2, window_s=10.0)
 
@@ -106,6 +108,28 @@ def measured(seconds: float, cpu_s: float, reads: int) -> Measured:
     return Measured(
         "accounts", 0.0, FIRST_SYNC, 100, seconds, requests, requests, reads, cpu_s, 2 * cpu_s, cpu_s, 8.0, 10.0
     )
+
+
+def test_a_pull_reads_each_generated_record_once_and_finds_one_percent_of_them_changed() -> None:
+    first, changed = (
+        [record for page in pages_of(GeneratedSource(2 * PAGE_ROWS + 1, changed=changed)) for record in page]
+        for changed in (False, True)
+    )
+    ids = [record.id for record in first]
+    assert ids == sorted(set(ids)) == [record.id for record in changed]
+    assert len(ids) == 2 * PAGE_ROWS + 1
+    different = [before.id for before, after in zip(first, changed, strict=True) if before != after]
+    assert different == ids[::100]
+
+
+def pages_of(source: GeneratedSource) -> Iterator[Sequence[WalkedRecord]]:
+    after = None
+    while True:
+        page = source.walk(after)
+        yield page.records
+        if page.last is None:
+            return
+        after = page.last
 
 
 def test_the_memory_of_a_first_sync_is_told_beside_what_it_has_created() -> None:
