@@ -11,6 +11,7 @@ import pytest
 
 from local.demo import __main__ as program
 from local.demo.arguments import SAMPLES
+from local.demo.environment import ticking
 from tests.e2e.demonstration import (
     FIRST_SCENES,
     Sample,
@@ -34,6 +35,8 @@ SAMPLE = Sample(
     account_reads=12,
 )
 SMALL = "--small"
+# A sweep takes as much processor time as ten pulls, and finds little here.
+SELDOM = ticking("*/10 * * * * *", "sweep")
 # A proxy that nobody answers for, and a screen that has no other characters.
 UNUSUAL = {
     **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:1"),
@@ -61,7 +64,7 @@ def test_begun_in_the_worst_order_it_syncs_everything_and_then_each_edit_until_c
     keep, report = tmp_path / "folder with blanks", tmp_path / "report"
     drawn = ("--picture", str(tmp_path / "demo.svg"), "--explain-picture", str(tmp_path / "explain.svg"))
     kept = ("--keep", str(keep), "--report", str(report), "--pause-s", "0")
-    with running_demo(SMALL, "--worst-order", *kept, *drawn, **UNUSUAL) as (demo, read_to):
+    with running_demo(SMALL, "--worst-order", *kept, *drawn, **UNUSUAL, **SELDOM) as (demo, read_to):
         read_to("Now users edit records")
         assert f"'{keep}/run/local.settings.json' status" in read_to("./p2c.sh")[-1]
         with visited(read_to("?key=")[-1].strip()) as console:

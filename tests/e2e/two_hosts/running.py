@@ -47,6 +47,7 @@ _HASTY = {
     "CLAIM_MARGIN_S": "5",
     # Two hosts that look every second or two would mostly do that.
     **ticking("*/3 * * * * *", *FLOWS.names),
+    **ticking("*/10 * * * * *", "sweep"),
 }
 _HOST = {
     # A message that failed comes back at once.
