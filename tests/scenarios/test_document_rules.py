@@ -1,5 +1,8 @@
 """Documents: header and lines as one record (rules.md, Quotes; protocol P2, A7 to A9)."""
 
+from copy import deepcopy
+from functools import cache
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -16,11 +19,16 @@ from tests.support.world import TRADE, World
 
 
 def written(**lines: Json) -> World:
-    """One document in step."""
+    """One document in step. It is made once and copied."""
+    return deepcopy(_made_written(tuple(lines.items())))
+
+
+@cache
+def _made_written(lines: tuple[tuple[str, Json], ...]) -> World:
     world = World(flows=TRADE)
     world.people.save("m1", number="M1", name="Customer", customer=True)
     world.documents.save("d1", name="Quote", customer="m1")
-    for number, quantity in (lines or {"1": 10, "2": 20, "3": 30}).items():
+    for number, quantity in lines or (("1", 10), ("2", 20), ("3", 30)):
         world.documents.save_line("d1", int(number.removeprefix("n")), quantity)
     world.settle(hours=0.1)
     assert link(world).state is LinkState.WRITTEN

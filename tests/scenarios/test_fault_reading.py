@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -18,7 +19,12 @@ EVERYTHING = 8
 
 
 def in_step() -> World:
-    """A world with eight records in step."""
+    """A world with eight records in step. It is made once and copied."""
+    return deepcopy(_made_in_step())
+
+
+@cache
+def _made_in_step() -> World:
     world = World()
     for number in range(EVERYTHING):
         world.source.save(f"p{number}", number=f"P{number}", name=f"Name {number}")

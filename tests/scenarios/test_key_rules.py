@@ -1,5 +1,8 @@
 """Who writes under a key that several records want (protocol A6)."""
 
+from copy import deepcopy
+from functools import cache
+
 import pytest
 
 from shared.errors import OutcomeUnknown, RecordRejected, RowConflict, StorageTrouble
@@ -19,7 +22,12 @@ REFUSAL = RecordRejected("finops.validateField.CustomerGroupId", "no group", rem
 
 
 def holding(number: str = "K") -> World:
-    """p2 owns a key and was refused, so that nothing stands in the target."""
+    """p2 owns a key and was refused, so that nothing stands in the target. It is made once and copied."""
+    return deepcopy(_made_holding(number))
+
+
+@cache
+def _made_holding(number: str) -> World:
     world = World()
     world.source.save("p2", number=number, name="Owner")
     world.target.fault = refuse(REFUSAL)

@@ -3,8 +3,9 @@ that was taken back before any pull saw it, or with the former key of a parent."
 
 import contextlib
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,12 @@ def look(world: World, *ids: str, flow: str = "parents") -> None:
 
 
 def in_step(flow: str = "parents") -> World:
+    """Four records in step. They are made once and copied."""
+    return deepcopy(_made_in_step(flow))
+
+
+@cache
+def _made_in_step(flow: str) -> World:
     world = World(flows=(flow,)) if flow == "parents" else World(flows=PRODUCTS)
     for number in range(4):
         world.sources[flow].save(f"r{number}", number=f"R{number}", name=f"Name {number}")
@@ -271,7 +278,12 @@ def test_a_look_at_many_links_continues_where_there_was_no_time_left() -> None:
 
 
 def family() -> World:
-    """A person is the contact of a parent, another a customer with a document."""
+    """A person is the contact of a parent, another a customer with a document. They are made once and copied."""
+    return deepcopy(_made_family())
+
+
+@cache
+def _made_family() -> World:
     world = World(flows=TRADE)
     world.source.save("p1", number="P1", name="Parent")
     world.people.save("m1", number="M1", name="Contact", parent="p1")

@@ -1,7 +1,9 @@
 """The rules of pull (protocol P1, P2, P4, P5), each with a test that fails without it."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -30,7 +32,12 @@ def filled(count: int, **limits: Any) -> World:
 
 
 def in_step(count: int, **limits: int) -> World:
-    """A world in step."""
+    """A world in step. It is made once and copied."""
+    return deepcopy(_made_in_step(count, **limits))
+
+
+@cache
+def _made_in_step(count: int, **limits: int) -> World:
     world = filled(count, **limits)
     world.settle()
     check(world)
