@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 from zlib import crc32
@@ -68,8 +68,10 @@ class Played:
         """How many steps there were."""
         return self.steps_of.total()
 
-    def count_steps(self) -> None:
-        """Count the steps by their kinds as well: that is done once, since there are many."""
+    def count_steps(self, taken: Sequence[tuple[str, str]]) -> None:
+        """Count the steps, each of a worker: all of them together, since there are many."""
+        self.digest = crc32("\n".join(map(" ".join, taken)).encode())
+        self.steps_of.update(name for _, name in taken)
         for name, count in self.steps_of.items():
             self.counts[f"step {kind_of_step(name)}"] += count
 
@@ -107,6 +109,7 @@ class History:
         watch = self._watch = Watch(stage.threads, stage.tables["links"])
         stage.finops.watch = stage.sales.watch = watch if WITH_POLICIES in script.extras else None
         self._processes = 0
+        self._steps: list[tuple[str, str]] = []
         self._kept_checkpoint: dict[str, object] = {}
         stage.threads.on_step = self._note_step
         stage.weather.met = self._note_fault
@@ -180,9 +183,11 @@ class History:
         self.host.replace_process(self._start(wrong_by_s), overlap=overlap)
 
     def _note_step(self, worker: Worker, name: str) -> None:
-        played = self.played
-        played.digest = crc32(f"{worker.name} {name}".encode(), played.digest)
-        played.steps_of[name] += 1
+        self._steps.append((worker.name, name))
+
+    def count_steps(self) -> None:
+        """What workers have done is counted, once."""
+        self.played.count_steps(self._steps)
 
     def _note_sent(self, queue: str, body: str) -> None:
         if self.host.process.key.variant == TIGHT and self.host.former is None:

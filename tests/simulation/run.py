@@ -76,7 +76,7 @@ def play(script: Script, material: Material = STANDARD, mutation: str = "") -> P
         history.played.problems.append(f"{type(broken).__name__}: {broken}")
         return history.played
     finally:
-        history.played.count_steps()
+        history.count_steps()
 
 
 def play_seeds(

@@ -32,17 +32,19 @@ class Table(MemoryTable):
 
     def read(self, partition: str, keys: Sequence[str]) -> Mapping[str, Stored]:
         """The rows that exist among `keys`."""
-        self._weather.storage_read(f"{self.name}.read")
+        if self._weather.storage:
+            self._weather.storage_read(f"{self.name}.read")
         return super().read(partition, keys)
 
     def whole(self, limit: int) -> Sequence[Stored]:
         """At most `limit` rows of all partitions."""
-        self._weather.storage_read(f"{self.name}.whole")
+        if self._weather.storage:
+            self._weather.storage_read(f"{self.name}.whole")
         return super().whole(limit)
 
     def transact(self, operations: Sequence[Operation]) -> Sequence[str]:
         """Apply all operations, which share one partition, or none; returns the new etags in order."""
-        fault = self._weather.storage_fault(f"{self.name}.transact")
+        fault = self._weather.storage_fault(f"{self.name}.transact") if self._weather.storage else None
         if fault == "unreachable":
             raise StorageTrouble("the storage did not answer a write")
         etags = super().transact(operations)
