@@ -54,7 +54,8 @@ def test_the_unpacked_package_runs_with_its_own_requirements_only(
         "DATAVERSE_URL": "https://contoso.crm4.dynamics.com",
         "FINOPS_URL": "https://contoso.operations.dynamics.com",
         "COMPANY": "usmf",
-        **dict.fromkeys(schedules(FLOWS.settings), "* * * * * *"),
+        # Each function is to run once: every second, a slow machine would run them again before the last of them.
+        **dict.fromkeys(schedules(FLOWS.settings), "*/4 * * * * *"),
     }
     (tmp_path / "settings.json").write_text(json.dumps({"Values": settings}), encoding="utf-8")
     host = subprocess.Popen(
