@@ -1,4 +1,4 @@
-"""Flows and processor time, measured on one stage: `python -m tests.e2e.measured FIGURES FOLDER [ways-and-pulls]`.
+"""Flows, ways, processor time and pulls, measured on one stage: `python -m tests.e2e.measured FIGURES FOLDER`.
 
 In a process of its own: what draws, and Microsoft's SDK, stay in memory with 100 MB.
 """
@@ -20,25 +20,19 @@ RECORDS = 4
 APPLIED = CONTACTS
 
 
-WAYS_AND_PULLS = "ways-and-pulls"
-
-
-def main(figures: Path, folder: Path, more: str = "") -> int:
-    """Write into the figures; the samples and the profiles stand in the folder. Ways and pulls are measured as well
-    where `more` says so. The exit code of the first that fails."""
+def main(figures: Path, folder: Path) -> int:
+    """Write into the figures; the samples and the profiles stand in the folder. The exit code of the first that
+    fails."""
     samples = folder / "samples"
     samples.mkdir()
     write_samples(samples, records=RECORDS)
     few = ["--records", str(RECORDS)]
-    runs = [
+    runs = (
         (flows.main, [*few, "--latency-ms", "0", "--naive", "2", "--flow", *(MEASURED.keys() - {APPLIED})]),
+        (way.main, [*few, "--latency-ms", "0", "--changes", "1"]),
         (processor.main, [*few, "--flow", APPLIED, "--rounds", "1", "--profile", str(folder)]),
-    ]
-    if more == WAYS_AND_PULLS:
-        runs += [
-            (way.main, [*few, "--latency-ms", "0", "--changes", "1"]),
-            (snapshot.main, ["--generated", "300", "--served", "0"]),
-        ]
+        (snapshot.main, ["--generated", "300", "--served", "0"]),
+    )
     with running_stage(Plan(samples, settings={**snapshot.SETTINGS, **MEASURED[INVOICES].settings})) as stage:
         for run, arguments in runs:
             if code := run([*arguments, "--write", str(figures)], lambda _plan: nullcontext(stage)):
@@ -47,4 +41,4 @@ def main(figures: Path, folder: Path, more: str = "") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
+    sys.exit(main(*map(Path, sys.argv[1:])))

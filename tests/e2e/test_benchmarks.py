@@ -16,7 +16,7 @@ from shared.flows.invoices import INVOICES
 from shared.flows.orders import ORDERS
 from shared.flows.products import PRODUCTS
 from shared.flows.registry import FLOWS
-from tests.e2e.measured import APPLIED, RECORDS, WAYS_AND_PULLS
+from tests.e2e.measured import APPLIED, RECORDS
 from tests.support.patience import PATIENCE_S
 from tests.support.project import ROOT
 
@@ -51,18 +51,14 @@ def run_to_its_end(module: str, *arguments: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-@pytest.mark.long(30)
-def test_flows_and_the_processor_time_of_a_record_are_measured_on_one_stage(figures: Path, tmp_path: Path) -> None:
+@pytest.mark.long(40)
+def test_flows_ways_processor_time_and_pulls_are_measured_on_one_stage(figures: Path, tmp_path: Path) -> None:
     run_to_its_end("tests.e2e.measured", str(figures), str(tmp_path))
-    assert_flows_and_processor_time_are_told(figures, tmp_path)
-
-
-# What they reckon, and the records of the pulls, are tried without processes (tests/unit/test_benchmarks.py).
-@pytest.mark.nightly
-def test_ways_and_pulls_are_measured_on_the_stage_of_the_flows(figures: Path, tmp_path: Path) -> None:
-    run_to_its_end("tests.e2e.measured", str(figures), str(tmp_path), WAYS_AND_PULLS)
-    assert_flows_and_processor_time_are_told(figures, tmp_path)
+    for flow in MEASURED.keys() - {APPLIED}:
+        assert_the_flow_is_measured(flow, figures)
+    assert figures.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert_ways_are_told_in_both_directions(figures)
+    assert_the_processor_time_of_a_record_is_told(figures, tmp_path)
     (rows,) = tables(figures, "snapshot")
     assert [(row["source"], row["walk"], row["products"], row["hints"]) for row in rows] == [
         ("generator", "first walk", "300", "300"),
@@ -78,7 +74,7 @@ def test_each_flow_is_measured_by_the_command_alone(figures: Path) -> None:
         assert_the_flow_is_measured(flow, figures)
 
 
-@pytest.mark.nightly
+@pytest.mark.long(15)
 def test_memory_and_the_pulls_of_the_simulator_are_measured(figures: Path) -> None:
     assert memory.main(["--products", "5", "--write", str(figures)]) == 0
     ((row,),) = tables(figures, "memory")
@@ -92,13 +88,6 @@ def test_memory_and_the_pulls_of_the_simulator_are_measured(figures: Path) -> No
         ("F&O simulator", "first walk", products),
         ("F&O simulator", "unchanged walk", "0"),
     ]
-
-
-def assert_flows_and_processor_time_are_told(figures: Path, profiled: Path) -> None:
-    for flow in MEASURED.keys() - {APPLIED}:
-        assert_the_flow_is_measured(flow, figures)
-    assert figures.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-    assert_the_processor_time_of_a_record_is_told(figures, profiled)
 
 
 def assert_the_flow_is_measured(flow: str, figures: Path) -> None:
@@ -132,9 +121,7 @@ def test_the_pages_of_the_console_are_measured(figures: Path) -> None:
     assert "search for a number in any flow" in [row["what"] for row in rows]
 
 
-# What it reckons is tried without processes (tests/unit/test_benchmarks.py), and what two hosts do to one storage in
-# test_two_hosts.py.
-@pytest.mark.nightly
+@pytest.mark.long(15)
 def test_a_throttled_sync_by_two_hosts_is_measured(figures: Path) -> None:
     arguments = ["--products", "10", "--latency-ms", "0", "--settle-s", "0", "--pull-every-s", "1"]
     assert throttling.main([*arguments, "--write", str(figures)]) == 0
