@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from local import loopback
 from local.host import summary
-from shared.collector import COLLECTED_AFTER
+from shared.collector import COLLECTED_AFTER, settle_memory
 from tests.infra import compiler
 from tests.odata import recording
 from tests.support import memory, reports, shares, starts
@@ -103,7 +103,7 @@ def _seconds(item: pytest.Item) -> float:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Tests and modules are no garbage: nobody looks for any while they are collected."""
+    """Hardly anything is garbage while tests are collected: a look for it, once they are, is enough."""
     gc.disable()
     try:
         return (yield)
@@ -113,11 +113,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Nor later: what is loaded by now is made quickly, stays, and is not looked through even once."""
+    """What is loaded by now is made quickly. The tests and all modules are no garbage; what else collecting has left
+    is, with 15 MB."""
     quicken()
-    gc.freeze()
-    # The next look at all objects is not put off (shared/collector.py).
-    gc.collect()
+    settle_memory()
 
 
 @pytest.hookimpl(wrapper=True)
