@@ -14,7 +14,7 @@ from tests.simulation.script import STEPS, read_script, write_script
 
 _ROOT = Path(__file__).parents[2]
 _KEPT = sorted((Path(__file__).parent / "histories").glob("*.json"))
-_AT_ONCE = 20
+_AT_ONCE = 10
 # Ten thousand others are played at night (`make simulate`).
 _SEEDS = 200
 
