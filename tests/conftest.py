@@ -127,6 +127,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     result = yield
     if nextitem is None or nextitem.path != item.path:
         _forget_reports(item.config)
+        if isinstance(item, pytest.Function):
+            memory.forget(item.module)
         memory.give_back()
     return result
 

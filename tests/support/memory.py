@@ -1,6 +1,7 @@
 """Keeps a test process small."""
 
 import ctypes
+from types import ModuleType
 
 # GNU's C library keeps what lies below memory that is still in use; others, as that of macOS, cannot be asked.
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -10,3 +11,10 @@ def give_back() -> None:
     """What the C library holds for later, between blocks that are in use, is the system's again."""
     if _TRIM is not None:
         _TRIM(0)
+
+
+def forget(module: ModuleType) -> None:
+    """What the functions of a module of tests have made once for its tests goes with them: settled worlds are large."""
+    for made in vars(module).values():
+        if getattr(made, "__module__", None) == module.__name__ and hasattr(made, "cache_clear"):
+            made.cache_clear()
